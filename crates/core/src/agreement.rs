@@ -1,0 +1,465 @@
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{
+    AgeBands, Corridor, CountryCode, Digest, Profile, PublicKey, Signature, SignatureError, SigningPurpose,
+    ThresholdPolicy,
+};
+
+/// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct OfficeId(String);
+
+/// A text that is no office name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an office id is 2 to 32 characters of A-Z, 0-9 and -")]
+pub struct OfficeIdError;
+
+impl OfficeId {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for OfficeId {
+    type Err = OfficeIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let sound = (2..=32).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
+        if sound {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(OfficeIdError)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OfficeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for OfficeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for OfficeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which end of the corridor an office stands at. The origin is always the left side of a linkage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The office of the country people leave; left.
+    Origin,
+    /// The office of the country people come to; right.
+    Destination,
+}
+
+impl Side {
+    /// The word in files and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Destination => "destination",
+        }
+    }
+
+    /// The other end.
+    pub const fn to_other(self) -> Self {
+        match self {
+            Self::Origin => Self::Destination,
+            Self::Destination => Self::Origin,
+        }
+    }
+}
+
+/// One of the two offices of an agreement, with the public keys the other office compared out of band.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Office {
+    /// Its short name, which is also its name at the service.
+    pub id: OfficeId,
+    /// The key its signatures are checked with.
+    pub signing_key: PublicKey,
+}
+
+/// First and last day of the reference period, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// First day.
+    pub first: Date,
+    /// Last day.
+    pub last: Date,
+}
+
+impl Period {
+    /// Whether `date` is in the period.
+    pub fn contains(&self, date: Date) -> bool {
+        (self.first..=self.last).contains(&date)
+    }
+
+    /// The calendar years the period touches, in order.
+    pub fn years(&self) -> impl Iterator<Item = i16> + use<> {
+        self.first.year()..=self.last.year()
+    }
+}
+
+/// How records become filters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncodingTerms {
+    /// The profile.
+    pub profile: Profile,
+    /// Digest of the whole encoding schema: profile, match fields, weights, normalisation.
+    pub schema: Digest,
+    /// The fields both offices encode, by name and in the schema's order.
+    pub match_fields: Vec<String>,
+}
+
+/// How filters become links and paired events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkageTerms {
+    /// Where the threshold comes from.
+    pub threshold: ThresholdPolicy,
+    /// Two events of a linked person are the same move only when at most this many days apart.
+    pub event_window_days: u32,
+    /// Seed of every random choice of a run (samples), fixed beforehand so that a run can be replayed.
+    pub seed: u64,
+}
+
+/// What may leave the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Flow tables after disclosure control.
+    FlowTable,
+    /// Linked pairs of pseudonyms. Tells each office which of its people the other knows.
+    LinkList,
+}
+
+/// What must not be seen in a released table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosureRule {
+    /// A count above 0 and below this is suppressed, with as many others as needed to keep it so.
+    pub minimum_count: u32,
+}
+
+/// What two offices agree on before any record moves.
+///
+/// Its canonical bytes ([`Agreement::to_canonical_bytes`]) have one digest; both offices sign that
+/// digest, and every dataset and run carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agreement {
+    /// Version of this structure, 1.
+    pub version: u32,
+    /// Where people move.
+    pub corridor: Corridor,
+    /// The office of the origin.
+    pub origin_office: Office,
+    /// The office of the destination.
+    pub destination_office: Office,
+    /// Reference period of the flow tables.
+    pub period: Period,
+    /// How records become filters.
+    pub encoding: EncodingTerms,
+    /// How filters become links.
+    pub linkage: LinkageTerms,
+    /// Age bands of the tables, and all that is uploaded of a person's age.
+    pub age_bands: AgeBands,
+    /// What may leave the service, in order and without repetition.
+    pub outputs: Vec<Output>,
+    /// What must not be seen in a released table.
+    pub disclosure: DisclosureRule,
+    /// Days after release until the service purges the datasets.
+    pub retention_days: u32,
+}
+
+/// A rule an agreement breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("agreement field {field}: {problem}")]
+pub struct AgreementError {
+    /// Path of the field, as in `period.last`.
+    pub field: &'static str,
+    /// What is wrong, in words.
+    pub problem: String,
+}
+
+/// The only [`Agreement::version`] there is.
+pub const AGREEMENT_VERSION: u32 = 1;
+
+impl Agreement {
+    /// Checks every rule a single field's type cannot express.
+    ///
+    /// # Errors
+    /// The first rule broken, with the field that breaks it.
+    pub fn validate(&self) -> Result<(), AgreementError> {
+        let fail = |field, problem: &str| {
+            Err(AgreementError {
+                field,
+                problem: problem.to_owned(),
+            })
+        };
+        if self.version != AGREEMENT_VERSION {
+            return fail("version", "this program knows version 1 only");
+        }
+        if self.origin_office.id == self.destination_office.id {
+            return fail("destination_office.id", "is the origin office's id");
+        }
+        if self.origin_office.signing_key == self.destination_office.signing_key {
+            return fail("destination_office.signing_key", "is the origin office's key");
+        }
+        if self.period.last < self.period.first {
+            return fail("period.last", "is before period.first");
+        }
+        if self.period.years().count() > 50 {
+            return fail("period.last", "the period is longer than 50 years");
+        }
+        if !(1..=3660).contains(&self.linkage.event_window_days) {
+            return fail("linkage.event_window_days", "must be from 1 to 3660");
+        }
+        if !(1..=1000).contains(&self.disclosure.minimum_count) {
+            return fail("disclosure.minimum_count", "must be from 1 to 1000");
+        }
+        if !(1..=36600).contains(&self.retention_days) {
+            return fail("retention_days", "must be from 1 to 36600");
+        }
+        if self.outputs.is_empty() || !self.outputs.is_sorted_by(|a, b| a < b) {
+            return fail(
+                "outputs",
+                "must name at least one output, each once, in alphabetical order",
+            );
+        }
+        if self.encoding.match_fields.is_empty() {
+            return fail("encoding.match_fields", "must name at least one field");
+        }
+        Ok(())
+    }
+
+    /// The bytes both offices sign the digest of: JSON without blanks, fields in the order of this
+    /// structure.
+    pub fn to_canonical_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("every field has a JSON form")
+    }
+
+    /// Digest of the canonical bytes.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_canonical_bytes())
+    }
+
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// When they are no agreement, break a rule, or are not in canonical form, since then their digest
+    /// would not be the one that was signed.
+    pub fn from_canonical_bytes(bytes: &[u8]) -> Result<Self, AgreementError> {
+        let fail = |problem| AgreementError {
+            field: "agreement",
+            problem,
+        };
+        let agreement: Self = serde_json::from_slice(bytes).map_err(|error| fail(error.to_string()))?;
+        agreement.validate()?;
+        if agreement.to_canonical_bytes() != bytes {
+            return Err(fail("the bytes are not in canonical form".to_owned()));
+        }
+        Ok(agreement)
+    }
+
+    /// The office at `side`.
+    pub const fn office(&self, side: Side) -> &Office {
+        match side {
+            Side::Origin => &self.origin_office,
+            Side::Destination => &self.destination_office,
+        }
+    }
+
+    /// The country at `side`.
+    pub const fn country(&self, side: Side) -> CountryCode {
+        match side {
+            Side::Origin => self.corridor.origin().0,
+            Side::Destination => self.corridor.destination().0,
+        }
+    }
+
+    /// Which side `office` stands at, if it is a party.
+    pub fn side_of(&self, office: &OfficeId) -> Option<Side> {
+        [Side::Origin, Side::Destination]
+            .into_iter()
+            .find(|&side| self.office(side).id == *office)
+    }
+
+    /// Whether both offices allowed `output`.
+    pub fn allows(&self, output: Output) -> bool {
+        self.outputs.contains(&output)
+    }
+}
+
+/// An agreement with the signatures it has so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedAgreement {
+    /// What is signed.
+    pub agreement: Agreement,
+    /// The origin office's signature of the digest.
+    pub origin_signature: Option<Signature>,
+    /// The destination office's signature of the digest.
+    pub destination_signature: Option<Signature>,
+}
+
+impl SignedAgreement {
+    /// The signature of the office at `side`.
+    pub const fn signature(&self, side: Side) -> Option<&Signature> {
+        match side {
+            Side::Origin => self.origin_signature.as_ref(),
+            Side::Destination => self.destination_signature.as_ref(),
+        }
+    }
+
+    /// Whether both offices signed. Does not check the signatures: see [`SignedAgreement::verify`].
+    pub const fn is_in_force(&self) -> bool {
+        self.origin_signature.is_some() && self.destination_signature.is_some()
+    }
+
+    /// Checks every signature that is there.
+    ///
+    /// # Errors
+    /// When one is not of the agreement's digest under that office's key.
+    pub fn verify(&self) -> Result<(), SignatureError> {
+        let digest = self.agreement.digest();
+        for side in [Side::Origin, Side::Destination] {
+            if let Some(signature) = self.signature(side) {
+                self.agreement.office(side).signing_key.verify(
+                    SigningPurpose::Agreement,
+                    digest.as_bytes(),
+                    signature,
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Destination, Origin};
+
+    fn agreement() -> Agreement {
+        let key = |seed: u8| {
+            let signing = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+            PublicKey::try_from(signing.verifying_key().as_bytes().as_slice()).unwrap()
+        };
+        let office = |id: &str, seed| Office {
+            id: id.parse().unwrap(),
+            signing_key: key(seed),
+        };
+        Agreement {
+            version: 1,
+            corridor: Corridor::try_new(Origin("TN".parse().unwrap()), Destination("IT".parse().unwrap()))
+                .unwrap(),
+            origin_office: office("INS-TN", 1),
+            destination_office: office("ISTAT", 2),
+            period: Period {
+                first: "2022-01-01".parse().unwrap(),
+                last: "2024-12-31".parse().unwrap(),
+            },
+            encoding: EncodingTerms {
+                profile: Profile::Saul3x2048,
+                schema: Digest::of(b"schema"),
+                match_fields: vec!["names".to_owned()],
+            },
+            linkage: LinkageTerms {
+                threshold: ThresholdPolicy::Estimated,
+                event_window_days: 365,
+                seed: 1,
+            },
+            age_bands: AgeBands::try_from(vec![0, 15]).unwrap(),
+            outputs: vec![Output::FlowTable],
+            disclosure: DisclosureRule { minimum_count: 10 },
+            retention_days: 90,
+        }
+    }
+
+    #[test]
+    fn canonical_bytes_round_trip() {
+        let agreement = agreement();
+        let bytes = agreement.to_canonical_bytes();
+        assert_eq!(Agreement::from_canonical_bytes(&bytes), Ok(agreement));
+    }
+
+    #[test]
+    fn bytes_with_another_digest_are_refused() {
+        let mut bytes = agreement().to_canonical_bytes();
+        bytes.push(b'\n');
+        let error = Agreement::from_canonical_bytes(&bytes).unwrap_err();
+        assert!(error.problem.contains("canonical"), "{error}");
+    }
+
+    #[test]
+    fn each_rule_names_its_field() {
+        let check = |change: fn(&mut Agreement), field: &str| {
+            let mut agreement = agreement();
+            change(&mut agreement);
+            assert_eq!(agreement.validate().unwrap_err().field, field);
+        };
+        check(|a| a.version = 2, "version");
+        check(
+            |a| a.destination_office.id = a.origin_office.id.clone(),
+            "destination_office.id",
+        );
+        check(
+            |a| a.destination_office.signing_key = a.origin_office.signing_key,
+            "destination_office.signing_key",
+        );
+        check(|a| a.period.last = "2021-12-31".parse().unwrap(), "period.last");
+        check(|a| a.period.last = "2090-12-31".parse().unwrap(), "period.last");
+        check(|a| a.linkage.event_window_days = 0, "linkage.event_window_days");
+        check(|a| a.disclosure.minimum_count = 0, "disclosure.minimum_count");
+        check(|a| a.retention_days = 0, "retention_days");
+        check(
+            |a| a.outputs = vec![Output::LinkList, Output::FlowTable],
+            "outputs",
+        );
+        check(|a| a.encoding.match_fields.clear(), "encoding.match_fields");
+    }
+
+    #[test]
+    fn a_signature_of_another_agreement_is_refused() {
+        use ed25519_dalek::Signer as _;
+        let agreement = agreement();
+        let signing = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+        let sign = |digest: Digest| {
+            let message = SigningPurpose::Agreement.to_message(digest.as_bytes());
+            Some(Signature::from_bytes(signing.sign(&message).to_bytes()))
+        };
+        let mut signed = SignedAgreement {
+            origin_signature: sign(agreement.digest()),
+            destination_signature: None,
+            agreement,
+        };
+        assert_eq!(signed.verify(), Ok(()));
+        assert!(!signed.is_in_force());
+        signed.agreement.retention_days += 1;
+        assert_eq!(signed.verify(), Err(SignatureError));
+    }
+}

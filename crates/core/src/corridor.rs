@@ -1,0 +1,184 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A country as ISO 3166-1 alpha-2, upper case.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CountryCode([u8; 2]);
+
+/// A text that is no known country code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a country code (ISO 3166-1 alpha-2, alpha-3 or numeric, or Eurostat's EL and UK)")]
+pub struct CountryCodeError;
+
+impl CountryCode {
+    /// The two letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("made of two ASCII letters")
+    }
+}
+
+impl FromStr for CountryCode {
+    type Err = CountryCodeError;
+
+    /// Reads alpha-2, alpha-3, the three-digit numeric (M49) code, and Eurostat's `EL` (Greece) and
+    /// `UK`; case and surrounding blanks do not matter.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let code = text.trim().to_ascii_uppercase();
+        let country = match code.as_str() {
+            "EL" => celes::Country::from_alpha2("GR"),
+            "UK" => celes::Country::from_alpha2("GB"),
+            _ if code.len() == 2 => celes::Country::from_alpha2(&code),
+            _ if code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit()) => code
+                .parse::<usize>()
+                .map_err(|_| "number")
+                .and_then(celes::Country::from_value),
+            _ if code.len() == 3 => celes::Country::from_alpha3(&code),
+            _ => return Err(CountryCodeError),
+        }
+        .map_err(|_| CountryCodeError)?;
+        let alpha2 = country.alpha2.as_bytes();
+        Ok(Self([alpha2[0], alpha2[1]]))
+    }
+}
+
+impl fmt::Display for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for CountryCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CountryCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// The place before a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Origin(pub CountryCode);
+
+/// The place after a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Destination(pub CountryCode);
+
+/// An ordered pair of different countries.
+///
+/// An [`Origin`] cannot stand where a [`Destination`] is expected:
+///
+/// ```compile_fail
+/// use corridor_core::{Corridor, Destination, Origin};
+/// let tn = Origin("TN".parse().unwrap());
+/// let it = Destination("IT".parse().unwrap());
+/// let _ = Corridor::try_new(it, tn);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "CorridorFields")]
+pub struct Corridor {
+    origin: Origin,
+    destination: Destination,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CorridorFields {
+    origin: Origin,
+    destination: Destination,
+}
+
+/// A corridor from a country to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("origin and destination of a corridor are two different countries, got {0} twice")]
+pub struct CorridorError(CountryCode);
+
+impl Corridor {
+    /// A corridor.
+    ///
+    /// # Errors
+    /// When both are the same country.
+    pub fn try_new(origin: Origin, destination: Destination) -> Result<Self, CorridorError> {
+        if origin.0 == destination.0 {
+            return Err(CorridorError(origin.0));
+        }
+        Ok(Self { origin, destination })
+    }
+
+    /// The place before.
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The place after.
+    pub const fn destination(&self) -> Destination {
+        self.destination
+    }
+
+    /// The corridor of those who move back.
+    pub const fn to_reverse(self) -> Self {
+        Self {
+            origin: Origin(self.destination.0),
+            destination: Destination(self.origin.0),
+        }
+    }
+}
+
+impl TryFrom<CorridorFields> for Corridor {
+    type Error = CorridorError;
+
+    fn try_from(fields: CorridorFields) -> Result<Self, Self::Error> {
+        Self::try_new(fields.origin, fields.destination)
+    }
+}
+
+impl fmt::Display for Corridor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.origin.0, self.destination.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_system_reads_as_alpha_2() {
+        for (text, expected) in [
+            ("tn", "TN"),
+            ("TUN", "TN"),
+            ("788", "TN"),
+            ("EL", "GR"),
+            ("UK", "GB"),
+            (" it ", "IT"),
+        ] {
+            assert_eq!(text.parse::<CountryCode>().unwrap().as_str(), expected);
+        }
+        for text in ["", "T", "ZZ", "Tunisia", "9999", "é"] {
+            assert_eq!(text.parse::<CountryCode>(), Err(CountryCodeError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_corridor_joins_two_different_countries() {
+        let tn = "TN".parse().unwrap();
+        assert!(Corridor::try_new(Origin(tn), Destination(tn)).is_err());
+        let json = r#"{"origin":"TN","destination":"TN"}"#;
+        assert!(serde_json::from_str::<Corridor>(json).is_err());
+    }
+}

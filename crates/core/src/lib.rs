@@ -1,0 +1,51 @@
+//! The words of Corridor: what every other crate speaks of.
+//!
+//! An [`Agreement`] between two offices names a [`Corridor`], how records become filters and what may
+//! leave; its [`Digest`] is carried by every [`EncodedDataset`], which holds, per record, a [`Pseudonym`],
+//! a filter in [`Filters`] and a coarse [`MigrationEvent`]. Time comes from a [`Clock`] and randomness from
+//! an [`Entropy`], both passed as arguments.
+//!
+//! Nothing here reads, writes, waits, or knows a secret key.
+//!
+//! ```
+//! use corridor_core::{Corridor, CountryCode, Destination, Origin, Threshold};
+//!
+//! let tunisia: CountryCode = "TUN".parse()?;
+//! let corridor = Corridor::try_new(Origin(tunisia), Destination("IT".parse()?))?;
+//! assert_eq!(corridor.to_string(), "TN-IT");
+//! assert!("1.5".parse::<Threshold>().is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Errors
+//! Each type has its own small error, whose message says what was expected.
+#![warn(clippy::as_conversions)]
+
+mod agreement;
+mod clock;
+mod corridor;
+mod dataset;
+mod digest;
+mod entropy;
+mod event;
+mod filter;
+mod profile;
+mod signature;
+mod threshold;
+
+pub use agreement::{
+    AGREEMENT_VERSION, Agreement, AgreementError, DisclosureRule, EncodingTerms, LinkageTerms, Office,
+    OfficeId, OfficeIdError, Output, Period, Side, SignedAgreement,
+};
+pub use clock::{Clock, Stopwatch, SystemClock};
+pub use corridor::{Corridor, CorridorError, CountryCode, CountryCodeError, Destination, Origin};
+pub use dataset::{DatasetManifest, EncodedDataset, Pseudonym, SEAL_TAIL_BYTES, column, find_seal, metadata};
+pub use digest::{Digest, DigestError};
+pub use entropy::{Entropy, OsEntropy, SeededEntropy};
+pub use event::{
+    AgeBand, AgeBands, AgeBandsError, Counterpart, DatePrecision, Direction, EventDate, MigrationEvent, Sex,
+};
+pub use filter::Filters;
+pub use profile::{FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
+pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
+pub use threshold::{Threshold, ThresholdError};
