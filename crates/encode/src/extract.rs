@@ -1,0 +1,594 @@
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use corridor_core::{DatePrecision, Digest, EventDate, Sex};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::birth::BirthDate;
+use crate::mapping::Mapping;
+use crate::record::{Record, RecordEvent};
+
+/// Bytes of the longest line that is read; a longer one is a broken file.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Lines a row can span when a quoted value holds line breaks; more is a quote that was never closed, which
+/// would swallow rows.
+const MAX_ROW_LINES: u64 = 20;
+
+/// A file that cannot be read as a register. Messages name file, line and column, never a value.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// A column the mapping names is not in the header.
+    #[error("{file} line 1: no column {column:?} (mapping key {key}); the header has {}", .found.join(", "))]
+    ColumnMissing {
+        /// The file.
+        file: String,
+        /// As the mapping names it.
+        column: String,
+        /// The mapping key that names it.
+        key: &'static str,
+        /// What the header has.
+        found: Vec<String>,
+    },
+    /// A column stands twice in the header.
+    #[error("{file} line 1: column {column:?} stands twice in the header")]
+    ColumnRepeated {
+        /// The file.
+        file: String,
+        /// Which.
+        column: String,
+    },
+    /// Nothing in the file, or only a header.
+    #[error("{file} has no records: {problem}")]
+    Empty {
+        /// The file.
+        file: String,
+        /// What it has.
+        problem: &'static str,
+    },
+    /// The same record id twice.
+    #[error("{file} line {line} column {column:?}: the record id of line {first_line} again")]
+    RecordIdRepeated {
+        /// The file.
+        file: String,
+        /// Second line.
+        line: u64,
+        /// First line.
+        first_line: u64,
+        /// The column.
+        column: String,
+    },
+    /// Not text, or a line beyond reason.
+    #[error("{file} line {line}: {problem}")]
+    NotText {
+        /// The file.
+        file: String,
+        /// Where.
+        line: u64,
+        /// What.
+        problem: String,
+    },
+    /// The file cannot be opened or read.
+    #[error("cannot read {file}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why a row cannot be used, or a value was taken as missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowProblem {
+    /// Value taken as missing: a birth country that is no known or declared code.
+    BirthCountryUnknown,
+    /// Value taken as missing: a birth date that is no day of the calendar in the declared order.
+    BirthDateImpossible,
+    /// Value taken as missing: a citizenship that is no known or declared code.
+    CitizenshipUnknown,
+    /// Row refused: the other country is no known or declared code.
+    CounterpartUndeclared,
+    /// Row refused: a code of direction that is not declared.
+    DirectionUndeclared,
+    /// Row refused: an event date that is missing or no day of the calendar in the declared order.
+    EventDateImpossible,
+    /// Row refused: more or fewer columns than the header.
+    FieldCount,
+    /// Row refused: bytes that are no UTF-8.
+    InvalidUtf8,
+    /// Row refused: no record id.
+    RecordIdEmpty,
+    /// Row refused: a code of sex that is not declared.
+    SexUndeclared,
+    /// Row refused: fewer tokens than are safe to encode.
+    TooFewTokens,
+}
+
+impl RowProblem {
+    /// Whether the row cannot be used (or only a value was taken as missing).
+    pub const fn refuses_row(self) -> bool {
+        !matches!(
+            self,
+            Self::BirthCountryUnknown | Self::BirthDateImpossible | Self::CitizenshipUnknown
+        )
+    }
+
+    /// The problem in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BirthCountryUnknown => "birth country is no known or declared code; taken as missing",
+            Self::BirthDateImpossible => {
+                "birth date is no day of the calendar in the declared order; taken as missing"
+            }
+            Self::CitizenshipUnknown => "citizenship is no known or declared code; taken as missing",
+            Self::CounterpartUndeclared => "counterpart country is no known or declared code",
+            Self::DirectionUndeclared => "code of direction is not declared",
+            Self::EventDateImpossible => {
+                "event date is missing or no day of the calendar in the declared order"
+            }
+            Self::FieldCount => "more or fewer columns than the header",
+            Self::InvalidUtf8 => "bytes that are no UTF-8",
+            Self::RecordIdEmpty => "record id is empty",
+            Self::SexUndeclared => "code of sex is not declared",
+            Self::TooFewTokens => "too little to link and too easy to guess (fewer than 8 tokens)",
+        }
+    }
+}
+
+/// How often a problem was met, and where first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Occurrences {
+    /// How often.
+    pub count: u64,
+    /// The column it is in, where it is in one.
+    pub column: Option<String>,
+    /// The first lines, at most [`Occurrences::MAX_LINES`].
+    pub first_lines: Vec<u64>,
+}
+
+impl Occurrences {
+    /// Lines listed at most.
+    pub const MAX_LINES: usize = 5;
+}
+
+/// What was read of a register: every row is either a record or counted here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReadReport {
+    /// Rows below the header.
+    pub rows_read: u64,
+    /// Rows that cannot be used.
+    pub rows_refused: u64,
+    /// Problems by kind.
+    pub problems: BTreeMap<RowProblem, Occurrences>,
+}
+
+impl ReadReport {
+    /// Counts a problem of the row on `line`.
+    pub(crate) fn add(&mut self, problem: RowProblem, line: u64, column: Option<&str>) {
+        let occurrences = self.problems.entry(problem).or_default();
+        occurrences.count += 1;
+        occurrences.column = column.map(str::to_owned);
+        if occurrences.first_lines.len() < Occurrences::MAX_LINES {
+            occurrences.first_lines.push(line);
+        }
+        if problem.refuses_row() {
+            self.rows_refused += 1;
+        }
+    }
+}
+
+/// Reads the rows of one register, a chunk at a time.
+pub struct ExtractReader<'a> {
+    mapping: &'a Mapping,
+    file: String,
+    reader: csv::Reader<LimitedLines<Box<dyn Read + Send>>>,
+    positions: Positions,
+    column_count: usize,
+    /// Digest of each record id met → its line. Digests, since ids need not stay in memory.
+    seen: HashMap<[u8; 16], u64>,
+    report: ReadReport,
+}
+
+/// Position in the row of each mapped column.
+struct Positions {
+    record_id: usize,
+    person_key: Option<usize>,
+    given_names: Vec<usize>,
+    family_names: Vec<usize>,
+    birth_date: Option<usize>,
+    sex: Option<usize>,
+    citizenship: Option<usize>,
+    birth_country: Option<usize>,
+    address: Vec<usize>,
+    postcode: Option<usize>,
+    event_date: Option<usize>,
+    direction: Option<usize>,
+    counterpart: Option<usize>,
+}
+
+impl std::fmt::Debug for ExtractReader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ExtractReader({} rows read)", self.report.rows_read)
+    }
+}
+
+impl<'a> ExtractReader<'a> {
+    /// Opens a CSV file and finds the mapping's columns in its header. A byte-order mark is skipped.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no header, or lacks a column.
+    pub fn open(path: &Path, mapping: &'a Mapping) -> Result<Self, ExtractError> {
+        let file = path.display().to_string();
+        let read_error = |source| ExtractError::Read {
+            file: file.clone(),
+            source,
+        };
+        let mut input = BufReader::with_capacity(1 << 16, File::open(path).map_err(read_error)?);
+        let start = peek(&mut input).map_err(read_error)?;
+        let not_text = |problem: &str| ExtractError::NotText {
+            file: file.clone(),
+            line: 1,
+            problem: problem.to_owned(),
+        };
+        if start.is_empty() {
+            return Err(ExtractError::Empty {
+                file,
+                problem: "it is empty",
+            });
+        }
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+            return Err(not_text("the file is UTF-16; save it as UTF-8"));
+        }
+        if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PAR1") {
+            return Err(not_text(
+                "the file is a spreadsheet or Parquet; export it as CSV in UTF-8",
+            ));
+        }
+        let skip = if start.starts_with(&[0xef, 0xbb, 0xbf]) {
+            3
+        } else {
+            0
+        };
+        let input: Box<dyn Read + Send> = Box::new(io::Cursor::new(start[skip..].to_vec()).chain(input));
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(u8::try_from(mapping.file.delimiter).unwrap_or(b','))
+            .flexible(true)
+            .from_reader(LimitedLines::new(input));
+        let header = reader
+            .headers()
+            .map_err(|error| read_failure(&file, error))?
+            .clone();
+        let positions = Positions::find(&header, mapping, &file)?;
+        Ok(Self {
+            mapping,
+            file,
+            reader,
+            positions,
+            column_count: header.len(),
+            seen: HashMap::new(),
+            report: ReadReport::default(),
+        })
+    }
+
+    /// The next records, at most `max`; fewer only at the end, none after it. Rows that cannot be used are
+    /// counted in the report.
+    ///
+    /// # Errors
+    /// When the file cannot be read on, or a record id stands twice.
+    pub fn read_chunk(&mut self, max: usize) -> Result<Vec<Record>, ExtractError> {
+        let mut records = Vec::new();
+        let mut row = csv::ByteRecord::new();
+        while records.len() < max {
+            let more = self
+                .reader
+                .read_byte_record(&mut row)
+                .map_err(|error| read_failure(&self.file, error))?;
+            if !more {
+                break;
+            }
+            self.report.rows_read += 1;
+            let line = row.position().map_or(0, csv::Position::line);
+            if self.reader.position().line().saturating_sub(line) > MAX_ROW_LINES {
+                return Err(ExtractError::NotText {
+                    file: self.file.clone(),
+                    line,
+                    problem: format!(
+                        "a row of more than {MAX_ROW_LINES} lines begins here; is a quote not closed?"
+                    ),
+                });
+            }
+            if let Some(record) = self.understand(&row, line)? {
+                records.push(record);
+            }
+        }
+        Ok(records)
+    }
+
+    /// What was read so far.
+    pub const fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    /// The report at the end.
+    ///
+    /// # Errors
+    /// When there was no row at all.
+    pub fn finish(self) -> Result<ReadReport, ExtractError> {
+        if self.report.rows_read == 0 {
+            return Err(ExtractError::Empty {
+                file: self.file,
+                problem: "it has a header only",
+            });
+        }
+        Ok(self.report)
+    }
+
+    fn understand(&mut self, row: &csv::ByteRecord, line: u64) -> Result<Option<Record>, ExtractError> {
+        let columns = &self.mapping.columns;
+        if row.len() != self.column_count {
+            self.report.add(RowProblem::FieldCount, line, None);
+            return Ok(None);
+        }
+        if row.iter().any(|value| std::str::from_utf8(value).is_err()) {
+            self.report.add(RowProblem::InvalidUtf8, line, None);
+            return Ok(None);
+        }
+        let at = |position: usize| std::str::from_utf8(&row[position]).expect("checked above").trim();
+        let optional = |position: Option<usize>| position.map_or("", at);
+        let joined = |positions: &[usize]| {
+            let parts: Vec<&str> = positions.iter().map(|&p| at(p)).collect();
+            parts.join(" ")
+        };
+        let record_id = at(self.positions.record_id).to_owned();
+        if record_id.is_empty() {
+            self.report
+                .add(RowProblem::RecordIdEmpty, line, Some(&columns.record_id));
+            return Ok(None);
+        }
+        let digest = Digest::of(record_id.as_bytes());
+        let short: [u8; 16] = digest.as_bytes()[..16].try_into().expect("half of 32 bytes");
+        if let Some(first_line) = self.seen.insert(short, line) {
+            return Err(ExtractError::RecordIdRepeated {
+                file: self.file.clone(),
+                line,
+                first_line,
+                column: columns.record_id.clone(),
+            });
+        }
+        let sex = match self.positions.sex {
+            None => Sex::Unknown,
+            Some(position) => match self.mapping.read_sex(at(position)) {
+                Some(sex) => sex,
+                None => {
+                    self.report
+                        .add(RowProblem::SexUndeclared, line, columns.sex.as_deref());
+                    return Ok(None);
+                }
+            },
+        };
+        let event = match self.read_event(&optional) {
+            Ok(event) => event,
+            Err((problem, column)) => {
+                self.report.add(problem, line, column.as_deref());
+                return Ok(None);
+            }
+        };
+        let birth = match optional(self.positions.birth_date) {
+            "" => BirthDate::default(),
+            text => match self.mapping.dates.birth_date.read(text) {
+                Some(date) => date.into(),
+                None => {
+                    self.report.add(
+                        RowProblem::BirthDateImpossible,
+                        line,
+                        columns.birth_date.as_deref(),
+                    );
+                    BirthDate::default()
+                }
+            },
+        };
+        let citizenship = self.mapping.read_country(optional(self.positions.citizenship));
+        if citizenship.is_none() {
+            self.report.add(
+                RowProblem::CitizenshipUnknown,
+                line,
+                columns.citizenship.as_deref(),
+            );
+        }
+        let birth_country = self.mapping.read_country(optional(self.positions.birth_country));
+        if birth_country.is_none() {
+            self.report.add(
+                RowProblem::BirthCountryUnknown,
+                line,
+                columns.birth_country.as_deref(),
+            );
+        }
+        let person_key = match optional(self.positions.person_key) {
+            "" => record_id.clone(),
+            key => key.to_owned(),
+        };
+        Ok(Some(Record {
+            line,
+            record_id,
+            person_key,
+            given_names: joined(&self.positions.given_names),
+            family_names: joined(&self.positions.family_names),
+            birth,
+            sex,
+            citizenship: citizenship.flatten(),
+            birth_country: birth_country.flatten(),
+            address: joined(&self.positions.address),
+            postcode: optional(self.positions.postcode).to_owned(),
+            event,
+        }))
+    }
+
+    fn read_event<'r>(
+        &self,
+        value: &impl Fn(Option<usize>) -> &'r str,
+    ) -> Result<Option<RecordEvent>, (RowProblem, Option<String>)> {
+        let Some(date_position) = self.positions.event_date else {
+            return Ok(None);
+        };
+        let columns = &self.mapping.columns;
+        let direction = match self.mapping.constants.direction {
+            Some(direction) => direction,
+            None => self
+                .mapping
+                .read_direction(value(self.positions.direction))
+                .ok_or_else(|| (RowProblem::DirectionUndeclared, columns.direction.clone()))?,
+        };
+        let counterpart = match self.mapping.constants.counterpart {
+            Some(country) => Some(country),
+            None => self
+                .mapping
+                .read_country(value(self.positions.counterpart))
+                .ok_or_else(|| (RowProblem::CounterpartUndeclared, columns.counterpart.clone()))?,
+        };
+        let written = self
+            .mapping
+            .dates
+            .event_date
+            .read(value(Some(date_position)))
+            .ok_or_else(|| (RowProblem::EventDateImpossible, columns.event_date.clone()))?;
+        let precision = match (written.month, written.day) {
+            (Some(_), Some(_)) => DatePrecision::Day,
+            (Some(_), None) => DatePrecision::Month,
+            _ => DatePrecision::Year,
+        };
+        let date = Date::new(written.year, written.month.unwrap_or(1), written.day.unwrap_or(1))
+            .expect("a written date is a day of the calendar");
+        Ok(Some(RecordEvent {
+            direction,
+            counterpart,
+            date: EventDate { date, precision },
+        }))
+    }
+}
+
+impl Positions {
+    fn find(header: &csv::StringRecord, mapping: &Mapping, file: &str) -> Result<Self, ExtractError> {
+        let names: Vec<&str> = header.iter().map(str::trim).collect();
+        for (position, name) in names.iter().enumerate() {
+            if names[..position].contains(name) && !name.is_empty() {
+                return Err(ExtractError::ColumnRepeated {
+                    file: file.to_owned(),
+                    column: (*name).to_owned(),
+                });
+            }
+        }
+        let find = |column: &String, key: &'static str| {
+            names
+                .iter()
+                .position(|name| name == column)
+                .ok_or_else(|| ExtractError::ColumnMissing {
+                    file: file.to_owned(),
+                    column: column.clone(),
+                    key,
+                    found: names.iter().map(|&name| name.to_owned()).collect(),
+                })
+        };
+        let one = |column: &Option<String>, key| column.as_ref().map(|c| find(c, key)).transpose();
+        let several = |columns: &[String], key| {
+            columns
+                .iter()
+                .map(|c| find(c, key))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let columns = &mapping.columns;
+        Ok(Self {
+            record_id: find(&columns.record_id, "columns.record_id")?,
+            person_key: one(&columns.person_key, "columns.person_key")?,
+            given_names: several(&columns.given_names, "columns.given_names")?,
+            family_names: several(&columns.family_names, "columns.family_names")?,
+            birth_date: one(&columns.birth_date, "columns.birth_date")?,
+            sex: one(&columns.sex, "columns.sex")?,
+            citizenship: one(&columns.citizenship, "columns.citizenship")?,
+            birth_country: one(&columns.birth_country, "columns.birth_country")?,
+            address: several(&columns.address, "columns.address")?,
+            postcode: one(&columns.postcode, "columns.postcode")?,
+            event_date: one(&columns.event_date, "columns.event_date")?,
+            direction: one(&columns.direction, "columns.direction")?,
+            counterpart: one(&columns.counterpart, "columns.counterpart")?,
+        })
+    }
+}
+
+/// The first bytes of `input`, taken out of it.
+fn peek(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    input.take(4).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn read_failure(file: &str, error: csv::Error) -> ExtractError {
+    let line = error.position().map_or(1, csv::Position::line);
+    let file = file.to_owned();
+    let kind = error.into_kind();
+    if let csv::ErrorKind::Io(source) = kind {
+        return match source.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(LineTooLong { line }) => ExtractError::NotText {
+                file,
+                line: *line,
+                problem: format!("longer than {MAX_LINE_BYTES} bytes; is a quote not closed?"),
+            },
+            None => ExtractError::Read { file, source },
+        };
+    }
+    let problem = if matches!(kind, csv::ErrorKind::Utf8 { .. }) {
+        "the header is no UTF-8; save the file as UTF-8"
+    } else {
+        "not CSV"
+    };
+    ExtractError::NotText {
+        file,
+        line,
+        problem: problem.to_owned(),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} is too long")]
+struct LineTooLong {
+    line: u64,
+}
+
+/// Passes bytes on and stops at a line beyond [`MAX_LINE_BYTES`], so that a broken file cannot fill memory.
+struct LimitedLines<R> {
+    inner: R,
+    line: u64,
+    line_bytes: usize,
+}
+
+impl<R> LimitedLines<R> {
+    const fn new(inner: R) -> Self {
+        Self {
+            inner,
+            line: 1,
+            line_bytes: 0,
+        }
+    }
+}
+
+impl<R: Read> Read for LimitedLines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        for &byte in &buffer[..len] {
+            if byte == b'\n' {
+                self.line += 1;
+                self.line_bytes = 0;
+            } else {
+                self.line_bytes += 1;
+                if self.line_bytes > MAX_LINE_BYTES {
+                    return Err(io::Error::other(LineTooLong { line: self.line }));
+                }
+            }
+        }
+        Ok(len)
+    }
+}

@@ -1,0 +1,74 @@
+//! From records to filters, at the office that owns them. The only crate that holds a linkage key.
+//!
+//! A register extract is read through a [`Mapping`] ([`ExtractReader`]), its names and dates are normalised and cut
+//! into tokens as an [`EncodingSchema`] says, and every token sets bits of the record's filter that only
+//! the holder of the [`LinkageKey`] can compute ([`encode_register`]). Out come an encoded dataset, which may be
+//! uploaded ([`write_dataset`]), a pseudonym list, which stays, and a report of every row that was refused.
+//!
+//! The key comes from a [`ProjectSecret`] two offices agree on: each has an [`Identity`], compares the other's
+//! fingerprint by telephone ([`PublicIdentity::to_fingerprint`]), and exchanges two sealed messages
+//! ([`PendingExchange`], [`accept_offer`]).
+//!
+//! ```
+//! use corridor_core::{Profile, SeededEntropy};
+//! use corridor_encode::{EncodingSchema, Identity, MatchField, PendingExchange, accept_offer};
+//!
+//! let mut entropy = SeededEntropy::new(1, "example"); // the operating system's, for keys that protect
+//! let tunis = Identity::generate("INS-TN".parse()?, &mut entropy);
+//! let rome = Identity::generate("ISTAT".parse()?, &mut entropy);
+//!
+//! let (pending, offer) = PendingExchange::offer(&tunis, &rome.to_public(), &mut entropy);
+//! let (rome_secret, reply) = accept_offer(&rome, &tunis.to_public(), &offer, &mut entropy)?;
+//! let tunis_secret = pending.finish(&tunis, &rome.to_public(), &reply)?;
+//!
+//! let schema = EncodingSchema::try_new(Profile::Saul3x2048, &[MatchField::Names, MatchField::BirthDate])?;
+//! let agreement = corridor_core::Digest::of(b"canonical agreement");
+//! assert_eq!(
+//!     tunis_secret.to_linkage_key(&agreement).check(&agreement, &schema.digest()),
+//!     rome_secret.to_linkage_key(&agreement).check(&agreement, &schema.digest()),
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Errors
+//! Name file, line and column, never a value of a record and nothing of a key.
+//!
+//! # References
+//! Schnell, Bachteler & Reiher 2009 (Bloom filters); Armknecht & Schäfer, PoPETs 2026(2) (majority encoding);
+//! RFC 2104, 5869, 8032, 8439, 9106, 9180.
+
+mod birth;
+mod draft;
+mod encoder;
+mod exchange;
+mod extract;
+mod file;
+mod filters;
+mod identity;
+mod inspect;
+mod key;
+mod mapping;
+mod names;
+mod record;
+mod schema;
+mod sealed;
+#[cfg(test)]
+mod vectors;
+
+pub use birth::{BirthDate, DateOrder};
+pub use draft::draft_mapping;
+pub use encoder::{
+    EncodeError, EncodeReport, EncodeTerms, EncodedRegister, PseudonymList, RefusalLimit, encode_register,
+};
+pub use exchange::{ExchangeError, ExchangeMessage, ExchangeStep, PendingExchange, accept_offer};
+pub use extract::{ExtractError, ExtractReader, MAX_LINE_BYTES, Occurrences, ReadReport, RowProblem};
+pub use file::{WriteError, write_dataset, write_pseudonyms};
+pub use identity::{Identity, PublicIdentity, PublicIdentityError};
+pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspect};
+pub use key::{LinkageKey, ProjectSecret};
+pub use mapping::{
+    Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
+};
+pub use record::{Record, RecordEvent};
+pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
+pub use sealed::KeyFileError;
