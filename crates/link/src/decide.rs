@@ -1,0 +1,168 @@
+use corridor_core::{Entropy, Measure, SeededEntropy, Threshold, ThresholdPolicy};
+use serde::Serialize;
+
+use crate::LinkError;
+use crate::assign::{assign_greedy, count_ambiguous, to_person_pairs};
+use crate::null::{NullDistribution, bin_edge, bin_of};
+use crate::side::LinkSide;
+use crate::threshold::{Calibration, Sizes, ThresholdEstimate, calibrate, choose};
+use crate::tile::CandidatePair;
+
+/// Two records kept as one person after assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Link {
+    /// Record on the left (the one most alike, where the person has several).
+    pub left: u32,
+    /// Record on the right.
+    pub right: u32,
+    /// Similarity.
+    pub similarity: f64,
+    /// Probability that the link is true, from the similarities of the run; `None` under a given threshold.
+    pub probability: Option<f64>,
+}
+
+/// The links of a run and what is known of their quality without truth.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkSet {
+    /// By similarity descending, then left record, then right record.
+    pub links: Vec<Link>,
+    /// How it was decided.
+    pub decision: Decision,
+}
+
+/// How links were decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decision {
+    /// The threshold.
+    pub threshold: Threshold,
+    /// What is expected of it, when it was estimated.
+    pub estimate: Option<ThresholdEstimate>,
+    /// Candidate pairs at or above the level looked down to.
+    pub candidate_pairs: u64,
+    /// Links whose best rival is less than [`AMBIGUITY_MARGIN`] behind.
+    pub ambiguous_links: u64,
+}
+
+/// A rival closer than this to a link makes it ambiguous.
+pub const AMBIGUITY_MARGIN: f64 = 0.02;
+
+/// Candidates of chance kept per record, about, below which looking further down only finds more chance.
+const CHANCE_CANDIDATES_PER_RECORD: f64 = 3.0;
+
+/// What a run settles before it compares the two sides: how far down to look, and what chance looks like.
+#[derive(Debug, Clone)]
+pub struct ComparePlan {
+    floor: Threshold,
+    null: Option<NullDistribution>,
+}
+
+impl ComparePlan {
+    /// Looks at each side alone. With a given threshold there is nothing to learn: the floor is the threshold.
+    /// Runs on the current rayon pool; the same for the same `seed`, whatever its size.
+    ///
+    /// # Errors
+    /// When the records of a side are so alike that every level holds more chance pairs than records.
+    pub fn new(
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        policy: ThresholdPolicy,
+        seed: u64,
+    ) -> Result<Self, LinkError> {
+        if left.matrix().words_per_filter() != right.matrix().words_per_filter() {
+            return Err(LinkError::FilterLengthMismatch {
+                left_bits: left.matrix().words_per_filter() * 64,
+                right_bits: right.matrix().words_per_filter() * 64,
+            });
+        }
+        match policy {
+            ThresholdPolicy::Fixed(threshold) => Ok(Self {
+                floor: threshold,
+                null: None,
+            }),
+            ThresholdPolicy::Estimated => {
+                let mut entropy = SeededEntropy::new(seed, "null sample");
+                Self::learn(left, right, measure, &mut entropy)
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of records")]
+    fn learn(
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, LinkError> {
+        let null = NullDistribution::sample(left, right, measure, entropy);
+        let (left_len, right_len) = (left.len() as f64, right.len() as f64);
+        let share = CHANCE_CANDIDATES_PER_RECORD * (left_len + right_len) / (left_len * right_len);
+        let bin = null.bin_with_tail(share).max(bin_of(0.0) + 1);
+        if bin >= bin_of(1.0) {
+            return Err(LinkError::RecordsIndistinguishable);
+        }
+        let floor = Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1)");
+        Ok(Self {
+            floor,
+            null: Some(null),
+        })
+    }
+
+    /// Candidate pairs are those with at least this similarity.
+    pub const fn floor(&self) -> Threshold {
+        self.floor
+    }
+}
+
+/// Decides links from all candidate pairs of a run: threshold, then greedy one-to-one on persons.
+///
+/// # Errors
+/// When the threshold was to be estimated and the similarities do not tell matches from chance.
+pub fn decide(
+    left: &LinkSide<'_>,
+    right: &LinkSide<'_>,
+    plan: &ComparePlan,
+    candidates: &[CandidatePair],
+) -> Result<LinkSet, LinkError> {
+    let pairs = to_person_pairs(candidates, left, right);
+    let mut assigned = assign_greedy(&pairs);
+    let sizes = Sizes {
+        left_persons: left.person_count(),
+        right_persons: right.person_count(),
+        left_records: left.len(),
+        right_records: right.len(),
+    };
+    let mut calibration: Option<Calibration> = None;
+    let mut estimate: Option<ThresholdEstimate> = None;
+    if let Some(null) = &plan.null {
+        let fitted = calibrate(&assigned, null, sizes, bin_of(plan.floor.to_f64()));
+        estimate = Some(choose(&assigned, &pairs, &fitted, sizes)?);
+        calibration = Some(fitted);
+    }
+    let threshold = estimate
+        .as_ref()
+        .map_or(plan.floor, |estimate| estimate.threshold);
+    // Assignment is best first, so that cutting after it is the same as cutting before.
+    assigned.retain(|pair| pair.best.similarity >= threshold.to_f64());
+    let links = assigned
+        .iter()
+        .map(|pair| Link {
+            left: pair.best.left,
+            right: pair.best.right,
+            similarity: pair.best.similarity,
+            probability: calibration
+                .as_ref()
+                .map(|calibration| calibration.probability(pair.best.similarity)),
+        })
+        .collect();
+    let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
+    Ok(LinkSet {
+        links,
+        decision: Decision {
+            threshold,
+            estimate,
+            candidate_pairs: to_count(candidates.len()),
+            ambiguous_links: to_count(count_ambiguous(&assigned, &pairs, AMBIGUITY_MARGIN)),
+        },
+    })
+}

@@ -1,0 +1,86 @@
+//! Filters to candidate pairs, to links, to paired events; and how good they are, with truth and without.
+//!
+//! Two [`LinkSide`]s go in. A [`ComparePlan`] looks at each side alone to learn how alike different people are
+//! and how far down to look; [`plan_tiles`] cuts the comparison into work that can be done anywhere and
+//! again ([`compare_tile`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
+//! truth was needed for; [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
+//! compares links with a truth, where there is one.
+//!
+//! Everything is a pure function of its arguments: thread count, machine and order of tiles change nothing.
+//! Nothing here sees a name or a key.
+//!
+//! ```
+//! use corridor_core::{FilterLen, Filters, Measure, Pseudonym, ThresholdPolicy};
+//! use corridor_link::{ComparePlan, LinkSide, compare_tile, decide, plan_tiles};
+//!
+//! let side = |words: &[u64]| {
+//!     let mut filters = Filters::with_capacity(FilterLen::try_from(64).unwrap(), words.len());
+//!     words.iter().for_each(|word| filters.push(&[*word]));
+//!     let persons: Vec<_> = (0..words.len() as u8).map(|i| Pseudonym::from_bytes([i; 16])).collect();
+//!     (filters, persons)
+//! };
+//! let (left_filters, left_persons) = side(&[0x00ff, 0xff00]);
+//! let (right_filters, right_persons) = side(&[0xff01, 0x01ff]);
+//! let left = LinkSide::from_parts(&left_filters, &left_persons)?;
+//! let right = LinkSide::from_parts(&right_filters, &right_persons)?;
+//!
+//! let policy = ThresholdPolicy::Fixed("0.9".parse().unwrap());
+//! let plan = ComparePlan::new(&left, &right, Measure::Dice, policy, 1)?;
+//! let candidates: Vec<_> = plan_tiles(left.len(), right.len())
+//!     .iter()
+//!     .flat_map(|tile| compare_tile(&left, &right, Measure::Dice, plan.floor(), tile))
+//!     .collect();
+//! let links = decide(&left, &right, &plan, &candidates)?.links;
+//! let pairs: Vec<_> = links.iter().map(|link| (link.left, link.right)).collect();
+//! assert_eq!(pairs, [(0, 1), (1, 0)]);
+//! # Ok::<(), corridor_link::LinkError>(())
+//! ```
+//!
+//! # Units and shapes
+//! Records are named by their position in their dataset, from 0. Left is the office of the origin.
+//!
+//! # References
+//! Schnell, Bachteler & Reiher 2009 (Bloom-filter linkage); Blakely & Salmond 2002 (link counts); Kuhn 1955
+//! (assignment).
+
+mod assign;
+mod decide;
+mod events;
+mod null;
+mod quality;
+mod side;
+mod threshold;
+mod tile;
+
+pub use decide::{AMBIGUITY_MARGIN, ComparePlan, Decision, Link, LinkSet, decide};
+pub use events::{EventPair, pair_events};
+pub use null::NullDistribution;
+pub use quality::LinkageQuality;
+pub use side::LinkSide;
+pub use threshold::ThresholdEstimate;
+pub use tile::{CandidatePair, Tile, compare_tile, plan_tiles};
+
+/// Why two sides cannot be linked.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Nothing to compare.
+    #[error("a side has no records")]
+    EmptySide,
+    /// Filters of two lengths.
+    #[error("the left filters have {left_bits} bits and the right ones {right_bits}")]
+    FilterLengthMismatch {
+        /// Bits on the left.
+        left_bits: usize,
+        /// Bits on the right.
+        right_bits: usize,
+    },
+    /// Filters no kernel compares.
+    #[error(transparent)]
+    Matrix(#[from] corridor_kernel::FilterMatrixError),
+    /// Too many records look the same.
+    #[error("the records of a side are so alike that they cannot be told apart")]
+    RecordsIndistinguishable,
+    /// Matches cannot be told from chance.
+    #[error("the similarities do not tell matches from chance, so no threshold can be estimated")]
+    ThresholdIndeterminate,
+}

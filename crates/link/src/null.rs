@@ -1,0 +1,141 @@
+use corridor_core::{Entropy, Measure};
+use corridor_kernel::{Cut, counts_of_row};
+use rayon::prelude::*;
+
+use crate::side::{LinkSide, to_kernel};
+
+/// Width of a bin of similarity.
+pub(crate) const BIN_WIDTH: f64 = 0.000_5;
+/// Bins over [−1, 1], the last for 1 itself.
+const BINS: usize = 4001;
+/// Records of each side compared with all of their own side.
+const SAMPLED_RECORDS: usize = 6000;
+
+/// How alike different people are, learnt without truth: records of one register compared with the other
+/// records of the same register, which are of other people. Namesakes, relatives and common dates are in
+/// it as they are between the registers, which formulas for random bits would miss.
+#[derive(Debug, Clone)]
+pub struct NullDistribution {
+    counts: Vec<u64>,
+    pairs: u64,
+}
+
+/// The bin of a similarity; its lower edge is [`bin_edge`].
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a similarity is in [-1, 1], so the bin is in 0..BINS"
+)]
+pub(crate) fn bin_of(similarity: f64) -> usize {
+    // A similarity that is a bin edge may come out a rounding error below it.
+    ((similarity + 1.0) / BIN_WIDTH + 1e-9).floor() as usize
+}
+
+/// Smallest similarity of a bin.
+#[expect(clippy::cast_precision_loss, reason = "bins are few")]
+pub(crate) fn bin_edge(bin: usize) -> f64 {
+    bin as f64 * BIN_WIDTH - 1.0
+}
+
+impl NullDistribution {
+    /// Compares a sample of each side's records with all records of other persons on the same side. The
+    /// sample is drawn from `entropy` and is everything where a side is small. Runs on the current rayon
+    /// pool; the result does not depend on its size.
+    pub fn sample(
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        entropy: &mut dyn Entropy,
+    ) -> Self {
+        let mut counts = vec![0; BINS];
+        for side in [left, right] {
+            let rows = sample_rows(side.len(), entropy);
+            let side_counts = rows
+                .par_chunks(32)
+                .map(|rows| histogram(side, rows, measure))
+                .reduce(|| vec![0; BINS], add);
+            counts = add(counts, side_counts);
+        }
+        Self {
+            pairs: counts.iter().sum(),
+            counts,
+        }
+    }
+
+    /// Pairs compared.
+    pub const fn pairs(&self) -> u64 {
+        self.pairs
+    }
+
+    /// Share of pairs of different people that fall in `bin`.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub(crate) fn share_in_bin(&self, bin: usize) -> f64 {
+        if self.pairs == 0 {
+            return 0.0;
+        }
+        self.counts[bin] as f64 / self.pairs as f64
+    }
+
+    /// The lowest bin above which at most `share` of the pairs of different people lie.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub(crate) fn bin_with_tail(&self, share: f64) -> usize {
+        let mut above = 0_u64;
+        for bin in (0..BINS).rev() {
+            above += self.counts[bin];
+            if above as f64 > share * self.pairs as f64 {
+                return (bin + 1).min(BINS - 1);
+            }
+        }
+        0
+    }
+}
+
+fn add(mut into: Vec<u64>, from: Vec<u64>) -> Vec<u64> {
+    for (into, from) in into.iter_mut().zip(from) {
+        *into += from;
+    }
+    into
+}
+
+fn histogram(side: &LinkSide<'_>, rows: &[usize], measure: Measure) -> Vec<u64> {
+    let kernel_measure = to_kernel(measure);
+    let matrix = side.matrix();
+    let cut = Cut::new(kernel_measure, matrix.words_per_filter(), 0, 1);
+    let mut counts = vec![0; BINS];
+    let mut row_counts = Vec::new();
+    for &row in rows {
+        counts_of_row(kernel_measure, side.row(row), matrix, &mut row_counts);
+        let person = side.person_of_row(row);
+        for (other, &count) in row_counts.iter().enumerate() {
+            if side.person_of_row(other) == person {
+                continue;
+            }
+            if let Some(similarity) = cut.similarity_of_count(count, matrix.ones(row), matrix.ones(other)) {
+                counts[bin_of(similarity)] += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// All rows, or [`SAMPLED_RECORDS`] of them without repetition (Floyd 1987), in order.
+fn sample_rows(len: usize, entropy: &mut dyn Entropy) -> Vec<usize> {
+    if len <= SAMPLED_RECORDS {
+        return (0..len).collect();
+    }
+    let mut chosen = std::collections::BTreeSet::new();
+    for last in len - SAMPLED_RECORDS..len {
+        let draw = below(entropy, last + 1);
+        if !chosen.insert(draw) {
+            chosen.insert(last);
+        }
+    }
+    chosen.into_iter().collect()
+}
+
+/// A uniform number below `bound`: the high half of a 128-bit product (Lemire 2019), whose bias for bounds
+/// below 2³² is under 2⁻³².
+fn below(entropy: &mut dyn Entropy, bound: usize) -> usize {
+    let bound = u128::try_from(bound).expect("a length fits");
+    usize::try_from((u128::from(entropy.next_u64()) * bound) >> 64).expect("below a length")
+}

@@ -1,0 +1,92 @@
+use std::collections::HashMap;
+
+use corridor_core::{EncodedDataset, Filters, Measure, Pseudonym};
+use corridor_kernel::FilterMatrix;
+
+use crate::LinkError;
+
+/// One side of a linkage: filters, and which record is of which person.
+#[derive(Debug)]
+pub struct LinkSide<'a> {
+    matrix: FilterMatrix<'a>,
+    filters: &'a Filters,
+    /// Person of each record: persons are numbered by their first record.
+    person_of: Vec<u32>,
+    person_count: usize,
+}
+
+impl<'a> LinkSide<'a> {
+    /// A side from a dataset.
+    ///
+    /// # Errors
+    /// When it has no record, or more than a 32-bit index can name.
+    pub fn try_new(dataset: &'a EncodedDataset) -> Result<Self, LinkError> {
+        Self::from_parts(&dataset.filters, &dataset.persons)
+    }
+
+    /// A side from filters and the person of each.
+    ///
+    /// # Errors
+    /// As [`LinkSide::try_new`].
+    pub fn from_parts(filters: &'a Filters, persons: &[Pseudonym]) -> Result<Self, LinkError> {
+        if filters.is_empty() {
+            return Err(LinkError::EmptySide);
+        }
+        let matrix = FilterMatrix::try_new(filters.as_words(), filters.filter_len().to_words())?;
+        let mut numbers: HashMap<Pseudonym, u32> = HashMap::with_capacity(persons.len());
+        let person_of = persons
+            .iter()
+            .map(|person| {
+                let next = u32::try_from(numbers.len()).expect("no more persons than records");
+                *numbers.entry(*person).or_insert(next)
+            })
+            .collect();
+        Ok(Self {
+            matrix,
+            filters,
+            person_of,
+            person_count: numbers.len(),
+        })
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.matrix.len()
+    }
+
+    /// Never true: an empty side cannot be made.
+    pub fn is_empty(&self) -> bool {
+        self.matrix.is_empty()
+    }
+
+    /// Number of persons.
+    pub const fn person_count(&self) -> usize {
+        self.person_count
+    }
+
+    /// Person of record `row`.
+    pub fn person_of(&self, row: u32) -> u32 {
+        self.person_of[usize::try_from(row).expect("an index of a matrix")]
+    }
+
+    pub(crate) fn person_of_row(&self, row: usize) -> u32 {
+        self.person_of[row]
+    }
+
+    /// The packed filters with their popcounts.
+    pub const fn matrix(&self) -> &FilterMatrix<'a> {
+        &self.matrix
+    }
+
+    pub(crate) fn row(&self, row: usize) -> &'a [u64] {
+        self.filters.row(row)
+    }
+}
+
+/// The kernel's word for a measure.
+pub(crate) const fn to_kernel(measure: Measure) -> corridor_kernel::Measure {
+    match measure {
+        Measure::Dice => corridor_kernel::Measure::Dice,
+        Measure::Rho => corridor_kernel::Measure::Rho,
+    }
+}
