@@ -31,6 +31,7 @@ mod event;
 mod filter;
 mod profile;
 mod signature;
+mod status;
 mod threshold;
 
 pub use agreement::{
@@ -48,4 +49,5 @@ pub use event::{
 pub use filter::Filters;
 pub use profile::{FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
+pub use status::{DatasetDeclaration, DatasetState, DatasetStatus, RunState, RunStatus};
 pub use threshold::{Threshold, ThresholdError};

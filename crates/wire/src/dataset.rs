@@ -1,0 +1,98 @@
+use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, OfficeId};
+
+use crate::field::{FieldViolation, Reason, required, to_digest};
+use crate::v1;
+
+impl v1::DatasetDeclaration {
+    /// The declaration, made by `office`.
+    ///
+    /// # Errors
+    /// Names the first field that is not what it should be.
+    pub fn to_declaration(&self, office: OfficeId) -> Result<DatasetDeclaration, FieldViolation> {
+        let positive = |value: u64, field| {
+            if value == 0 {
+                Err(FieldViolation::new(field, Reason::Value, "expected a number above 0"))
+            } else {
+                Ok(value)
+            }
+        };
+        Ok(DatasetDeclaration {
+            agreement: to_digest(&self.agreement_digest, "agreement_digest")?,
+            office,
+            schema: to_digest(&self.schema_digest, "schema_digest")?,
+            key_check: to_digest(&self.key_check, "key_check")?,
+            record_count: positive(self.record_count, "record_count")?,
+            total_bytes: positive(self.total_bytes, "total_bytes")?,
+            content: to_digest(&self.content_digest, "content_digest")?,
+        })
+    }
+}
+
+impl From<&DatasetDeclaration> for v1::DatasetDeclaration {
+    fn from(declaration: &DatasetDeclaration) -> Self {
+        Self {
+            agreement_digest: declaration.agreement.as_bytes().to_vec(),
+            schema_digest: declaration.schema.as_bytes().to_vec(),
+            key_check: declaration.key_check.as_bytes().to_vec(),
+            record_count: declaration.record_count,
+            total_bytes: declaration.total_bytes,
+            content_digest: declaration.content.as_bytes().to_vec(),
+        }
+    }
+}
+
+impl v1::CreateDatasetRequest {
+    /// The declaration, made by `office`.
+    ///
+    /// # Errors
+    /// Names the first field that is not what it should be.
+    pub fn to_declaration(&self, office: OfficeId) -> Result<DatasetDeclaration, FieldViolation> {
+        required(self.declaration.as_ref(), "declaration")?
+            .to_declaration(office)
+            .map_err(|violation| violation.within("declaration"))
+    }
+}
+
+impl From<&DatasetStatus> for v1::Dataset {
+    fn from(status: &DatasetStatus) -> Self {
+        let state = match status.state {
+            DatasetState::Receiving => v1::DatasetState::Receiving,
+            DatasetState::Sealed => v1::DatasetState::Sealed,
+        };
+        Self {
+            dataset_id: status.id.as_bytes().to_vec(),
+            office: status.declaration.office.to_string(),
+            declaration: Some((&status.declaration).into()),
+            state: state.into(),
+            acknowledged_bytes: status.acknowledged_bytes,
+            next_sequence: status.next_sequence,
+        }
+    }
+}
+
+impl TryFrom<v1::Dataset> for DatasetStatus {
+    type Error = FieldViolation;
+
+    fn try_from(message: v1::Dataset) -> Result<Self, FieldViolation> {
+        let office: OfficeId = message
+            .office
+            .parse()
+            .map_err(|_| FieldViolation::new("office", Reason::Value, "expected an office id"))?;
+        let state = match message.state() {
+            v1::DatasetState::Receiving => DatasetState::Receiving,
+            v1::DatasetState::Sealed => DatasetState::Sealed,
+            v1::DatasetState::Unspecified => {
+                return Err(FieldViolation::new("state", Reason::Value, "expected a known state"));
+            }
+        };
+        Ok(Self {
+            id: to_digest(&message.dataset_id, "dataset_id")?,
+            declaration: required(message.declaration.as_ref(), "declaration")?
+                .to_declaration(office)
+                .map_err(|violation| violation.within("declaration"))?,
+            state,
+            acknowledged_bytes: message.acknowledged_bytes,
+            next_sequence: message.next_sequence,
+        })
+    }
+}

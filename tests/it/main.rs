@@ -1,0 +1,3 @@
+//! System tests.
+
+mod generated;
