@@ -141,7 +141,10 @@ impl RunState {
             // Back to the queue when the service was stopped in the middle.
             Self::Running => matches!(next, Self::Queued | Self::Linked | Self::Failed | Self::Cancelled),
             Self::Linked => {
-                matches!(next, Self::Queued | Self::Reconciled | Self::Failed | Self::Cancelled)
+                matches!(
+                    next,
+                    Self::Queued | Self::Reconciled | Self::Failed | Self::Cancelled
+                )
             }
             Self::Reconciled => matches!(next, Self::Released),
             Self::Released => false,

@@ -30,10 +30,16 @@ impl TryFrom<v1::Agreement> for SignedAgreement {
         }
         .to_agreement()?;
         if message.digest != agreement.digest().as_bytes() {
-            return Err(FieldViolation::new("digest", Reason::Value, "expected the digest of canonical"));
+            return Err(FieldViolation::new(
+                "digest",
+                Reason::Value,
+                "expected the digest of canonical",
+            ));
         }
         let signature = |bytes: &[u8], field| {
-            (!bytes.is_empty()).then(|| to_signature(bytes, field)).transpose()
+            (!bytes.is_empty())
+                .then(|| to_signature(bytes, field))
+                .transpose()
         };
         let signed = Self {
             origin_signature: signature(&message.origin_signature, "origin_signature")?,

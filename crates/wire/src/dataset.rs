@@ -11,7 +11,11 @@ impl v1::DatasetDeclaration {
     pub fn to_declaration(&self, office: OfficeId) -> Result<DatasetDeclaration, FieldViolation> {
         let positive = |value: u64, field| {
             if value == 0 {
-                Err(FieldViolation::new(field, Reason::Value, "expected a number above 0"))
+                Err(FieldViolation::new(
+                    field,
+                    Reason::Value,
+                    "expected a number above 0",
+                ))
             } else {
                 Ok(value)
             }
@@ -82,7 +86,11 @@ impl TryFrom<v1::Dataset> for DatasetStatus {
             v1::DatasetState::Receiving => DatasetState::Receiving,
             v1::DatasetState::Sealed => DatasetState::Sealed,
             v1::DatasetState::Unspecified => {
-                return Err(FieldViolation::new("state", Reason::Value, "expected a known state"));
+                return Err(FieldViolation::new(
+                    "state",
+                    Reason::Value,
+                    "expected a known state",
+                ));
             }
         };
         Ok(Self {

@@ -24,7 +24,9 @@ impl From<&RunStatus> for v1::Run {
             tiles_total: status.tiles_total,
             restarts: status.restarts,
             reason: status.reason.clone(),
-            result_digest: status.result.map_or_else(Vec::new, |digest| digest.as_bytes().to_vec()),
+            result_digest: status
+                .result
+                .map_or_else(Vec::new, |digest| digest.as_bytes().to_vec()),
             released_by_origin: status.released_by.contains(&Side::Origin),
             released_by_destination: status.released_by.contains(&Side::Destination),
         }
@@ -44,7 +46,11 @@ impl TryFrom<v1::Run> for RunStatus {
             v1::RunState::Failed => RunState::Failed,
             v1::RunState::Cancelled => RunState::Cancelled,
             v1::RunState::Unspecified => {
-                return Err(FieldViolation::new("state", Reason::Value, "expected a known state"));
+                return Err(FieldViolation::new(
+                    "state",
+                    Reason::Value,
+                    "expected a known state",
+                ));
             }
         };
         let mut released_by = Vec::new();
@@ -143,9 +149,15 @@ mod tests {
             ..v1::Run::default()
         })
         .unwrap_err();
-        assert_eq!((violation.field.as_str(), violation.reason), ("run_id", Reason::Length));
+        assert_eq!(
+            (violation.field.as_str(), violation.reason),
+            ("run_id", Reason::Length)
+        );
         let violation = RunStatus::try_from(v1::Run::default()).unwrap_err();
-        assert_eq!((violation.field.as_str(), violation.reason), ("state", Reason::Value));
+        assert_eq!(
+            (violation.field.as_str(), violation.reason),
+            ("state", Reason::Value)
+        );
         let declaration = v1::CreateDatasetRequest {
             declaration: Some(v1::DatasetDeclaration {
                 agreement_digest: vec![0; 32],

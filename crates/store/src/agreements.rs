@@ -1,0 +1,160 @@
+use corridor_core::{Agreement, Digest, OfficeId, Side, Signature, SignedAgreement};
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::database::{InTransaction as _, TxResult};
+use crate::{Store, StoreError};
+
+#[derive(FromRow)]
+struct AgreementRow {
+    canonical: Vec<u8>,
+    origin_signature: Option<Vec<u8>>,
+    destination_signature: Option<Vec<u8>>,
+}
+
+impl TryFrom<AgreementRow> for SignedAgreement {
+    type Error = StoreError;
+
+    fn try_from(row: AgreementRow) -> Result<Self, StoreError> {
+        let corrupt = StoreError::Corrupt { what: "agreement" };
+        let signature = |bytes: Option<Vec<u8>>| {
+            bytes
+                .map(|bytes| Signature::try_from(bytes.as_slice()))
+                .transpose()
+                .map_err(|_| StoreError::Corrupt { what: "signature" })
+        };
+        Ok(Self {
+            agreement: Agreement::from_canonical_bytes(&row.canonical).map_err(|_| corrupt)?,
+            origin_signature: signature(row.origin_signature)?,
+            destination_signature: signature(row.destination_signature)?,
+        })
+    }
+}
+
+pub(crate) async fn select_agreement(
+    tx: &mut SqliteConnection,
+    digest: Digest,
+    name: &'static str,
+) -> TxResult<Option<SignedAgreement>> {
+    sqlx::query_as::<_, AgreementRow>(
+        "SELECT canonical, origin_signature, destination_signature FROM agreements WHERE digest = ?",
+    )
+    .bind(digest.as_bytes().as_slice())
+    .fetch_optional(tx)
+    .await
+    .in_tx(name)?
+    .map(SignedAgreement::try_from)
+    .transpose()
+}
+
+impl Store {
+    /// Stores a proposed agreement; storing it again changes nothing. Gives it with the signatures it has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_agreement(
+        &self,
+        agreement: &Agreement,
+        now: Timestamp,
+    ) -> Result<SignedAgreement, StoreError> {
+        const NAME: &str = "insert_agreement";
+        let agreement = agreement.clone();
+        self.database
+            .run_tx(NAME, move |tx| {
+                let agreement = agreement.clone();
+                Box::pin(async move {
+                    let digest = agreement.digest();
+                    sqlx::query(
+                        "INSERT INTO agreements (digest, canonical, origin_office, destination_office, created_at)
+                         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    )
+                    .bind(digest.as_bytes().as_slice())
+                    .bind(agreement.to_canonical_bytes())
+                    .bind(agreement.origin_office.id.as_str())
+                    .bind(agreement.destination_office.id.as_str())
+                    .bind(now.to_string())
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                    select_agreement(tx, digest, NAME)
+                        .await?
+                        .ok_or(StoreError::NotFound { what: "agreement" })
+                })
+            })
+            .await
+    }
+
+    /// An agreement by digest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agreement(&self, digest: Digest) -> Result<Option<SignedAgreement>, StoreError> {
+        const NAME: &str = "agreement";
+        self.database
+            .run_tx(NAME, move |tx| Box::pin(select_agreement(tx, digest, NAME)))
+            .await
+    }
+
+    /// The agreements an office is a party of, by digest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agreements_of(&self, office: &OfficeId) -> Result<Vec<SignedAgreement>, StoreError> {
+        const NAME: &str = "agreements_of";
+        let office = office.clone();
+        self.database
+            .run_tx(NAME, move |tx| {
+                let office = office.clone();
+                Box::pin(async move {
+                    sqlx::query_as::<_, AgreementRow>(
+                        "SELECT canonical, origin_signature, destination_signature FROM agreements
+                         WHERE origin_office = ?1 OR destination_office = ?1 ORDER BY digest",
+                    )
+                    .bind(office.as_str())
+                    .fetch_all(tx)
+                    .await
+                    .in_tx(NAME)?
+                    .into_iter()
+                    .map(SignedAgreement::try_from)
+                    .collect()
+                })
+            })
+            .await
+    }
+
+    /// Adds the signature of one office; the same again changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such agreement or the database fails.
+    pub async fn add_signature(
+        &self,
+        digest: Digest,
+        side: Side,
+        signature: &Signature,
+    ) -> Result<SignedAgreement, StoreError> {
+        const NAME: &str = "add_signature";
+        let signature = signature.clone();
+        self.database
+            .run_tx(NAME, move |tx| {
+                let signature = signature.clone();
+                Box::pin(async move {
+                    let statement = match side {
+                        Side::Origin => "UPDATE agreements SET origin_signature = ? WHERE digest = ?",
+                        Side::Destination => {
+                            "UPDATE agreements SET destination_signature = ? WHERE digest = ?"
+                        }
+                    };
+                    sqlx::query(statement)
+                        .bind(signature.as_bytes().as_slice())
+                        .bind(digest.as_bytes().as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                    select_agreement(tx, digest, NAME)
+                        .await?
+                        .ok_or(StoreError::NotFound { what: "agreement" })
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,220 @@
+use std::collections::HashMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, UInt8Type};
+use arrow_array::{Array, RecordBatch};
+use bytes::Bytes;
+use corridor_core::{
+    AgeBand, Counterpart, DatasetManifest, DatePrecision, Digest, Direction, EncodedDataset, EventDate,
+    FilterLen, Filters, Measure, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, Sex, column, find_seal,
+    metadata,
+};
+use jiff::ToSpan;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sha2::{Digest as _, Sha256};
+
+/// Why bytes are no dataset file. Messages say nothing of its content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatasetFileError {
+    /// Not Parquet, or not a dataset of ours.
+    #[error("not a dataset file: {0}")]
+    Format(String),
+    /// A byte was altered or cut off after the file was written.
+    #[error("the dataset file was altered or cut off after it was written: its seal does not fit")]
+    Seal,
+    /// A value that must not be.
+    #[error("the dataset file is not sound: {0}")]
+    Unsound(&'static str),
+}
+
+fn format_error(error: impl ToString) -> DatasetFileError {
+    DatasetFileError::Format(error.to_string())
+}
+
+/// Reads and checks a dataset file: the seal over all bytes first, then metadata, columns and every value.
+///
+/// # Errors
+/// When a byte was altered or cut off, or the content is not a sound dataset.
+pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
+    check_seal(&bytes)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(format_error)?;
+    let pairs: HashMap<String, String> = reader
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+        .collect();
+    let manifest = read_manifest(&pairs)?;
+    let filter_len = filter_len(reader.schema())?;
+    let has_events = reader.schema().column_with_name(column::DIRECTION).is_some();
+    let mut dataset = EncodedDataset {
+        records: Vec::new(),
+        persons: Vec::new(),
+        filters: Filters::with_capacity(filter_len, 0),
+        events: has_events.then(Vec::new),
+        manifest,
+    };
+    for batch in reader.build().map_err(format_error)? {
+        append(&mut dataset, &batch.map_err(format_error)?)?;
+    }
+    check_whole(&dataset)?;
+    Ok(dataset)
+}
+
+fn check_seal(bytes: &[u8]) -> Result<(), DatasetFileError> {
+    if bytes.len() < 12 || !bytes.starts_with(b"PAR1") {
+        return Err(format_error("it is not Parquet"));
+    }
+    let tail_start = bytes.len().saturating_sub(SEAL_TAIL_BYTES);
+    let offset = tail_start + find_seal(&bytes[tail_start..]).ok_or(DatasetFileError::Seal)?;
+    let (before, rest) = bytes.split_at(offset);
+    let (seal, after) = rest.split_at(metadata::SEAL_BLANK.len());
+    let mut hasher = Sha256::new();
+    hasher.update(before);
+    hasher.update(metadata::SEAL_BLANK);
+    hasher.update(after);
+    let digest = Digest::from_bytes(hasher.finalize().into());
+    if digest.to_string().as_bytes() != seal {
+        return Err(DatasetFileError::Seal);
+    }
+    Ok(())
+}
+
+fn read_manifest(pairs: &HashMap<String, String>) -> Result<DatasetManifest, DatasetFileError> {
+    let value = |key: &str| {
+        pairs
+            .get(key)
+            .ok_or_else(|| format_error(format!("its metadata lacks {key}")))
+    };
+    let digest = |key: &str| {
+        value(key)?
+            .parse::<Digest>()
+            .map_err(|_| format_error(format!("its metadata {key} is no digest")))
+    };
+    if value(metadata::FORMAT)? != metadata::FORMAT_1 {
+        return Err(format_error("its format version is not known to this program"));
+    }
+    let measure = match value(metadata::MEASURE)?.as_str() {
+        "dice" => Measure::Dice,
+        "rho" => Measure::Rho,
+        _ => return Err(format_error("its measure is not known to this program")),
+    };
+    Ok(DatasetManifest {
+        agreement: digest(metadata::AGREEMENT)?,
+        schema: digest(metadata::SCHEMA)?,
+        office: value(metadata::OFFICE)?
+            .parse()
+            .map_err(|_| format_error("its metadata corridor.office is no office id"))?,
+        measure,
+        record_count: value(metadata::RECORDS)?
+            .parse()
+            .map_err(|_| format_error("its metadata corridor.records is no number"))?,
+        key_check: digest(metadata::KEY_CHECK)?,
+    })
+}
+
+fn filter_len(schema: &arrow_schema::Schema) -> Result<FilterLen, DatasetFileError> {
+    let (_, field) = schema
+        .column_with_name(column::FILTER)
+        .ok_or_else(|| format_error("it has no column filter"))?;
+    let arrow_schema::DataType::FixedSizeBinary(bytes) = field.data_type() else {
+        return Err(format_error("its column filter is not of fixed size"));
+    };
+    u32::try_from(*bytes)
+        .ok()
+        .and_then(|bytes| bytes.checked_mul(8))
+        .and_then(|bits| FilterLen::try_from(bits).ok())
+        .ok_or_else(|| format_error("its filters have a length no kernel compares"))
+}
+
+fn append(dataset: &mut EncodedDataset, batch: &RecordBatch) -> Result<(), DatasetFileError> {
+    let binary = |name: &str| {
+        let values = batch
+            .column_by_name(name)
+            .and_then(|values| values.as_fixed_size_binary_opt())
+            .ok_or_else(|| format_error(format!("its column {name} is missing or not binary")))?;
+        if values.null_count() > 0 {
+            return Err(DatasetFileError::Unsound("a pseudonym or filter is missing"));
+        }
+        Ok(values)
+    };
+    let pseudonyms = |name: &str| -> Result<Vec<Pseudonym>, DatasetFileError> {
+        binary(name)?
+            .iter()
+            .flatten()
+            .map(|bytes| {
+                bytes
+                    .try_into()
+                    .map(Pseudonym::from_bytes)
+                    .map_err(|_| DatasetFileError::Unsound("a pseudonym is not 16 bytes"))
+            })
+            .collect()
+    };
+    dataset.records.extend(pseudonyms(column::RECORD)?);
+    dataset.persons.extend(pseudonyms(column::PERSON)?);
+    for filter in binary(column::FILTER)?.iter().flatten() {
+        dataset.filters.push_bytes(filter);
+    }
+    if let Some(events) = &mut dataset.events {
+        append_events(events, batch)?;
+    }
+    Ok(())
+}
+
+fn append_events(events: &mut Vec<MigrationEvent>, batch: &RecordBatch) -> Result<(), DatasetFileError> {
+    let words = |name: &str| {
+        batch
+            .column_by_name(name)
+            .and_then(|values| values.as_string_opt::<i32>())
+            .filter(|values| values.null_count() == 0)
+            .ok_or_else(|| format_error(format!("its column {name} is missing or incomplete")))
+    };
+    let dates = batch
+        .column_by_name(column::EVENT_DATE)
+        .and_then(|values| values.as_primitive_opt::<Date32Type>())
+        .filter(|values| values.null_count() == 0)
+        .ok_or_else(|| format_error("its column event_date is missing or incomplete"))?;
+    let bands = batch
+        .column_by_name(column::AGE_BAND)
+        .and_then(|values| values.as_primitive_opt::<UInt8Type>())
+        .ok_or_else(|| format_error("its column age_band is missing"))?;
+    let (directions, counterparts) = (words(column::DIRECTION)?, words(column::COUNTERPART)?);
+    let (precisions, sexes) = (words(column::DATE_PRECISION)?, words(column::SEX)?);
+    for row in 0..batch.num_rows() {
+        let unknown = DatasetFileError::Unsound("an event has a word this program does not know");
+        let date = jiff::civil::date(1970, 1, 1)
+            .checked_add(i64::from(dates.value(row)).days())
+            .map_err(|_| DatasetFileError::Unsound("an event date is out of range"))?;
+        events.push(MigrationEvent {
+            direction: Direction::from_word(directions.value(row)).ok_or(unknown.clone())?,
+            counterpart: Counterpart::from_word(counterparts.value(row)).ok_or(unknown.clone())?,
+            date: EventDate {
+                date,
+                precision: DatePrecision::from_word(precisions.value(row)).ok_or(unknown.clone())?,
+            },
+            sex: Sex::from_word(sexes.value(row)).ok_or(unknown)?,
+            age_band: bands.is_valid(row).then(|| AgeBand(bands.value(row))),
+        });
+    }
+    Ok(())
+}
+
+fn check_whole(dataset: &EncodedDataset) -> Result<(), DatasetFileError> {
+    let len = dataset.records.len();
+    if len == 0 {
+        return Err(DatasetFileError::Unsound("it has no records"));
+    }
+    if u64::try_from(len) != Ok(dataset.manifest.record_count) {
+        return Err(DatasetFileError::Unsound(
+            "it has another number of records than its metadata says",
+        ));
+    }
+    if !dataset.records.is_sorted_by(|a, b| a < b) {
+        return Err(DatasetFileError::Unsound(
+            "its records are not in the order of their pseudonyms, each once",
+        ));
+    }
+    Ok(())
+}

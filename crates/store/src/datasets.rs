@@ -1,0 +1,356 @@
+use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, Digest};
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::{Store, StoreError};
+
+#[derive(FromRow)]
+struct DatasetRow {
+    id: Vec<u8>,
+    agreement: Vec<u8>,
+    office: String,
+    schema_digest: Vec<u8>,
+    key_check: Vec<u8>,
+    record_count: i64,
+    total_bytes: i64,
+    content_digest: Vec<u8>,
+    state: String,
+    acknowledged_bytes: i64,
+    next_sequence: i64,
+}
+
+const COLUMNS: &str = "id, agreement, office, schema_digest, key_check, record_count, total_bytes, \
+                       content_digest, state, acknowledged_bytes, next_sequence";
+
+impl TryFrom<DatasetRow> for DatasetStatus {
+    type Error = StoreError;
+
+    fn try_from(row: DatasetRow) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::Corrupt { what: "dataset" };
+        let digest = |bytes: &[u8]| Digest::try_from(bytes).map_err(|_| corrupt());
+        Ok(Self {
+            id: digest(&row.id)?,
+            declaration: DatasetDeclaration {
+                agreement: digest(&row.agreement)?,
+                office: row.office.parse().map_err(|_| corrupt())?,
+                schema: digest(&row.schema_digest)?,
+                key_check: digest(&row.key_check)?,
+                record_count: from_sql(row.record_count, "dataset")?,
+                total_bytes: from_sql(row.total_bytes, "dataset")?,
+                content: digest(&row.content_digest)?,
+            },
+            state: DatasetState::from_word(&row.state).ok_or_else(corrupt)?,
+            acknowledged_bytes: from_sql(row.acknowledged_bytes, "dataset")?,
+            next_sequence: from_sql(row.next_sequence, "dataset")?,
+        })
+    }
+}
+
+/// What came of a declaration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The dataset as it stands.
+    pub status: DatasetStatus,
+    /// An unfinished upload of other content that this one replaced, whose bytes can go.
+    pub replaced: Option<Digest>,
+}
+
+/// What to do with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameOutcome {
+    /// It is the next one: store its bytes, then [`Store::acknowledge_frame`].
+    Next,
+    /// It was stored before.
+    Repeated,
+}
+
+/// A frame without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// From 0, without gaps.
+    pub sequence: u64,
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// Its bytes.
+    pub byte_count: u64,
+    /// SHA-256 of its bytes.
+    pub checksum: Digest,
+}
+
+async fn select_dataset(
+    tx: &mut SqliteConnection,
+    id: Digest,
+    name: &'static str,
+) -> TxResult<DatasetStatus> {
+    find_dataset(tx, id, name)
+        .await?
+        .ok_or(StoreError::NotFound { what: "dataset" })
+}
+
+async fn find_dataset(
+    tx: &mut SqliteConnection,
+    id: Digest,
+    name: &'static str,
+) -> TxResult<Option<DatasetStatus>> {
+    sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM datasets WHERE id = ?"
+    )))
+    .bind(id.as_bytes().as_slice())
+    .fetch_optional(tx)
+    .await
+    .in_tx(name)?
+    .map(DatasetStatus::try_from)
+    .transpose()
+}
+
+async fn select_datasets_of(
+    tx: &mut SqliteConnection,
+    agreement: Digest,
+    name: &'static str,
+) -> TxResult<Vec<DatasetStatus>> {
+    sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM datasets WHERE agreement = ? ORDER BY office"
+    )))
+    .bind(agreement.as_bytes().as_slice())
+    .fetch_all(tx)
+    .await
+    .in_tx(name)?
+    .into_iter()
+    .map(DatasetStatus::try_from)
+    .collect()
+}
+
+impl Store {
+    /// Declares a dataset. The same declaration again gives the dataset as it stands; another one takes the
+    /// place of an unfinished upload of the same office, never of a sealed dataset.
+    ///
+    /// # Errors
+    /// When the office has a sealed dataset already, the other office's key check differs, or the database
+    /// fails.
+    pub async fn declare_dataset(
+        &self,
+        declaration: &DatasetDeclaration,
+        now: Timestamp,
+    ) -> Result<Declared, StoreError> {
+        const NAME: &str = "declare_dataset";
+        let declaration = declaration.clone();
+        self.database
+            .run_tx(NAME, move |tx| {
+                let declaration = declaration.clone();
+                Box::pin(async move {
+                    let id = declaration.to_id();
+                    let existing = select_datasets_of(tx, declaration.agreement, NAME).await?;
+                    let (own, other): (Vec<_>, Vec<_>) = existing
+                        .into_iter()
+                        .partition(|dataset| dataset.declaration.office == declaration.office);
+                    if other.iter().any(|other| {
+                        other.state == DatasetState::Sealed
+                            && other.declaration.key_check != declaration.key_check
+                    }) {
+                        return Err(StoreError::KeyCheckMismatch);
+                    }
+                    let mut replaced = None;
+                    if let Some(own) = own.into_iter().next() {
+                        if own.declaration == declaration {
+                            return Ok(Declared {
+                                status: own,
+                                replaced: None,
+                            });
+                        }
+                        if own.state == DatasetState::Sealed {
+                            return Err(StoreError::DatasetSealed);
+                        }
+                        sqlx::query("DELETE FROM datasets WHERE id = ?")
+                            .bind(own.id.as_bytes().as_slice())
+                            .execute(&mut *tx)
+                            .await
+                            .in_tx(NAME)?;
+                        replaced = Some(own.id);
+                    }
+                    sqlx::query(
+                        "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
+                                               total_bytes, content_digest, state, created_at)
+                         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'receiving', ?)",
+                    )
+                    .bind(id.as_bytes().as_slice())
+                    .bind(declaration.agreement.as_bytes().as_slice())
+                    .bind(declaration.office.as_str())
+                    .bind(declaration.schema.as_bytes().as_slice())
+                    .bind(declaration.key_check.as_bytes().as_slice())
+                    .bind(to_sql(declaration.record_count))
+                    .bind(to_sql(declaration.total_bytes))
+                    .bind(declaration.content.as_bytes().as_slice())
+                    .bind(now.to_string())
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                    Ok(Declared {
+                        status: select_dataset(tx, id, NAME).await?,
+                        replaced: replaced.filter(|replaced| *replaced != id),
+                    })
+                })
+            })
+            .await
+    }
+
+    /// A dataset by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn dataset(&self, id: Digest) -> Result<Option<DatasetStatus>, StoreError> {
+        const NAME: &str = "dataset";
+        self.database
+            .run_tx(NAME, move |tx| Box::pin(find_dataset(tx, id, NAME)))
+            .await
+    }
+
+    /// The datasets of an agreement, by office.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn datasets_of(&self, agreement: Digest) -> Result<Vec<DatasetStatus>, StoreError> {
+        const NAME: &str = "datasets_of";
+        self.database
+            .run_tx(NAME, move |tx| Box::pin(select_datasets_of(tx, agreement, NAME)))
+            .await
+    }
+
+    /// Whether a frame is the next one, or was stored before.
+    ///
+    /// # Errors
+    /// When it is neither, holds other content than before, or goes beyond the bytes declared.
+    pub async fn check_frame(&self, id: Digest, frame: Frame) -> Result<FrameOutcome, StoreError> {
+        const NAME: &str = "check_frame";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    let status = select_dataset(tx, id, NAME).await?;
+                    if frame.sequence < status.next_sequence {
+                        let checksum: Option<Vec<u8>> = sqlx::query_scalar(
+                            "SELECT checksum FROM frames WHERE dataset = ? AND sequence = ?",
+                        )
+                        .bind(id.as_bytes().as_slice())
+                        .bind(to_sql(frame.sequence))
+                        .fetch_optional(tx)
+                        .await
+                        .in_tx(NAME)?;
+                        return if checksum.as_deref() == Some(frame.checksum.as_bytes().as_slice()) {
+                            Ok(FrameOutcome::Repeated)
+                        } else {
+                            Err(StoreError::FrameChanged {
+                                sequence: frame.sequence,
+                            })
+                        };
+                    }
+                    if frame.sequence != status.next_sequence || frame.offset != status.acknowledged_bytes {
+                        return Err(StoreError::FrameOutOfOrder {
+                            expected: status.next_sequence,
+                            expected_offset: status.acknowledged_bytes,
+                            got: frame.sequence,
+                        });
+                    }
+                    let declared = status.declaration.total_bytes;
+                    if frame.byte_count == 0 || frame.byte_count > declared - status.acknowledged_bytes {
+                        return Err(StoreError::FramesBeyondDeclared { declared });
+                    }
+                    Ok(FrameOutcome::Next)
+                })
+            })
+            .await
+    }
+
+    /// Notes that the bytes of the next frame are safely stored.
+    ///
+    /// # Errors
+    /// When the database fails, or another writer was faster.
+    pub async fn acknowledge_frame(&self, id: Digest, frame: Frame) -> Result<DatasetStatus, StoreError> {
+        const NAME: &str = "acknowledge_frame";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    let updated = sqlx::query(
+                        "UPDATE datasets SET acknowledged_bytes = acknowledged_bytes + ?,
+                                next_sequence = next_sequence + 1
+                         WHERE id = ? AND next_sequence = ? AND state = 'receiving'",
+                    )
+                    .bind(to_sql(frame.byte_count))
+                    .bind(id.as_bytes().as_slice())
+                    .bind(to_sql(frame.sequence))
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                    let status = select_dataset(tx, id, NAME).await?;
+                    if updated.rows_affected() != 1 {
+                        return Err(StoreError::FrameOutOfOrder {
+                            expected: status.next_sequence,
+                            expected_offset: status.acknowledged_bytes,
+                            got: frame.sequence,
+                        });
+                    }
+                    sqlx::query(
+                        "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES (?, ?, ?, ?)",
+                    )
+                    .bind(id.as_bytes().as_slice())
+                    .bind(to_sql(frame.sequence))
+                    .bind(to_sql(frame.byte_count))
+                    .bind(frame.checksum.as_bytes().as_slice())
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                    Ok(status)
+                })
+            })
+            .await
+    }
+
+    /// Notes that a dataset was checked and is fixed. The key check is compared once more, since the
+    /// other office may have sealed in the meantime.
+    ///
+    /// # Errors
+    /// When there is no such dataset, the other office's key check differs, or the database fails.
+    pub async fn seal_dataset(&self, id: Digest) -> Result<DatasetStatus, StoreError> {
+        const NAME: &str = "seal_dataset";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    let status = select_dataset(tx, id, NAME).await?;
+                    let datasets = select_datasets_of(tx, status.declaration.agreement, NAME).await?;
+                    if datasets.iter().any(|other| {
+                        other.id != id
+                            && other.state == DatasetState::Sealed
+                            && other.declaration.key_check != status.declaration.key_check
+                    }) {
+                        return Err(StoreError::KeyCheckMismatch);
+                    }
+                    sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = ?")
+                        .bind(id.as_bytes().as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                    select_dataset(tx, id, NAME).await
+                })
+            })
+            .await
+    }
+
+    /// Forgets a dataset that failed its checks, so that nothing of it stays and the office can upload again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_dataset(&self, id: Digest) -> Result<(), StoreError> {
+        const NAME: &str = "delete_dataset";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM datasets WHERE id = ? AND state = 'receiving'")
+                        .bind(id.as_bytes().as_slice())
+                        .execute(tx)
+                        .await
+                        .in_tx(NAME)
+                        .map(drop)
+                })
+            })
+            .await
+    }
+}

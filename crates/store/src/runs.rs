@@ -1,0 +1,375 @@
+use corridor_core::{Digest, RunState, RunStatus, Side, Signature};
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::{Store, StoreError};
+
+#[derive(FromRow)]
+struct RunRow {
+    id: Vec<u8>,
+    agreement: Vec<u8>,
+    origin_dataset: Vec<u8>,
+    destination_dataset: Vec<u8>,
+    state: String,
+    tiles_done: i64,
+    tiles_total: i64,
+    restarts: i64,
+    reason: String,
+    result: Option<Vec<u8>>,
+    released_by_origin: bool,
+    released_by_destination: bool,
+}
+
+const SELECT: &str = "SELECT id, agreement, origin_dataset, destination_dataset, state, \
+                      (SELECT count(*) FROM tiles WHERE run = runs.id) AS tiles_done, tiles_total, restarts, \
+                      reason, result, origin_release IS NOT NULL AS released_by_origin, \
+                      destination_release IS NOT NULL AS released_by_destination FROM runs";
+
+impl TryFrom<RunRow> for RunStatus {
+    type Error = StoreError;
+
+    fn try_from(row: RunRow) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::Corrupt { what: "run" };
+        let digest = |bytes: &[u8]| Digest::try_from(bytes).map_err(|_| corrupt());
+        let mut released_by = Vec::new();
+        if row.released_by_origin {
+            released_by.push(Side::Origin);
+        }
+        if row.released_by_destination {
+            released_by.push(Side::Destination);
+        }
+        Ok(Self {
+            id: digest(&row.id)?,
+            agreement: digest(&row.agreement)?,
+            origin_dataset: digest(&row.origin_dataset)?,
+            destination_dataset: digest(&row.destination_dataset)?,
+            state: RunState::from_word(&row.state).ok_or_else(corrupt)?,
+            tiles_done: from_sql(row.tiles_done, "run")?,
+            tiles_total: from_sql(row.tiles_total, "run")?,
+            restarts: from_sql(row.restarts, "run")?,
+            reason: row.reason,
+            result: row.result.as_deref().map(digest).transpose()?,
+            released_by,
+        })
+    }
+}
+
+async fn find_run(tx: &mut SqliteConnection, id: Digest, name: &'static str) -> TxResult<Option<RunStatus>> {
+    sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!("{SELECT} WHERE id = ?")))
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(tx)
+        .await
+        .in_tx(name)?
+        .map(RunStatus::try_from)
+        .transpose()
+}
+
+async fn select_run(tx: &mut SqliteConnection, id: Digest, name: &'static str) -> TxResult<RunStatus> {
+    find_run(tx, id, name)
+        .await?
+        .ok_or(StoreError::NotFound { what: "run" })
+}
+
+/// Checks and makes a change of state.
+async fn transition(
+    tx: &mut SqliteConnection,
+    run: &RunStatus,
+    next: RunState,
+    name: &'static str,
+) -> TxResult<()> {
+    if !run.state.may_become(next) {
+        return Err(StoreError::RunState {
+            from: run.state,
+            to: next,
+        });
+    }
+    sqlx::query("UPDATE runs SET state = ? WHERE id = ?")
+        .bind(next.as_str())
+        .bind(run.id.as_bytes().as_slice())
+        .execute(tx)
+        .await
+        .in_tx(name)
+        .map(drop)
+}
+
+/// What changes with a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunChange {
+    /// Work begins: so many tiles in all.
+    Started {
+        /// Tiles in all.
+        tiles_total: u64,
+    },
+    /// Links are stored.
+    Linked,
+    /// The result is stored.
+    Reconciled {
+        /// Its digest.
+        result: Digest,
+    },
+    /// The run ends without a result.
+    Failed {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// An office stopped it.
+    Cancelled,
+    /// The service was stopped in the middle and takes it up again.
+    Requeued,
+}
+
+impl Store {
+    /// Puts a run in the queue. One that failed or was cancelled is put there again, with its tiles; any other
+    /// is left as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enqueue_run(&self, run: &RunStatus, now: Timestamp) -> Result<RunStatus, StoreError> {
+        const NAME: &str = "enqueue_run";
+        let run = run.clone();
+        self.database
+            .run_tx(NAME, move |tx| {
+                let run = run.clone();
+                Box::pin(async move {
+                    match find_run(tx, run.id, NAME).await? {
+                        None => {
+                            sqlx::query(
+                                "INSERT INTO runs (id, agreement, origin_dataset, destination_dataset, state,
+                                                   created_at)
+                                 VALUES (?, ?, ?, ?, 'queued', ?)",
+                            )
+                            .bind(run.id.as_bytes().as_slice())
+                            .bind(run.agreement.as_bytes().as_slice())
+                            .bind(run.origin_dataset.as_bytes().as_slice())
+                            .bind(run.destination_dataset.as_bytes().as_slice())
+                            .bind(now.to_string())
+                            .execute(&mut *tx)
+                            .await
+                            .in_tx(NAME)?;
+                        }
+                        Some(stored) if matches!(stored.state, RunState::Failed | RunState::Cancelled) => {
+                            transition(tx, &stored, RunState::Queued, NAME).await?;
+                            sqlx::query("UPDATE runs SET reason = '' WHERE id = ?")
+                                .bind(run.id.as_bytes().as_slice())
+                                .execute(&mut *tx)
+                                .await
+                                .in_tx(NAME)?;
+                        }
+                        Some(_) => {}
+                    }
+                    select_run(tx, run.id, NAME).await
+                })
+            })
+            .await
+    }
+
+    /// A run by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run(&self, id: Digest) -> Result<Option<RunStatus>, StoreError> {
+        const NAME: &str = "run";
+        self.database
+            .run_tx(NAME, move |tx| Box::pin(find_run(tx, id, NAME)))
+            .await
+    }
+
+    /// The runs of an agreement, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runs_of(&self, agreement: Digest) -> Result<Vec<RunStatus>, StoreError> {
+        const NAME: &str = "runs_of";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!(
+                        "{SELECT} WHERE agreement = ? ORDER BY created_at, id"
+                    )))
+                    .bind(agreement.as_bytes().as_slice())
+                    .fetch_all(tx)
+                    .await
+                    .in_tx(NAME)?
+                    .into_iter()
+                    .map(RunStatus::try_from)
+                    .collect()
+                })
+            })
+            .await
+    }
+
+    /// Runs that are queued or were being worked on, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn active_runs(&self) -> Result<Vec<RunStatus>, StoreError> {
+        const NAME: &str = "active_runs";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!(
+                        "{SELECT} WHERE state IN ('queued', 'running', 'linked') ORDER BY created_at, id"
+                    )))
+                    .fetch_all(tx)
+                    .await
+                    .in_tx(NAME)?
+                    .into_iter()
+                    .map(RunStatus::try_from)
+                    .collect()
+                })
+            })
+            .await
+    }
+
+    /// Changes the state of a run.
+    ///
+    /// # Errors
+    /// When the run may not change so, or the database fails.
+    pub async fn change_run(&self, id: Digest, change: RunChange) -> Result<RunStatus, StoreError> {
+        const NAME: &str = "change_run";
+        self.database
+            .run_tx(NAME, move |tx| {
+                let change = change.clone();
+                Box::pin(async move {
+                    let run = select_run(tx, id, NAME).await?;
+                    let id_bytes = id.as_bytes().as_slice();
+                    match change {
+                        RunChange::Started { tiles_total } => {
+                            transition(tx, &run, RunState::Running, NAME).await?;
+                            sqlx::query("UPDATE runs SET tiles_total = ? WHERE id = ?")
+                                .bind(to_sql(tiles_total))
+                                .bind(id_bytes)
+                                .execute(&mut *tx)
+                                .await
+                                .in_tx(NAME)?;
+                        }
+                        RunChange::Linked => transition(tx, &run, RunState::Linked, NAME).await?,
+                        RunChange::Reconciled { result } => {
+                            transition(tx, &run, RunState::Reconciled, NAME).await?;
+                            sqlx::query("UPDATE runs SET result = ? WHERE id = ?")
+                                .bind(result.as_bytes().as_slice())
+                                .bind(id_bytes)
+                                .execute(&mut *tx)
+                                .await
+                                .in_tx(NAME)?;
+                        }
+                        RunChange::Failed { reason } => {
+                            transition(tx, &run, RunState::Failed, NAME).await?;
+                            sqlx::query("UPDATE runs SET reason = ? WHERE id = ?")
+                                .bind(reason)
+                                .bind(id_bytes)
+                                .execute(&mut *tx)
+                                .await
+                                .in_tx(NAME)?;
+                        }
+                        RunChange::Cancelled => transition(tx, &run, RunState::Cancelled, NAME).await?,
+                        RunChange::Requeued => {
+                            transition(tx, &run, RunState::Queued, NAME).await?;
+                            sqlx::query("UPDATE runs SET restarts = restarts + 1 WHERE id = ?")
+                                .bind(id_bytes)
+                                .execute(&mut *tx)
+                                .await
+                                .in_tx(NAME)?;
+                        }
+                    }
+                    select_run(tx, id, NAME).await
+                })
+            })
+            .await
+    }
+
+    /// Notes that the result of a tile is stored; the same again changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn acknowledge_tile(
+        &self,
+        run: Digest,
+        tile: u64,
+        pair_count: u64,
+    ) -> Result<RunStatus, StoreError> {
+        const NAME: &str = "acknowledge_tile";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO tiles (run, tile, pair_count) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    )
+                    .bind(run.as_bytes().as_slice())
+                    .bind(to_sql(tile))
+                    .bind(to_sql(pair_count))
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                    select_run(tx, run, NAME).await
+                })
+            })
+            .await
+    }
+
+    /// Tiles whose result is stored, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tiles_done(&self, run: Digest) -> Result<Vec<u64>, StoreError> {
+        const NAME: &str = "tiles_done";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query_scalar::<_, i64>("SELECT tile FROM tiles WHERE run = ? ORDER BY tile")
+                        .bind(run.as_bytes().as_slice())
+                        .fetch_all(tx)
+                        .await
+                        .in_tx(NAME)?
+                        .into_iter()
+                        .map(|tile| from_sql(tile, "tile"))
+                        .collect()
+                })
+            })
+            .await
+    }
+
+    /// Notes that an office released the result; released when both did.
+    ///
+    /// # Errors
+    /// When there is no result, or the database fails.
+    pub async fn release_run(
+        &self,
+        id: Digest,
+        side: Side,
+        signature: &Signature,
+    ) -> Result<RunStatus, StoreError> {
+        const NAME: &str = "release_run";
+        let signature = signature.clone();
+        self.database
+            .run_tx(NAME, move |tx| {
+                let signature = signature.clone();
+                Box::pin(async move {
+                    let run = select_run(tx, id, NAME).await?;
+                    if !run.state.has_result() {
+                        return Err(StoreError::RunState {
+                            from: run.state,
+                            to: RunState::Released,
+                        });
+                    }
+                    let statement = match side {
+                        Side::Origin => "UPDATE runs SET origin_release = ? WHERE id = ?",
+                        Side::Destination => "UPDATE runs SET destination_release = ? WHERE id = ?",
+                    };
+                    sqlx::query(statement)
+                        .bind(signature.as_bytes().as_slice())
+                        .bind(id.as_bytes().as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                    let run = select_run(tx, id, NAME).await?;
+                    if run.released_by.len() == 2 && run.state == RunState::Reconciled {
+                        transition(tx, &run, RunState::Released, NAME).await?;
+                    }
+                    select_run(tx, id, NAME).await
+                })
+            })
+            .await
+    }
+}
