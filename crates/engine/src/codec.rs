@@ -1,0 +1,183 @@
+//! Candidate pairs and links as Parquet bytes.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Float64Array, RecordBatch, UInt32Array};
+use arrow_schema::{DataType, Field, Schema};
+use bytes::Bytes;
+use corridor_core::{EncodedDataset, Pseudonym};
+use corridor_link::{CandidatePair, Link};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::properties::WriterProperties;
+
+use crate::EngineError;
+
+/// A link as it may leave when both offices agreed to link lists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinkedPair {
+    /// The origin's record.
+    pub origin_record: Pseudonym,
+    /// The destination's record.
+    pub destination_record: Pseudonym,
+    /// Similarity.
+    pub similarity: f64,
+    /// Probability that the link is true.
+    pub probability: Option<f64>,
+}
+
+pub(crate) fn encode_candidates(pairs: &[CandidatePair]) -> Vec<u8> {
+    let indices = |get: fn(&CandidatePair) -> u32| -> ArrayRef {
+        Arc::new(pairs.iter().map(get).collect::<UInt32Array>())
+    };
+    let similarity: Float64Array = pairs.iter().map(|pair| Some(pair.similarity)).collect();
+    write(vec![
+        ("left", DataType::UInt32, indices(|pair| pair.left)),
+        ("right", DataType::UInt32, indices(|pair| pair.right)),
+        ("similarity", DataType::Float64, Arc::new(similarity)),
+    ])
+}
+
+pub(crate) fn decode_candidates(bytes: Bytes) -> Result<Vec<CandidatePair>, EngineError> {
+    let mut pairs = Vec::new();
+    for batch in read(bytes)? {
+        let index = |name| primitive::<UInt32Type>(&batch, name);
+        let (left, right) = (index("left")?, index("right")?);
+        let similarity = primitive::<Float64Type>(&batch, "similarity")?;
+        for row in 0..batch.num_rows() {
+            pairs.push(CandidatePair {
+                left: left.value(row),
+                right: right.value(row),
+                similarity: similarity.value(row),
+            });
+        }
+    }
+    Ok(pairs)
+}
+
+pub(crate) fn encode_links(links: &[Link], origin: &EncodedDataset, destination: &EncodedDataset) -> Vec<u8> {
+    let pseudonyms = |records: &[Pseudonym], get: fn(&Link) -> u32| -> ArrayRef {
+        let values = links.iter().map(|link| {
+            let row = usize::try_from(get(link)).expect("an index of a dataset");
+            Some(*records[row].as_bytes())
+        });
+        Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(values, 16).expect("all of 16 bytes"))
+    };
+    let similarity: Float64Array = links.iter().map(|link| Some(link.similarity)).collect();
+    let probability: Float64Array = links.iter().map(|link| link.probability).collect();
+    write(vec![
+        (
+            "origin_record",
+            DataType::FixedSizeBinary(16),
+            pseudonyms(&origin.records, |link| link.left),
+        ),
+        (
+            "destination_record",
+            DataType::FixedSizeBinary(16),
+            pseudonyms(&destination.records, |link| link.right),
+        ),
+        ("similarity", DataType::Float64, Arc::new(similarity)),
+        ("probability", DataType::Float64, Arc::new(probability)),
+    ])
+}
+
+pub(crate) fn decode_links(bytes: Bytes) -> Result<Vec<LinkedPair>, EngineError> {
+    let mut links = Vec::new();
+    for batch in read(bytes)? {
+        let records = |name: &'static str| {
+            batch
+                .column_by_name(name)
+                .and_then(|values| values.as_fixed_size_binary_opt())
+                .ok_or(EngineError::StoredResult)
+        };
+        let pseudonym = |bytes: &[u8]| -> Result<Pseudonym, EngineError> {
+            bytes
+                .try_into()
+                .map(Pseudonym::from_bytes)
+                .map_err(|_| EngineError::StoredResult)
+        };
+        let (origin, destination) = (records("origin_record")?, records("destination_record")?);
+        let similarity = primitive::<Float64Type>(&batch, "similarity")?;
+        let probability = primitive::<Float64Type>(&batch, "probability")?;
+        for row in 0..batch.num_rows() {
+            links.push(LinkedPair {
+                origin_record: pseudonym(origin.value(row))?,
+                destination_record: pseudonym(destination.value(row))?,
+                similarity: similarity.value(row),
+                probability: probability.is_valid(row).then(|| probability.value(row)),
+            });
+        }
+    }
+    Ok(links)
+}
+
+fn primitive<'a, T: arrow_array::ArrowPrimitiveType>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a arrow_array::PrimitiveArray<T>, EngineError> {
+    batch
+        .column_by_name(name)
+        .and_then(|values| values.as_primitive_opt::<T>())
+        .ok_or(EngineError::StoredResult)
+}
+
+fn write(columns: Vec<(&str, DataType, ArrayRef)>) -> Vec<u8> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, data_type, _)| Field::new(*name, data_type.clone(), *name == "probability"))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let arrays = columns.into_iter().map(|(_, _, array)| array).collect();
+    let batch = RecordBatch::try_new(schema.clone(), arrays).expect("columns of one length");
+    let properties = WriterProperties::builder()
+        .set_created_by("corridor".to_owned())
+        .set_dictionary_enabled(false)
+        .build();
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
+    let mut bytes = Vec::new();
+    let mut writer =
+        ArrowWriter::try_new_with_options(&mut bytes, schema, options).expect("writing to memory");
+    writer.write(&batch).expect("writing to memory");
+    writer.close().expect("writing to memory");
+    bytes
+}
+
+fn read(bytes: Bytes) -> Result<Vec<RecordBatch>, EngineError> {
+    ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .map_err(|_| EngineError::StoredResult)?
+        .collect::<Result<_, _>>()
+        .map_err(|_| EngineError::StoredResult)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidate_pairs_round_trip() {
+        let pairs = vec![
+            CandidatePair {
+                left: 0,
+                right: 7,
+                similarity: 0.1 + 0.2,
+            },
+            CandidatePair {
+                left: u32::MAX,
+                right: 0,
+                similarity: 1.0,
+            },
+        ];
+        assert_eq!(
+            decode_candidates(encode_candidates(&pairs).into()).unwrap(),
+            pairs
+        );
+        assert_eq!(decode_candidates(encode_candidates(&[]).into()).unwrap(), []);
+        assert!(decode_candidates(Bytes::from_static(b"PAR1")).is_err());
+    }
+}

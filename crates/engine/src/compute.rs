@@ -1,0 +1,88 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+/// The bridge from async code to the CPU: a bounded pool of named threads.
+#[derive(Debug, Clone)]
+pub struct Compute {
+    pool: Arc<rayon::ThreadPool>,
+}
+
+/// Work that gave no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ComputeError {
+    /// The pool could not be made.
+    #[error("the pool of {threads} threads could not be made")]
+    Pool {
+        /// Threads asked for.
+        threads: usize,
+    },
+    /// The work panicked. A defect of this program.
+    #[error("a computation ended in the middle, which is a defect of this program")]
+    Panicked,
+}
+
+impl Compute {
+    /// A pool of `threads` threads; 0 means one per core.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn new(threads: usize) -> Result<Self, ComputeError> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("compute-{index}"))
+            .build()
+            .map(|pool| Self { pool: Arc::new(pool) })
+            .map_err(|_| ComputeError::Pool { threads })
+    }
+
+    /// Threads of the pool.
+    pub fn thread_count(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `work` on the pool and waits without blocking. Work whose caller has left is not begun. A panic
+    /// comes back as an error.
+    ///
+    /// # Errors
+    /// When the work panicked.
+    pub async fn run<T, F>(&self, work: F) -> Result<T, ComputeError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        self.pool.spawn(move || {
+            if sender.is_closed() {
+                return;
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(work));
+            // A caller that left in the meantime does not want the value.
+            drop(sender.send(outcome));
+        });
+        match receiver.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) | Err(_) => Err(ComputeError::Panicked),
+        }
+    }
+
+    /// Runs `work` on the pool and waits for it, for callers that are not async.
+    pub fn run_blocking<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.pool.install(work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_comes_back_as_an_error() {
+        let compute = Compute::new(1).unwrap();
+        assert_eq!(compute.run(|| 1 + 1).await, Ok(2));
+        let panicking: Result<(), _> = compute.run(|| panic!("as intended")).await;
+        assert_eq!(panicking, Err(ComputeError::Panicked));
+        assert_eq!(compute.run(|| 3).await, Ok(3), "the pool goes on");
+    }
+}

@@ -1,0 +1,512 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use corridor_core::{
+    Agreement, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, OfficeId, Output, RunState,
+    RunStatus, Side, Signature, SignedAgreement, SigningPurpose,
+};
+use corridor_flows::PublishedTable;
+use corridor_store::{DatasetFileError, Frame, FrameOutcome, RunChange, RunObject, Store, parse_dataset};
+use tokio::sync::watch;
+
+use crate::codec::{LinkedPair, decode_links};
+use crate::compute::Compute;
+use crate::error::EngineError;
+use crate::pipeline::LinkageReport;
+
+/// What this program writes into every run id, so that another version gives another run.
+pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
+
+/// Bounds an operator sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the largest dataset taken.
+    pub max_dataset_bytes: u64,
+}
+
+/// The use cases of the service. Knows no gRPC; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) store: Store,
+    pub(crate) compute: Compute,
+    pub(crate) clock: Arc<dyn Clock>,
+    limits: Limits,
+    /// Counts changes of runs; watchers and the worker wait for it to move.
+    changes: watch::Sender<u64>,
+}
+
+/// A released result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleasedResult {
+    /// The flow table.
+    pub table: PublishedTable,
+    /// How links were decided.
+    pub report: LinkageReport,
+    /// Digest of both, as the offices released it.
+    pub digest: Digest,
+}
+
+impl Engine {
+    /// An engine over an open store.
+    pub fn new(store: Store, compute: Compute, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self {
+            store,
+            compute,
+            clock,
+            limits,
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn announce_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Moves whenever a run changes.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    // Agreements.
+
+    /// Stores a proposal of one of its offices.
+    ///
+    /// # Errors
+    /// When the caller is no party, or the agreement breaks a rule.
+    pub async fn propose_agreement(
+        &self,
+        caller: &OfficeId,
+        agreement: &Agreement,
+    ) -> Result<SignedAgreement, EngineError> {
+        agreement.validate()?;
+        agreement.side_of(caller).ok_or(EngineError::NotParty)?;
+        Ok(self.store.insert_agreement(agreement, self.clock.now()).await?)
+    }
+
+    /// An agreement of the caller's, and the side the caller stands at.
+    ///
+    /// # Errors
+    /// When there is none of that digest with the caller as a party.
+    pub async fn agreement(
+        &self,
+        caller: &OfficeId,
+        digest: Digest,
+    ) -> Result<(SignedAgreement, Side), EngineError> {
+        let signed = self
+            .store
+            .agreement(digest)
+            .await?
+            .ok_or(EngineError::NotFound { what: "agreement" })?;
+        // Whether an agreement of others exists is not the caller's business.
+        let side = signed
+            .agreement
+            .side_of(caller)
+            .ok_or(EngineError::NotFound { what: "agreement" })?;
+        Ok((signed, side))
+    }
+
+    /// The caller's agreements, by digest.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn agreements(&self, caller: &OfficeId) -> Result<Vec<SignedAgreement>, EngineError> {
+        Ok(self.store.agreements_of(caller).await?)
+    }
+
+    /// Adds the caller's signature of an agreement's digest.
+    ///
+    /// # Errors
+    /// When the signature is not of this digest under the caller's key in the agreement.
+    pub async fn sign_agreement(
+        &self,
+        caller: &OfficeId,
+        digest: Digest,
+        signature: &Signature,
+    ) -> Result<SignedAgreement, EngineError> {
+        let (signed, side) = self.agreement(caller, digest).await?;
+        signed.agreement.office(side).signing_key.verify(
+            SigningPurpose::Agreement,
+            digest.as_bytes(),
+            signature,
+        )?;
+        let signed = self.store.add_signature(digest, side, signature).await?;
+        tracing::info!(agreement = %digest.to_short(), side = side.as_str(), "agreement signed");
+        Ok(signed)
+    }
+
+    /// The caller's agreement, when both offices signed it.
+    async fn agreement_in_force(
+        &self,
+        caller: &OfficeId,
+        digest: Digest,
+    ) -> Result<(Agreement, Side), EngineError> {
+        let (signed, side) = self.agreement(caller, digest).await?;
+        if !signed.is_in_force() {
+            return Err(EngineError::AgreementNotInForce);
+        }
+        signed.verify()?;
+        Ok((signed.agreement, side))
+    }
+
+    // Datasets.
+
+    /// Declares a dataset of the caller's before its upload.
+    ///
+    /// # Errors
+    /// When the agreement is not in force, the dataset does not fit it or is too large, the office has a sealed
+    /// one already, or the other office encoded under another key.
+    pub async fn declare_dataset(
+        &self,
+        declaration: &DatasetDeclaration,
+    ) -> Result<DatasetStatus, EngineError> {
+        let caller = &declaration.office;
+        let (agreement, _) = self.agreement_in_force(caller, declaration.agreement).await?;
+        if declaration.schema != agreement.encoding.schema {
+            return Err(EngineError::DatasetMismatch {
+                what: "encoding schema",
+                expected_by: "of the agreement",
+            });
+        }
+        if declaration.total_bytes > self.limits.max_dataset_bytes {
+            return Err(EngineError::DatasetTooLarge {
+                bytes: declaration.total_bytes,
+                limit: self.limits.max_dataset_bytes,
+            });
+        }
+        let declared = self.store.declare_dataset(declaration, self.clock.now()).await?;
+        if let Some(replaced) = declared.replaced {
+            self.store.remove_staged(replaced).await?;
+        }
+        Ok(declared.status)
+    }
+
+    /// A dataset of the caller's.
+    ///
+    /// # Errors
+    /// When there is none of that id, or it is the other office's.
+    pub async fn dataset(&self, caller: &OfficeId, id: Digest) -> Result<DatasetStatus, EngineError> {
+        self.store
+            .dataset(id)
+            .await?
+            .filter(|status| status.declaration.office == *caller)
+            .ok_or(EngineError::NotFound { what: "dataset" })
+    }
+
+    /// The caller's datasets under an agreement, and whether the other office has sealed one.
+    ///
+    /// # Errors
+    /// When the caller is no party.
+    pub async fn datasets(
+        &self,
+        caller: &OfficeId,
+        agreement: Digest,
+    ) -> Result<(Vec<DatasetStatus>, bool), EngineError> {
+        self.agreement(caller, agreement).await?;
+        let (own, other): (Vec<_>, Vec<_>) = self
+            .store
+            .datasets_of(agreement)
+            .await?
+            .into_iter()
+            .partition(|status| status.declaration.office == *caller);
+        let other_is_sealed = other.iter().any(|status| status.state == DatasetState::Sealed);
+        Ok((own, other_is_sealed))
+    }
+
+    /// Takes one frame of an upload: its bytes are on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the checksum does not fit, or the frame is neither the next nor one stored before.
+    pub async fn receive_frame(
+        &self,
+        caller: &OfficeId,
+        id: Digest,
+        frame: Frame,
+        data: &Bytes,
+    ) -> Result<DatasetStatus, EngineError> {
+        let status = self.dataset(caller, id).await?;
+        if Digest::of(data) != frame.checksum {
+            return Err(EngineError::FrameChecksum {
+                sequence: frame.sequence,
+            });
+        }
+        match self.store.check_frame(id, frame).await? {
+            FrameOutcome::Repeated => Ok(status),
+            FrameOutcome::Next => {
+                self.store.stage_frame(id, frame.offset, data).await?;
+                Ok(self.store.acknowledge_frame(id, frame).await?)
+            }
+        }
+    }
+
+    /// Checks a whole dataset and fixes it. Nothing of one that fails stays.
+    ///
+    /// # Errors
+    /// When bytes are missing, or the dataset is not what was declared and agreed.
+    pub async fn seal_dataset(&self, caller: &OfficeId, id: Digest) -> Result<DatasetStatus, EngineError> {
+        let status = self.dataset(caller, id).await?;
+        if status.state == DatasetState::Sealed {
+            return Ok(status);
+        }
+        let declared = status.declaration.total_bytes;
+        if status.acknowledged_bytes < declared {
+            return Err(EngineError::DatasetIncomplete {
+                acknowledged: status.acknowledged_bytes,
+                declared,
+            });
+        }
+        let (agreement, _) = self
+            .agreement_in_force(caller, status.declaration.agreement)
+            .await?;
+        let mut bytes = self.store.read_staged(id).await?;
+        // An unacknowledged frame may have been written behind the last acknowledged one.
+        bytes.truncate(usize::try_from(declared).unwrap_or(usize::MAX));
+        let checked = {
+            let (bytes, declaration) = (bytes.clone(), status.declaration.clone());
+            self.compute
+                .run(move || check_dataset(bytes, &declaration, &agreement))
+                .await?
+        };
+        if let Err(error) = checked {
+            self.store.delete_dataset(id).await?;
+            self.store.remove_staged(id).await?;
+            return Err(error);
+        }
+        self.store.put_dataset(id, bytes).await?;
+        let sealed = self.store.seal_dataset(id).await?;
+        self.store.remove_staged(id).await?;
+        tracing::info!(
+            dataset = %id.to_short(),
+            office = %caller,
+            records = sealed.declaration.record_count,
+            "dataset sealed"
+        );
+        Ok(sealed)
+    }
+
+    // Runs.
+
+    /// Starts the run of an agreement, or gives it as it stands; one that failed or was cancelled goes on.
+    ///
+    /// # Errors
+    /// When the agreement is not in force or a dataset is missing.
+    pub async fn start_run(&self, caller: &OfficeId, agreement: Digest) -> Result<RunStatus, EngineError> {
+        let (terms, _) = self.agreement_in_force(caller, agreement).await?;
+        let datasets = self.store.datasets_of(agreement).await?;
+        let sealed = |side: Side| {
+            datasets
+                .iter()
+                .find(|dataset| {
+                    dataset.state == DatasetState::Sealed
+                        && dataset.declaration.office == terms.office(side).id
+                })
+                .map(|dataset| dataset.id)
+                .ok_or(EngineError::DatasetsMissing)
+        };
+        let (origin, destination) = (sealed(Side::Origin)?, sealed(Side::Destination)?);
+        let id = Digest::of_parts(&[
+            b"corridor/v1|run",
+            agreement.as_bytes(),
+            origin.as_bytes(),
+            destination.as_bytes(),
+            PROGRAM_VERSION.as_bytes(),
+        ]);
+        let run = RunStatus {
+            id,
+            agreement,
+            origin_dataset: origin,
+            destination_dataset: destination,
+            state: RunState::Queued,
+            tiles_done: 0,
+            tiles_total: 0,
+            restarts: 0,
+            reason: String::new(),
+            result: None,
+            released_by: Vec::new(),
+        };
+        let status = self.store.enqueue_run(&run, self.clock.now()).await?;
+        self.announce_change();
+        Ok(status)
+    }
+
+    /// A run of an agreement of the caller's.
+    ///
+    /// # Errors
+    /// When there is none of that id with the caller as a party.
+    pub async fn run(&self, caller: &OfficeId, id: Digest) -> Result<RunStatus, EngineError> {
+        Ok(self.run_and_side(caller, id).await?.0)
+    }
+
+    async fn run_and_side(
+        &self,
+        caller: &OfficeId,
+        id: Digest,
+    ) -> Result<(RunStatus, SignedAgreement, Side), EngineError> {
+        let not_found = || EngineError::NotFound { what: "run" };
+        let run = self.store.run(id).await?.ok_or_else(not_found)?;
+        let (signed, side) = self.agreement(caller, run.agreement).await.map_err(|error| {
+            if matches!(error, EngineError::NotFound { .. }) {
+                not_found()
+            } else {
+                error
+            }
+        })?;
+        Ok((run, signed, side))
+    }
+
+    /// The runs of an agreement of the caller's, oldest first.
+    ///
+    /// # Errors
+    /// When the caller is no party.
+    pub async fn runs(&self, caller: &OfficeId, agreement: Digest) -> Result<Vec<RunStatus>, EngineError> {
+        self.agreement(caller, agreement).await?;
+        Ok(self.store.runs_of(agreement).await?)
+    }
+
+    /// Stops a run. What it has stored stays, so that it can go on later.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub async fn cancel_run(&self, caller: &OfficeId, id: Digest) -> Result<RunStatus, EngineError> {
+        let run = self.run(caller, id).await?;
+        if run.state == RunState::Cancelled {
+            return Ok(run);
+        }
+        if !run.state.is_active() {
+            return Err(EngineError::NotCancellable { state: run.state });
+        }
+        let run = self.store.change_run(id, RunChange::Cancelled).await?;
+        tracing::info!(run = %id.to_short(), office = %caller, "run cancelled");
+        self.announce_change();
+        Ok(run)
+    }
+
+    // Results.
+
+    /// Notes that the caller's office releases the result of a run, without seeing it.
+    ///
+    /// # Errors
+    /// When there is no result, or the signature is not of its digest under the caller's key.
+    pub async fn release_result(
+        &self,
+        caller: &OfficeId,
+        id: Digest,
+        signature: &Signature,
+    ) -> Result<RunStatus, EngineError> {
+        let (run, signed, side) = self.run_and_side(caller, id).await?;
+        let result = run
+            .result
+            .filter(|_| run.state.has_result())
+            .ok_or(EngineError::NoResult { state: run.state })?;
+        signed.agreement.office(side).signing_key.verify(
+            SigningPurpose::Release,
+            result.as_bytes(),
+            signature,
+        )?;
+        let run = self.store.release_run(id, side, signature).await?;
+        tracing::info!(run = %id.to_short(), side = side.as_str(), state = %run.state, "result released by an office");
+        self.announce_change();
+        Ok(run)
+    }
+
+    /// The released flow table of a run.
+    ///
+    /// # Errors
+    /// When the agreement does not allow flow tables, or not both offices released it.
+    pub async fn released_result(
+        &self,
+        caller: &OfficeId,
+        id: Digest,
+    ) -> Result<ReleasedResult, EngineError> {
+        let (run, signed, _) = self.run_and_side(caller, id).await?;
+        let digest = require_released(&run)?;
+        if !signed.agreement.allows(Output::FlowTable) {
+            return Err(EngineError::OutputNotAllowed { what: "flow tables" });
+        }
+        let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
+        let report = self.store.read_run_object(id, RunObject::Report).await?;
+        if result_digest(&flows, &report) != digest {
+            return Err(EngineError::StoredResult);
+        }
+        Ok(ReleasedResult {
+            table: PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?,
+            report: serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?,
+            digest,
+        })
+    }
+
+    /// The linked pairs of a run, by similarity descending.
+    ///
+    /// # Errors
+    /// When the agreement does not allow link lists, or not both offices released the run.
+    pub async fn released_links(
+        &self,
+        caller: &OfficeId,
+        id: Digest,
+    ) -> Result<Vec<LinkedPair>, EngineError> {
+        let (run, signed, _) = self.run_and_side(caller, id).await?;
+        if !signed.agreement.allows(Output::LinkList) {
+            return Err(EngineError::OutputNotAllowed { what: "link lists" });
+        }
+        require_released(&run)?;
+        decode_links(self.store.read_run_object(id, RunObject::Links).await?)
+    }
+}
+
+fn require_released(run: &RunStatus) -> Result<Digest, EngineError> {
+    match run.result {
+        Some(digest) if run.state == RunState::Released => Ok(digest),
+        Some(_) => Err(EngineError::NotReleased),
+        None => Err(EngineError::NoResult { state: run.state }),
+    }
+}
+
+/// Digest of a result: the flow table and the linkage report as stored.
+pub(crate) fn result_digest(flows: &[u8], report: &[u8]) -> Digest {
+    Digest::of_parts(&[b"corridor/v1|result", flows, report])
+}
+
+/// A dataset is what was declared and what was agreed, or it does not get in.
+fn check_dataset(
+    bytes: Bytes,
+    declaration: &DatasetDeclaration,
+    agreement: &Agreement,
+) -> Result<(), EngineError> {
+    if Digest::of(&bytes) != declaration.content {
+        return Err(EngineError::ContentMismatch);
+    }
+    let dataset = parse_dataset(bytes)?;
+    let manifest = &dataset.manifest;
+    let declared = [
+        ("agreement", manifest.agreement == declaration.agreement),
+        ("office", manifest.office == declaration.office),
+        ("encoding schema", manifest.schema == declaration.schema),
+        ("key check", manifest.key_check == declaration.key_check),
+        (
+            "number of records",
+            manifest.record_count == declaration.record_count,
+        ),
+    ];
+    let profile = agreement.encoding.profile;
+    let agreed = [
+        (
+            "filter length",
+            dataset.filters.filter_len() == profile.filter_len(),
+        ),
+        ("measure", manifest.measure == profile.measure()),
+    ];
+    for (expected_by, checks) in [("declared", declared.as_slice()), ("of the agreement", &agreed)] {
+        if let Some((what, _)) = checks.iter().find(|(_, fits)| !fits) {
+            return Err(EngineError::DatasetMismatch { what, expected_by });
+        }
+    }
+    let unknown_band = dataset
+        .events
+        .iter()
+        .flatten()
+        .filter_map(|event| event.age_band)
+        .any(|band| usize::from(band.0) >= agreement.age_bands.len());
+    if unknown_band {
+        return Err(DatasetFileError::Unsound("an age band is not one of the agreement").into());
+    }
+    Ok(())
+}

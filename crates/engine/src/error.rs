@@ -1,0 +1,110 @@
+use corridor_core::{AgreementError, RunState, SignatureError};
+use corridor_flows::FlowError;
+use corridor_link::LinkError;
+use corridor_store::{DatasetFileError, StoreError};
+
+use crate::compute::ComputeError;
+
+/// Why a use case was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The proposed agreement breaks a rule.
+    #[error(transparent)]
+    Agreement(#[from] AgreementError),
+    /// Not both offices signed.
+    #[error("the agreement is not in force: both offices must sign it first")]
+    AgreementNotInForce,
+    /// A computation.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+    /// The bytes received are not those declared.
+    #[error("the bytes received have another digest than declared")]
+    ContentMismatch,
+    /// The dataset file.
+    #[error(transparent)]
+    DatasetFile(#[from] DatasetFileError),
+    /// Not all bytes are there.
+    #[error("{acknowledged} of {declared} bytes are there; upload the rest before sealing")]
+    DatasetIncomplete {
+        /// Bytes there.
+        acknowledged: u64,
+        /// Bytes declared.
+        declared: u64,
+    },
+    /// The dataset does not fit the agreement or its declaration.
+    #[error("the dataset does not fit: its {what} is not the one {expected_by}")]
+    DatasetMismatch {
+        /// What does not fit.
+        what: &'static str,
+        /// Who expected another.
+        expected_by: &'static str,
+    },
+    /// The dataset is larger than this service takes.
+    #[error("the dataset has {bytes} bytes; this service takes at most {limit}")]
+    DatasetTooLarge {
+        /// Bytes declared.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Not both datasets are sealed.
+    #[error("both offices must seal a dataset under this agreement first")]
+    DatasetsMissing,
+    /// The events of two registers.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// The checksum of a frame does not fit its bytes.
+    #[error("the checksum of frame {sequence} does not fit its bytes; send it again")]
+    FrameChecksum {
+        /// Which.
+        sequence: u64,
+    },
+    /// A register with events and one without.
+    #[error("the registers hold persons only, so there is no flow table")]
+    NoEvents,
+    /// The link step.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Filters that are compared in two ways.
+    #[error("the two datasets have filters that are compared in different ways")]
+    MeasureMismatch,
+    /// There is no such thing, or it is not the caller's to see.
+    #[error("no such {what} for this office")]
+    NotFound {
+        /// What.
+        what: &'static str,
+    },
+    /// The caller is no party.
+    #[error("only the offices of an agreement may do this")]
+    NotParty,
+    /// The agreement does not allow it.
+    #[error("the agreement does not allow {what} to leave")]
+    OutputNotAllowed {
+        /// What.
+        what: &'static str,
+    },
+    /// Not both offices released the result.
+    #[error("both offices must release the result of this run before either sees it")]
+    NotReleased,
+    /// The run has no result to release or show.
+    #[error("the run is {state} and has no result yet")]
+    NoResult {
+        /// Its state.
+        state: RunState,
+    },
+    /// A run that cannot be stopped any more.
+    #[error("the run is {state} and cannot be cancelled")]
+    NotCancellable {
+        /// Its state.
+        state: RunState,
+    },
+    /// A signature.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored result this program cannot read.
+    #[error("a stored result cannot be read")]
+    StoredResult,
+}

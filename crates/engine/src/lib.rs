@@ -1,0 +1,36 @@
+//! Use cases of the service: who may do what, in which order, and the work itself.
+//!
+//! An [`Engine`] takes calls of an office that is already known by its certificate. It keeps the rules (both
+//! signatures before an upload, a dataset that fits its agreement, both releases before a figure is seen), drives
+//! runs through their states ([`Engine::work`]) and does the computing on a bounded pool ([`Compute`]). The linkage
+//! itself is a [`Pipeline`], a pure function that an office can rehearse without a service.
+//!
+//! It knows no gRPC and can reach no linkage key.
+//!
+//! ```
+//! use corridor_engine::Compute;
+//!
+//! let compute = Compute::new(2)?;
+//! assert_eq!(compute.thread_count(), 2);
+//! assert_eq!(compute.run_blocking(|| 6 * 7), 42);
+//! # Ok::<(), corridor_engine::ComputeError>(())
+//! ```
+//!
+//! # Errors
+//! [`EngineError`] says what was refused and what to do; causes inside the service are for its log.
+
+mod codec;
+mod compute;
+mod engine;
+mod error;
+mod pipeline;
+mod worker;
+
+pub use codec::LinkedPair;
+pub use compute::{Compute, ComputeError};
+pub use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
+pub use corridor_link::LinkError;
+pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
+pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult};
+pub use error::EngineError;
+pub use pipeline::{LinkageReport, Pipeline, PipelineTerms};

@@ -1,0 +1,201 @@
+use std::ops::ControlFlow;
+
+use corridor_core::{AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, Period, ThresholdPolicy};
+use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
+use corridor_link::{
+    CandidatePair, ComparePlan, Decision, LinkSet, LinkSide, Tile, compare_tile, decide, pair_events,
+    plan_tiles,
+};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::EngineError;
+
+/// What a linkage is done under: the part of an agreement that decides its result, so that an office can
+/// rehearse before there is one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PipelineTerms {
+    /// Where the threshold comes from.
+    pub threshold: ThresholdPolicy,
+    /// Days two events of one move can be apart.
+    pub event_window_days: u32,
+    /// Seed of samples.
+    pub seed: u64,
+    /// The corridor.
+    pub corridor: Corridor,
+    /// Reference period.
+    pub period: Period,
+    /// Age bands.
+    pub age_bands: AgeBands,
+    /// Disclosure rule.
+    pub disclosure: DisclosureRule,
+}
+
+impl From<&Agreement> for PipelineTerms {
+    fn from(agreement: &Agreement) -> Self {
+        Self {
+            threshold: agreement.linkage.threshold,
+            event_window_days: agreement.linkage.event_window_days,
+            seed: agreement.linkage.seed,
+            corridor: agreement.corridor,
+            period: agreement.period,
+            age_bands: agreement.age_bands.clone(),
+            disclosure: agreement.disclosure,
+        }
+    }
+}
+
+/// How links were decided, as it leaves with a result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkageReport {
+    /// The threshold.
+    pub threshold: corridor_core::Threshold,
+    /// `estimated` or `fixed`.
+    pub threshold_policy: String,
+    /// Expected share of links that are true; `None` under a given threshold.
+    pub expected_precision: Option<f64>,
+    /// Expected share of matches that are linked.
+    pub expected_recall: Option<f64>,
+    /// Expected F1.
+    pub expected_f1: Option<f64>,
+    /// A second look at precision, from link counts.
+    pub link_count_precision: Option<f64>,
+}
+
+impl From<&Decision> for LinkageReport {
+    fn from(decision: &Decision) -> Self {
+        let estimate = decision.estimate.as_ref();
+        Self {
+            threshold: decision.threshold,
+            threshold_policy: if estimate.is_some() { "estimated" } else { "fixed" }.to_owned(),
+            expected_precision: estimate.map(|e| e.expected_precision),
+            expected_recall: estimate.map(|e| e.expected_recall),
+            expected_f1: estimate.map(|e| e.expected_f1),
+            link_count_precision: estimate.and_then(|e| e.link_count_precision),
+        }
+    }
+}
+
+/// Two datasets made ready for comparison. Everything it gives is a pure function of them and of the terms.
+#[derive(Debug)]
+pub struct Pipeline<'a> {
+    left: &'a EncodedDataset,
+    right: &'a EncodedDataset,
+    left_side: LinkSide<'a>,
+    right_side: LinkSide<'a>,
+    plan: ComparePlan,
+    terms: &'a PipelineTerms,
+}
+
+impl<'a> Pipeline<'a> {
+    /// Looks at each side alone and settles how far down to compare. Runs on the current rayon pool.
+    ///
+    /// # Errors
+    /// When a side is empty, the filters do not fit, or the records of a side cannot be told apart.
+    pub fn new(
+        origin: &'a EncodedDataset,
+        destination: &'a EncodedDataset,
+        terms: &'a PipelineTerms,
+    ) -> Result<Self, EngineError> {
+        if origin.manifest.measure != destination.manifest.measure {
+            return Err(EngineError::MeasureMismatch);
+        }
+        let plan = ComparePlan::new(
+            &LinkSide::try_new(origin)?,
+            &LinkSide::try_new(destination)?,
+            origin.manifest.measure,
+            terms.threshold,
+            terms.seed,
+        )?;
+        Self::with_plan(origin, destination, terms, plan)
+    }
+
+    /// The same two datasets again, with the plan of an earlier look at them.
+    ///
+    /// # Errors
+    /// When a side is empty.
+    pub fn with_plan(
+        origin: &'a EncodedDataset,
+        destination: &'a EncodedDataset,
+        terms: &'a PipelineTerms,
+        plan: ComparePlan,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            left: origin,
+            right: destination,
+            left_side: LinkSide::try_new(origin)?,
+            right_side: LinkSide::try_new(destination)?,
+            plan,
+            terms,
+        })
+    }
+
+    /// What was settled before the comparison.
+    pub const fn plan(&self) -> &ComparePlan {
+        &self.plan
+    }
+
+    /// The tiles of the comparison.
+    pub fn tiles(&self) -> Vec<Tile> {
+        plan_tiles(self.left_side.len(), self.right_side.len())
+    }
+
+    /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break.
+    /// Runs on the current rayon pool.
+    pub fn compare(
+        &self,
+        tiles: &[Tile],
+        sink: &(dyn Fn(&Tile, Vec<CandidatePair>) -> ControlFlow<()> + Sync),
+    ) -> ControlFlow<()> {
+        tiles.par_iter().try_for_each(|tile| {
+            let pairs = compare_tile(
+                &self.left_side,
+                &self.right_side,
+                self.left.manifest.measure,
+                self.plan.floor(),
+                tile,
+            );
+            sink(tile, pairs)
+        })
+    }
+
+    /// Links from the candidate pairs of all tiles, in any order.
+    ///
+    /// # Errors
+    /// When a threshold was to be estimated and the similarities do not tell matches from chance.
+    pub fn decide(&self, candidates: &[CandidatePair]) -> Result<LinkSet, EngineError> {
+        Ok(decide(&self.left_side, &self.right_side, &self.plan, candidates)?)
+    }
+
+    /// The flow table of linked moves; `None` when a register holds persons only.
+    ///
+    /// # Errors
+    /// When the events do not fit together, which is a defect of this program.
+    pub fn reconcile(&self, links: &LinkSet) -> Result<Option<Disclosable<FlowTable>>, EngineError> {
+        let (Some(left_events), Some(right_events)) = (&self.left.events, &self.right.events) else {
+            return Ok(None);
+        };
+        let pairs = pair_events(
+            &links.links,
+            (&self.left_side, left_events),
+            (&self.right_side, right_events),
+            self.terms.event_window_days,
+        );
+        let pairs: Vec<(u32, u32)> = pairs.iter().map(|pair| (pair.left, pair.right)).collect();
+        let table = FlowTable::reconcile(&FlowInput {
+            terms: FlowTerms {
+                corridor: self.terms.corridor,
+                period: self.terms.period,
+            },
+            origin: left_events,
+            destination: right_events,
+            pairs: &pairs,
+        })?;
+        Ok(Some(protect(
+            table,
+            &self.terms.disclosure,
+            &self.terms.age_bands,
+        )))
+    }
+}

@@ -1,0 +1,253 @@
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use corridor_core::{Digest, EncodedDataset, RunState, RunStatus};
+use corridor_link::{CandidatePair, ComparePlan, Tile};
+use corridor_store::{RunChange, RunObject, StoreError, parse_dataset};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::codec::{decode_candidates, encode_candidates, encode_links};
+use crate::engine::{Engine, result_digest};
+use crate::error::EngineError;
+use crate::pipeline::{LinkageReport, Pipeline, PipelineTerms};
+
+/// How the work on a run ended.
+enum Ending {
+    Done,
+    /// An office cancelled it.
+    Cancelled,
+    /// The service is stopping; the run is taken up again at the next start.
+    Stopping,
+}
+
+impl Engine {
+    /// Works on runs, one at a time, oldest first, until `stop`. Runs that were being worked on when the service
+    /// ended go back to the queue first, with what they had stored.
+    ///
+    /// # Errors
+    /// When the store fails; a run that fails is no error here, but noted with its reason.
+    pub async fn work(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+        for run in self.store.active_runs().await? {
+            if run.state != RunState::Queued {
+                let run = self.store.change_run(run.id, RunChange::Requeued).await?;
+                tracing::info!(
+                    run = %run.id.to_short(),
+                    restarts = run.restarts,
+                    tiles_done = run.tiles_done,
+                    "run taken up again"
+                );
+                self.announce_change();
+            }
+        }
+        let mut changes = self.subscribe();
+        while !stop.is_cancelled() {
+            changes.mark_unchanged();
+            if let Some(run) = self.store.active_runs().await?.into_iter().next() {
+                self.finish_run(&run, stop).await?;
+                self.announce_change();
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on one run to its end, whatever that is.
+    async fn finish_run(&self, run: &RunStatus, stop: &CancellationToken) -> Result<(), EngineError> {
+        let id = run.id;
+        match self.work_on(run, stop).await {
+            Ok(Ending::Done) => tracing::info!(run = %id.to_short(), "run reconciled, waits for release"),
+            Ok(Ending::Cancelled) => tracing::info!(run = %id.to_short(), "run stopped on request"),
+            Ok(Ending::Stopping) => {
+                tracing::info!(run = %id.to_short(), "run put aside, service is stopping")
+            }
+            Err(EngineError::Store(StoreError::RunState {
+                from: RunState::Cancelled,
+                ..
+            })) => tracing::info!(run = %id.to_short(), "run stopped on request"),
+            Err(error) => {
+                tracing::error!(run = %id.to_short(), error = &error as &dyn std::error::Error, "run failed");
+                let reason = to_reason(&error);
+                match self.store.change_run(id, RunChange::Failed { reason }).await {
+                    // Cancelled in the meantime: it stays so.
+                    Ok(_) | Err(StoreError::RunState { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn work_on(&self, run: &RunStatus, stop: &CancellationToken) -> Result<Ending, EngineError> {
+        let agreement = self
+            .store
+            .agreement(run.agreement)
+            .await?
+            .ok_or(EngineError::NotFound { what: "agreement" })?
+            .agreement;
+        let job = Arc::new(Job {
+            terms: PipelineTerms::from(&agreement),
+            origin: self.load(run.origin_dataset).await?,
+            destination: self.load(run.destination_dataset).await?,
+        });
+        let tiles = corridor_link::plan_tiles(job.origin.records.len(), job.destination.records.len());
+        let tiles_total = to_count(tiles.len());
+        self.store
+            .change_run(run.id, RunChange::Started { tiles_total })
+            .await?;
+        self.announce_change();
+
+        let done = self.store.tiles_done(run.id).await?;
+        let open: Vec<Tile> = tiles
+            .iter()
+            .filter(|tile| done.binary_search(&to_count(tile.index)).is_err())
+            .cloned()
+            .collect();
+        // The pool compares and hands tiles over; here they are stored, and only then counted. The channel is
+        // short, so that comparing waits for the disk.
+        let (sender, mut receiver) =
+            mpsc::channel::<(u64, Vec<CandidatePair>)>(2 * self.compute.thread_count());
+        let comparing = {
+            let job = Arc::clone(&job);
+            self.compute.run(move || {
+                let pipeline = job.pipeline()?;
+                // The receiver is dropped when the run is stopped: then the work breaks off.
+                let _: ControlFlow<()> = pipeline.compare(&open, &|tile, pairs| match sender
+                    .blocking_send((to_count(tile.index), pairs))
+                {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                });
+                Ok::<_, EngineError>(pipeline.plan().clone())
+            })
+        };
+        // Owns the receiver: when storing ends early, the pool's next hand-over fails and it breaks off.
+        let storing = async move {
+            while let Some((tile, pairs)) = receiver.recv().await {
+                self.store
+                    .put_run_object(run.id, RunObject::Tile(tile), encode_candidates(&pairs))
+                    .await?;
+                let status = self
+                    .store
+                    .acknowledge_tile(run.id, tile, to_count(pairs.len()))
+                    .await?;
+                self.announce_change();
+                let ending = match status.state {
+                    RunState::Cancelled => Some(Ending::Cancelled),
+                    _ if stop.is_cancelled() => Some(Ending::Stopping),
+                    _ => None,
+                };
+                if ending.is_some() {
+                    return Ok::<_, EngineError>(ending);
+                }
+            }
+            Ok(None)
+        };
+        let (plan, ending) = tokio::join!(comparing, storing);
+        if let Some(ending) = ending? {
+            return Ok(ending);
+        }
+        let plan = plan??;
+        self.decide_and_reconcile(run.id, job, plan, tiles.len()).await?;
+        Ok(Ending::Done)
+    }
+
+    async fn decide_and_reconcile(
+        &self,
+        run: Digest,
+        job: Arc<Job>,
+        plan: ComparePlan,
+        tile_count: usize,
+    ) -> Result<(), EngineError> {
+        let mut candidates = Vec::new();
+        for tile in 0..tile_count {
+            let object = RunObject::Tile(to_count(tile));
+            candidates.extend(decode_candidates(self.store.read_run_object(run, object).await?)?);
+        }
+        let outcome = self
+            .compute
+            .run(move || {
+                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, &job.terms, plan)?;
+                let links = pipeline.decide(&candidates)?;
+                let table = pipeline.reconcile(&links)?.ok_or(EngineError::NoEvents)?;
+                let link_bytes = encode_links(&links.links, &job.origin, &job.destination);
+                let report = LinkageReport::from(&links.decision);
+                Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
+            })
+            .await??;
+        let (link_bytes, table, report, link_count) = outcome;
+        self.store
+            .put_run_object(run, RunObject::Links, link_bytes)
+            .await?;
+        self.store.change_run(run, RunChange::Linked).await?;
+        self.announce_change();
+        tracing::info!(run = %run.to_short(), links = link_count, "links decided");
+
+        let flows = table.as_published().to_parquet();
+        let report = serde_json::to_vec(&report).expect("every field has a JSON form");
+        let result = result_digest(&flows, &report);
+        self.store
+            .put_run_object(run, RunObject::FlowTable, flows)
+            .await?;
+        self.store.put_run_object(run, RunObject::Report, report).await?;
+        self.store
+            .change_run(run, RunChange::Reconciled { result })
+            .await?;
+        tracing::info!(run = %run.to_short(), result = %result.to_short(), "flow table made");
+        Ok(())
+    }
+
+    async fn load(&self, dataset: Digest) -> Result<EncodedDataset, EngineError> {
+        let bytes = self.store.read_dataset(dataset).await?;
+        Ok(self.compute.run(move || parse_dataset(bytes)).await??)
+    }
+}
+
+struct Job {
+    terms: PipelineTerms,
+    origin: EncodedDataset,
+    destination: EncodedDataset,
+}
+
+impl Job {
+    fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
+        Pipeline::new(&self.origin, &self.destination, &self.terms)
+    }
+}
+
+fn to_count(len: usize) -> u64 {
+    u64::try_from(len).expect("a length fits in 64 bits")
+}
+
+/// What the offices read of a failure: what happened and what to do, nothing of the service's inside.
+fn to_reason(error: &EngineError) -> String {
+    match error {
+        EngineError::Link(link) => format!(
+            "{link}. Check with corridor inspect that both registers hold the same kind of people and with \
+             corridor rehearse how they link, or agree on a fixed threshold."
+        ),
+        EngineError::NoEvents => {
+            "A register holds persons only, without moves: map event_date, direction and counterpart, and \
+             encode it again under a new agreement."
+                .to_owned()
+        }
+        EngineError::Store(store) if store.is_disk_full() => {
+            "The service's disk is full. Start the run again when the operator has made room; what it has \
+             done is kept."
+                .to_owned()
+        }
+        _ => {
+            "The service failed. Its operator finds the cause in the log under this run; start the run again \
+              then; what it has done is kept."
+                .to_owned()
+        }
+    }
+}
