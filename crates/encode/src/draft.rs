@@ -277,8 +277,14 @@ impl Sample {
 
     fn to_toml(&self, delimiter: char, columns: &BTreeMap<&str, Vec<usize>>, unused: &[&str]) -> String {
         let mut out = String::from(
-            "# Drafted from the header. Check every line: a wrong mapping gives wrong numbers.\nversion = 1\n\n[file]\n",
+            "# Drafted from the header. Check every line: a wrong mapping gives wrong numbers.\nversion = 1\n",
         );
+        if columns.contains_key("event_date") {
+            out.push_str(
+                "# reporter = \"\"  # needed for flow tables: the country whose office keeps this register\n",
+            );
+        }
+        out.push_str("\n[file]\n");
         let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let mut line = |text: String| writeln!(out, "{text}").expect("writing to a String");
         line(format!(

@@ -16,6 +16,9 @@ use crate::schema::MatchField;
 pub struct Mapping {
     /// Version of this format, 1.
     pub version: u32,
+    /// The country whose office keeps the register. Registers of moves need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<CountryCode>,
     /// How the file is written.
     #[serde(default)]
     pub file: FileFormat,

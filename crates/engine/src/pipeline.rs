@@ -142,13 +142,13 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break.
-    /// Runs on the current rayon pool.
+    /// Runs on the current rayon pool. Says whether all were compared.
     pub fn compare(
         &self,
         tiles: &[Tile],
         sink: &(dyn Fn(&Tile, Vec<CandidatePair>) -> ControlFlow<()> + Sync),
-    ) -> ControlFlow<()> {
-        tiles.par_iter().try_for_each(|tile| {
+    ) -> bool {
+        let outcome = tiles.par_iter().try_for_each(|tile| {
             let pairs = compare_tile(
                 &self.left_side,
                 &self.right_side,
@@ -157,7 +157,8 @@ impl<'a> Pipeline<'a> {
                 tile,
             );
             sink(tile, pairs)
-        })
+        });
+        outcome.is_continue()
     }
 
     /// Links from the candidate pairs of all tiles, in any order.

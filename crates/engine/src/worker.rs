@@ -120,7 +120,8 @@ impl Engine {
             self.compute.run(move || {
                 let pipeline = job.pipeline()?;
                 // The receiver is dropped when the run is stopped: then the work breaks off.
-                let _: ControlFlow<()> = pipeline.compare(&open, &|tile, pairs| match sender
+                // Whoever stopped the storing knows why the work broke off.
+                pipeline.compare(&open, &|tile, pairs| match sender
                     .blocking_send((to_count(tile.index), pairs))
                 {
                     Ok(()) => ControlFlow::Continue(()),
@@ -140,10 +141,10 @@ impl Engine {
                     .acknowledge_tile(run.id, tile, to_count(pairs.len()))
                     .await?;
                 self.announce_change();
-                let ending = match status.state {
-                    RunState::Cancelled => Some(Ending::Cancelled),
-                    _ if stop.is_cancelled() => Some(Ending::Stopping),
-                    _ => None,
+                let ending = if status.state == RunState::Cancelled {
+                    Some(Ending::Cancelled)
+                } else {
+                    stop.is_cancelled().then_some(Ending::Stopping)
                 };
                 if ending.is_some() {
                     return Ok::<_, EngineError>(ending);
@@ -229,25 +230,21 @@ fn to_count(len: usize) -> u64 {
 
 /// What the offices read of a failure: what happened and what to do, nothing of the service's inside.
 fn to_reason(error: &EngineError) -> String {
-    match error {
-        EngineError::Link(link) => format!(
+    if let EngineError::Link(link) = error {
+        return format!(
             "{link}. Check with corridor inspect that both registers hold the same kind of people and with \
              corridor rehearse how they link, or agree on a fixed threshold."
-        ),
-        EngineError::NoEvents => {
-            "A register holds persons only, without moves: map event_date, direction and counterpart, and \
-             encode it again under a new agreement."
-                .to_owned()
-        }
-        EngineError::Store(store) if store.is_disk_full() => {
-            "The service's disk is full. Start the run again when the operator has made room; what it has \
-             done is kept."
-                .to_owned()
-        }
-        _ => {
-            "The service failed. Its operator finds the cause in the log under this run; start the run again \
-              then; what it has done is kept."
-                .to_owned()
-        }
+        );
     }
+    let reason = if matches!(error, EngineError::NoEvents) {
+        "A register holds persons only, without moves: map event_date, direction and counterpart, and encode it \
+         again under a new agreement."
+    } else if matches!(error, EngineError::Store(store) if store.is_disk_full()) {
+        "The service's disk is full. Start the run again when the operator has made room; what it has done is \
+         kept."
+    } else {
+        "The service failed. Its operator finds the cause in the log under this run; start the run again then; \
+         what it has done is kept."
+    };
+    reason.to_owned()
 }

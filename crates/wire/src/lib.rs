@@ -7,7 +7,6 @@
 #[expect(
     missing_docs,
     clippy::all,
-    clippy::wildcard_enum_match_arm,
     unused_qualifications,
     reason = "generated from proto/corridor/v1"
 )]

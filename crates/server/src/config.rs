@@ -1,0 +1,242 @@
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use corridor_core::OfficeId;
+use serde::Deserialize;
+
+/// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Folder of the database and the bulk data.
+    pub data_folder: PathBuf,
+    /// Threads that compare; one per core when 0 or not said.
+    #[serde(default)]
+    pub compute_threads: usize,
+    /// Whether gRPC server reflection is on; off when not said.
+    #[serde(default)]
+    pub reflection: bool,
+    /// Certificates of the service and of those who may call it.
+    pub tls: TlsConfig,
+    /// The offices that may call, and the names in their certificates.
+    pub offices: Vec<OfficeConfig>,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// Log.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Certificates, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The service's certificate, with its chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub private_key: PathBuf,
+    /// The authority that signs the certificates of offices.
+    pub client_ca: PathBuf,
+}
+
+/// An office that may call.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficeConfig {
+    /// Its id in agreements.
+    pub id: OfficeId,
+    /// The common name in its certificate.
+    pub certificate_name: String,
+}
+
+/// Bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Bytes of the largest message taken; 4 MiB when not said.
+    pub max_message_bytes: usize,
+    /// Bytes of the largest dataset taken; 16 GiB when not said.
+    pub max_dataset_bytes: u64,
+    /// Seconds a call may take before its answer begins; 120 when not said.
+    pub call_timeout_s: u64,
+    /// Calls one connection may have under way; 64 when not said.
+    pub max_calls_per_connection: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 4 << 20,
+            max_dataset_bytes: 16 << 30,
+            call_timeout_s: 120,
+            max_calls_per_connection: 64,
+        }
+    }
+}
+
+/// Log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// What is logged, as in `info,corridor_engine=debug`; `info` when not said.
+    pub filter: String,
+    /// Whether lines are JSON; text when not said.
+    pub json: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            json: false,
+        }
+    }
+}
+
+/// A config file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A setting that cannot be.
+    #[error("{file}: {key} {problem}")]
+    Invalid {
+        /// The file.
+        file: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {file}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not understood.
+    #[error("{file} is not understood: {problem}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Where and why.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a config file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has an unknown key, or a setting cannot be.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            file: file.clone(),
+            source,
+        })?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+            file: file.clone(),
+            problem: error.to_string().trim_end().to_owned(),
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for path in [
+            &mut config.data_folder,
+            &mut config.tls.certificate,
+            &mut config.tls.private_key,
+            &mut config.tls.client_ca,
+        ] {
+            *path = folder.join(&*path);
+        }
+        config.validate(&file)?;
+        Ok(config)
+    }
+
+    fn validate(&self, file: &str) -> Result<(), ConfigError> {
+        let fail = |key, problem: &str| {
+            Err(ConfigError::Invalid {
+                file: file.to_owned(),
+                key,
+                problem: problem.to_owned(),
+            })
+        };
+        let ids: BTreeSet<_> = self.offices.iter().map(|office| &office.id).collect();
+        let names: BTreeSet<_> = self
+            .offices
+            .iter()
+            .map(|office| &office.certificate_name)
+            .collect();
+        if self.offices.is_empty() || ids.len() != self.offices.len() || names.len() != self.offices.len() {
+            return fail(
+                "offices",
+                "must list at least one office, each id and certificate_name once",
+            );
+        }
+        if !(2 << 20..=64 << 20).contains(&self.limits.max_message_bytes) {
+            return fail("limits.max_message_bytes", "must be from 2 MiB to 64 MiB");
+        }
+        if self.limits.call_timeout_s == 0 {
+            return fail("limits.call_timeout_s", "must be above 0");
+        }
+        if self.limits.max_calls_per_connection == 0 {
+            return fail("limits.max_calls_per_connection", "must be above 0");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../deploy/corridor-server.toml");
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let path = std::env::temp_dir().join(format!(
+            "corridor-config-{}-{:?}.toml",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&path, text).unwrap();
+        let config = Config::load(&path);
+        std::fs::remove_file(&path).unwrap();
+        config
+    }
+
+    #[test]
+    fn the_sample_is_read_and_says_the_defaults() {
+        let config = load(SAMPLE).unwrap();
+        assert_eq!(config.limits, LimitsConfig::default());
+        assert_eq!(config.log, LogConfig::default());
+        assert_eq!((config.compute_threads, config.reflection), (0, false));
+        assert!(config.data_folder.ends_with("data"));
+    }
+
+    #[test]
+    fn unknown_keys_and_impossible_settings_are_refused() {
+        for (from, to, expected) in [
+            ("reflection", "reflexion", "reflexion"),
+            (
+                "call_timeout_s = 120",
+                "call_timeout_s = 0",
+                "limits.call_timeout_s",
+            ),
+            (
+                "max_message_bytes = 4194304",
+                "max_message_bytes = 1",
+                "limits.max_message_bytes",
+            ),
+            ("id = \"ISTAT\"", "id = \"INS-TN\"", "offices"),
+            ("id = \"ISTAT\"", "id = \"istat\"", "office id"),
+        ] {
+            let text = SAMPLE.replace(from, to);
+            assert_ne!(text, SAMPLE, "{from} is in the sample");
+            let error = load(&text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,445 @@
+use std::pin::Pin;
+
+use corridor_core::{Digest, OfficeId, RunStatus};
+use corridor_engine::{Engine, EngineError, Frame, LinkageReport, PublishedTable};
+use corridor_wire::v1::agreement_service_server::AgreementService;
+use corridor_wire::v1::dataset_service_server::DatasetService;
+use corridor_wire::v1::flow_service_server::FlowService;
+use corridor_wire::v1::run_service_server::RunService;
+use corridor_wire::{FieldViolation, to_digest, to_signature, v1};
+use futures::stream::{self, Stream};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::identity::Callers;
+use crate::status::{frame_too_large, from_engine, from_violation};
+
+/// Bytes of data in the largest frame taken. Clients send about 1 MiB.
+pub(crate) const MAX_FRAME_BYTES: usize = 1 << 20;
+
+/// Links sent in one message.
+const LINKS_PER_MESSAGE: usize = 4096;
+
+type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The gRPC face of an engine: reads messages, names the caller, asks the engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Services {
+    engine: Engine,
+    callers: Callers,
+}
+
+impl Services {
+    pub(crate) const fn new(engine: Engine, callers: Callers) -> Self {
+        Self { engine, callers }
+    }
+
+    /// Who calls, and with what.
+    #[expect(clippy::result_large_err, reason = "tonic's own error type")]
+    fn open<T>(&self, request: Request<T>) -> Result<(OfficeId, T), Status> {
+        let office = self.callers.office_of(&request)?;
+        Ok((office, request.into_inner()))
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "tonic's own error type")]
+fn digest(bytes: &[u8], field: &str) -> Result<Digest, Status> {
+    to_digest(bytes, field).map_err(refuse)
+}
+
+fn refuse(violation: FieldViolation) -> Status {
+    from_violation(&violation)
+}
+
+#[tonic::async_trait]
+impl AgreementService for Services {
+    async fn create_agreement(
+        &self,
+        request: Request<v1::CreateAgreementRequest>,
+    ) -> Result<Response<v1::CreateAgreementResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let agreement = message.to_agreement().map_err(refuse)?;
+        let signed = self
+            .engine
+            .propose_agreement(&office, &agreement)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::CreateAgreementResponse {
+            agreement: Some((&signed).into()),
+        }))
+    }
+
+    async fn get_agreement(
+        &self,
+        request: Request<v1::GetAgreementRequest>,
+    ) -> Result<Response<v1::GetAgreementResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.agreement_digest, "agreement_digest")?;
+        let (signed, _) = self.engine.agreement(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::GetAgreementResponse {
+            agreement: Some((&signed).into()),
+        }))
+    }
+
+    async fn list_agreements(
+        &self,
+        request: Request<v1::ListAgreementsRequest>,
+    ) -> Result<Response<v1::ListAgreementsResponse>, Status> {
+        let (office, _) = self.open(request)?;
+        let agreements = self.engine.agreements(&office).await.map_err(from_engine)?;
+        Ok(Response::new(v1::ListAgreementsResponse {
+            agreements: agreements.iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn sign_agreement(
+        &self,
+        request: Request<v1::SignAgreementRequest>,
+    ) -> Result<Response<v1::SignAgreementResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.agreement_digest, "agreement_digest")?;
+        let signature = to_signature(&message.signature, "signature").map_err(refuse)?;
+        let signed = self
+            .engine
+            .sign_agreement(&office, id, &signature)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::SignAgreementResponse {
+            agreement: Some((&signed).into()),
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl DatasetService for Services {
+    type UploadDatasetStream = ResponseStream<v1::UploadDatasetResponse>;
+
+    async fn create_dataset(
+        &self,
+        request: Request<v1::CreateDatasetRequest>,
+    ) -> Result<Response<v1::CreateDatasetResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let declaration = message.to_declaration(office).map_err(refuse)?;
+        let status = self
+            .engine
+            .declare_dataset(&declaration)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::CreateDatasetResponse {
+            dataset: Some((&status).into()),
+        }))
+    }
+
+    async fn get_dataset(
+        &self,
+        request: Request<v1::GetDatasetRequest>,
+    ) -> Result<Response<v1::GetDatasetResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.dataset_id, "dataset_id")?;
+        let status = self.engine.dataset(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::GetDatasetResponse {
+            dataset: Some((&status).into()),
+        }))
+    }
+
+    async fn list_datasets(
+        &self,
+        request: Request<v1::ListDatasetsRequest>,
+    ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.agreement_digest, "agreement_digest")?;
+        let (own, other_is_sealed) = self.engine.datasets(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::ListDatasetsResponse {
+            datasets: own.iter().map(Into::into).collect(),
+            other_is_sealed,
+        }))
+    }
+
+    async fn upload_dataset(
+        &self,
+        request: Request<Streaming<v1::UploadDatasetRequest>>,
+    ) -> Result<Response<Self::UploadDatasetStream>, Status> {
+        let (office, frames) = self.open(request)?;
+        let engine = self.engine.clone();
+        // Frames are taken one after the other: the next is read when the last is on the disk.
+        let answers = stream::try_unfold((frames, engine, office), |(mut frames, engine, office)| async {
+            let Some(message) = frames.message().await? else {
+                return Ok(None);
+            };
+            let answer = take_frame(&engine, &office, message).await?;
+            Ok(Some((answer, (frames, engine, office))))
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn seal_dataset(
+        &self,
+        request: Request<v1::SealDatasetRequest>,
+    ) -> Result<Response<v1::SealDatasetResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.dataset_id, "dataset_id")?;
+        let status = self.engine.seal_dataset(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::SealDatasetResponse {
+            dataset: Some((&status).into()),
+        }))
+    }
+}
+
+async fn take_frame(
+    engine: &Engine,
+    office: &OfficeId,
+    message: v1::UploadDatasetRequest,
+) -> Result<v1::UploadDatasetResponse, Status> {
+    let id = digest(&message.dataset_id, "dataset_id")?;
+    if message.data.len() > MAX_FRAME_BYTES {
+        return Err(frame_too_large(MAX_FRAME_BYTES));
+    }
+    let frame = Frame {
+        sequence: message.sequence,
+        offset: message.offset,
+        byte_count: u64::try_from(message.data.len()).expect("at most a frame"),
+        checksum: digest(&message.checksum, "checksum")?,
+    };
+    let status = engine
+        .receive_frame(office, id, frame, &message.data)
+        .await
+        .map_err(from_engine)?;
+    Ok(v1::UploadDatasetResponse {
+        acknowledged_bytes: status.acknowledged_bytes,
+        next_sequence: status.next_sequence,
+    })
+}
+
+#[tonic::async_trait]
+impl RunService for Services {
+    type WatchRunStream = ResponseStream<v1::WatchRunResponse>;
+    type ListLinksStream = ResponseStream<v1::ListLinksResponse>;
+
+    async fn create_run(
+        &self,
+        request: Request<v1::CreateRunRequest>,
+    ) -> Result<Response<v1::CreateRunResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.agreement_digest, "agreement_digest")?;
+        let run = self.engine.start_run(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::CreateRunResponse {
+            run: Some((&run).into()),
+        }))
+    }
+
+    async fn get_run(
+        &self,
+        request: Request<v1::GetRunRequest>,
+    ) -> Result<Response<v1::GetRunResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let run = self.engine.run(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::GetRunResponse {
+            run: Some((&run).into()),
+        }))
+    }
+
+    async fn list_runs(
+        &self,
+        request: Request<v1::ListRunsRequest>,
+    ) -> Result<Response<v1::ListRunsResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.agreement_digest, "agreement_digest")?;
+        let runs = self.engine.runs(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::ListRunsResponse {
+            runs: runs.iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn watch_run(
+        &self,
+        request: Request<v1::WatchRunRequest>,
+    ) -> Result<Response<Self::WatchRunStream>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        // A run that is not there or not the caller's is refused before the stream begins.
+        self.engine.run(&office, id).await.map_err(from_engine)?;
+        let watch = Watch {
+            changes: self.engine.subscribe(),
+            engine: self.engine.clone(),
+            office,
+            id,
+            last: None,
+        };
+        let statuses = stream::try_unfold(watch, |mut watch| async {
+            let next = watch.next().await.map_err(from_engine)?;
+            Ok(next.map(|run| {
+                let message = v1::WatchRunResponse {
+                    run: Some((&run).into()),
+                };
+                (message, watch)
+            }))
+        });
+        Ok(Response::new(Box::pin(statuses)))
+    }
+
+    async fn cancel_run(
+        &self,
+        request: Request<v1::CancelRunRequest>,
+    ) -> Result<Response<v1::CancelRunResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let run = self.engine.cancel_run(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::CancelRunResponse {
+            run: Some((&run).into()),
+        }))
+    }
+
+    async fn list_links(
+        &self,
+        request: Request<v1::ListLinksRequest>,
+    ) -> Result<Response<Self::ListLinksStream>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let links = self
+            .engine
+            .released_links(&office, id)
+            .await
+            .map_err(from_engine)?;
+        let messages: Vec<_> = links
+            .chunks(LINKS_PER_MESSAGE)
+            .map(|links| {
+                Ok(v1::ListLinksResponse {
+                    links: links
+                        .iter()
+                        .map(|link| v1::Link {
+                            origin_record: link.origin_record.as_bytes().to_vec(),
+                            destination_record: link.destination_record.as_bytes().to_vec(),
+                            similarity: link.similarity,
+                            probability: link.probability,
+                        })
+                        .collect(),
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(stream::iter(messages))))
+    }
+}
+
+/// A caller's view of one run: its status now, then every change, until nothing more will come by itself.
+struct Watch {
+    engine: Engine,
+    changes: tokio::sync::watch::Receiver<u64>,
+    office: OfficeId,
+    id: Digest,
+    last: Option<RunStatus>,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Result<Option<RunStatus>, EngineError> {
+        if self.last.as_ref().is_some_and(|last| !last.state.is_active()) {
+            return Ok(None);
+        }
+        loop {
+            self.changes.mark_unchanged();
+            let run = self.engine.run(&self.office, self.id).await?;
+            if self.last.as_ref() != Some(&run) {
+                self.last = Some(run.clone());
+                return Ok(Some(run));
+            }
+            if self.changes.changed().await.is_err() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl FlowService for Services {
+    async fn release_flow_table(
+        &self,
+        request: Request<v1::ReleaseFlowTableRequest>,
+    ) -> Result<Response<v1::ReleaseFlowTableResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let signature = to_signature(&message.signature, "signature").map_err(refuse)?;
+        let run = self
+            .engine
+            .release_result(&office, id, &signature)
+            .await
+            .map_err(from_engine)?;
+        let message = v1::Run::from(&run);
+        Ok(Response::new(v1::ReleaseFlowTableResponse {
+            released_by_origin: message.released_by_origin,
+            released_by_destination: message.released_by_destination,
+        }))
+    }
+
+    async fn get_flow_table(
+        &self,
+        request: Request<v1::GetFlowTableRequest>,
+    ) -> Result<Response<v1::GetFlowTableResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let result = self
+            .engine
+            .released_result(&office, id)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::GetFlowTableResponse {
+            flow_table: Some(to_flow_table(&result.table)),
+            linkage_report: Some(to_report(&result.report)),
+            result_digest: result.digest.as_bytes().to_vec(),
+        }))
+    }
+}
+
+fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
+    let rows = table.rows.iter().map(|row| v1::FlowRow {
+        origin: row.corridor.origin().0.to_string(),
+        destination: row.corridor.destination().0.to_string(),
+        year: row.year.map(i32::from),
+        sex: row.sex.map(|sex| sex.as_str().to_owned()),
+        age_band: row.age_band.clone(),
+        counts: row.counts.map(|counts| v1::FlowCounts {
+            emigrations: counts.emigrations,
+            immigrations: counts.immigrations,
+            matched: counts.matched,
+            only_origin: counts.only_origin,
+            only_destination: counts.only_destination,
+        }),
+        estimate: row.estimate.map(|estimate| v1::FlowEstimate {
+            coverage_origin: estimate.coverage_origin,
+            coverage_destination: estimate.coverage_destination,
+            point: estimate.point,
+            standard_error: estimate.standard_error,
+            low: estimate.low,
+            high: estimate.high,
+            if_odds_ratio_two_thirds: estimate.if_odds_ratio_two_thirds,
+            if_odds_ratio_three_halves: estimate.if_odds_ratio_three_halves,
+        }),
+    });
+    let years = table.years.iter().map(|row| v1::YearRow {
+        origin: row.corridor.origin().0.to_string(),
+        destination: row.corridor.destination().0.to_string(),
+        year: i32::from(row.year),
+        emigrations: row.emigrations,
+        immigrations: row.immigrations,
+        agree: row.agree,
+        timing_origin: row.timing_origin,
+        timing_destination: row.timing_destination,
+        partner_origin: row.partner_origin,
+        partner_destination: row.partner_destination,
+        unmatched_origin: row.unmatched_origin,
+        unmatched_destination: row.unmatched_destination,
+    });
+    v1::FlowTable {
+        rows: rows.collect(),
+        years: years.collect(),
+    }
+}
+
+fn to_report(report: &LinkageReport) -> v1::LinkageReport {
+    v1::LinkageReport {
+        threshold: report.threshold.to_string(),
+        threshold_policy: report.threshold_policy.clone(),
+        expected_precision: report.expected_precision,
+        expected_recall: report.expected_recall,
+        expected_f1: report.expected_f1,
+        link_count_precision: report.link_count_precision,
+    }
+}
