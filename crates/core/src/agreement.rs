@@ -135,7 +135,7 @@ pub struct EncodingTerms {
 }
 
 /// How filters become links and paired events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkageTerms {
     /// Where the threshold comes from.

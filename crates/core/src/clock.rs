@@ -39,6 +39,11 @@ impl<'a> Stopwatch<'a> {
         }
     }
 
+    /// Counts from an instant that was noted before.
+    pub fn since(clock: &'a dyn Clock, start: Timestamp) -> Self {
+        Self { clock, start }
+    }
+
     /// Seconds since the start; 0 if the clock was set back.
     pub fn elapsed_s(&self) -> f64 {
         self.clock.now().duration_since(self.start).as_secs_f64().max(0.0)

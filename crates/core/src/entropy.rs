@@ -7,6 +7,11 @@ pub trait Entropy: rand_core::CryptoRng + Send {}
 
 impl<R: rand_core::CryptoRng + Send> Entropy for R {}
 
+/// Fills `bytes` from `entropy`.
+pub fn fill(entropy: &mut dyn Entropy, bytes: &mut [u8]) {
+    entropy.fill_bytes(bytes);
+}
+
 /// The operating system's generator. Panics when the operating system has none, which no
 /// supported platform does after boot.
 #[derive(Debug, Default)]

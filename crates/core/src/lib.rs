@@ -42,11 +42,12 @@ pub use clock::{Clock, Stopwatch, SystemClock};
 pub use corridor::{Corridor, CorridorError, CountryCode, CountryCodeError, Destination, Origin};
 pub use dataset::{DatasetManifest, EncodedDataset, Pseudonym, SEAL_TAIL_BYTES, column, find_seal, metadata};
 pub use digest::{Digest, DigestError};
-pub use entropy::{Entropy, OsEntropy, SeededEntropy};
+pub use entropy::{Entropy, OsEntropy, SeededEntropy, fill};
 pub use event::{
     AgeBand, AgeBands, AgeBandsError, Counterpart, DatePrecision, Direction, EventDate, MigrationEvent, Sex,
 };
 pub use filter::Filters;
+pub use jiff::Timestamp;
 pub use profile::{FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
 pub use status::{DatasetDeclaration, DatasetState, DatasetStatus, RunState, RunStatus};

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use corridor_core::{AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, Period, ThresholdPolicy};
+use corridor_core::{AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, LinkageTerms, Period};
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
     CandidatePair, ComparePlan, Decision, LinkSet, LinkSide, Tile, compare_tile, decide, pair_events,
@@ -11,16 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
 
-/// What a linkage is done under: the part of an agreement that decides its result, so that an office can
-/// rehearse before there is one.
+/// What a flow table is made under.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PipelineTerms {
-    /// Where the threshold comes from.
-    pub threshold: ThresholdPolicy,
-    /// Days two events of one move can be apart.
-    pub event_window_days: u32,
-    /// Seed of samples.
-    pub seed: u64,
+pub struct FlowTableTerms {
     /// The corridor.
     pub corridor: Corridor,
     /// Reference period.
@@ -31,12 +24,9 @@ pub struct PipelineTerms {
     pub disclosure: DisclosureRule,
 }
 
-impl From<&Agreement> for PipelineTerms {
+impl From<&Agreement> for FlowTableTerms {
     fn from(agreement: &Agreement) -> Self {
         Self {
-            threshold: agreement.linkage.threshold,
-            event_window_days: agreement.linkage.event_window_days,
-            seed: agreement.linkage.seed,
             corridor: agreement.corridor,
             period: agreement.period,
             age_bands: agreement.age_bands.clone(),
@@ -85,7 +75,7 @@ pub struct Pipeline<'a> {
     left_side: LinkSide<'a>,
     right_side: LinkSide<'a>,
     plan: ComparePlan,
-    terms: &'a PipelineTerms,
+    terms: LinkageTerms,
 }
 
 impl<'a> Pipeline<'a> {
@@ -96,7 +86,7 @@ impl<'a> Pipeline<'a> {
     pub fn new(
         origin: &'a EncodedDataset,
         destination: &'a EncodedDataset,
-        terms: &'a PipelineTerms,
+        terms: LinkageTerms,
     ) -> Result<Self, EngineError> {
         if origin.manifest.measure != destination.manifest.measure {
             return Err(EngineError::MeasureMismatch);
@@ -118,7 +108,7 @@ impl<'a> Pipeline<'a> {
     pub fn with_plan(
         origin: &'a EncodedDataset,
         destination: &'a EncodedDataset,
-        terms: &'a PipelineTerms,
+        terms: LinkageTerms,
         plan: ComparePlan,
     ) -> Result<Self, EngineError> {
         Ok(Self {
@@ -169,13 +159,18 @@ impl<'a> Pipeline<'a> {
         Ok(decide(&self.left_side, &self.right_side, &self.plan, candidates)?)
     }
 
-    /// The flow table of linked moves; `None` when a register holds persons only.
+    /// The flow table of linked moves.
     ///
     /// # Errors
-    /// When the events do not fit together, which is a defect of this program.
-    pub fn reconcile(&self, links: &LinkSet) -> Result<Option<Disclosable<FlowTable>>, EngineError> {
+    /// When a register holds persons only, or the events do not fit together, which is a defect of this
+    /// program.
+    pub fn reconcile(
+        &self,
+        links: &LinkSet,
+        terms: &FlowTableTerms,
+    ) -> Result<Disclosable<FlowTable>, EngineError> {
         let (Some(left_events), Some(right_events)) = (&self.left.events, &self.right.events) else {
-            return Ok(None);
+            return Err(EngineError::NoEvents);
         };
         let pairs = pair_events(
             &links.links,
@@ -186,17 +181,13 @@ impl<'a> Pipeline<'a> {
         let pairs: Vec<(u32, u32)> = pairs.iter().map(|pair| (pair.left, pair.right)).collect();
         let table = FlowTable::reconcile(&FlowInput {
             terms: FlowTerms {
-                corridor: self.terms.corridor,
-                period: self.terms.period,
+                corridor: terms.corridor,
+                period: terms.period,
             },
             origin: left_events,
             destination: right_events,
             pairs: &pairs,
         })?;
-        Ok(Some(protect(
-            table,
-            &self.terms.disclosure,
-            &self.terms.age_bands,
-        )))
+        Ok(protect(table, &terms.disclosure, &terms.age_bands))
     }
 }

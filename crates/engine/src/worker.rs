@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use corridor_core::{Digest, EncodedDataset, RunState, RunStatus};
+use corridor_core::{Digest, EncodedDataset, LinkageTerms, RunState, RunStatus};
 use corridor_link::{CandidatePair, ComparePlan, Tile};
 use corridor_store::{RunChange, RunObject, StoreError, parse_dataset};
 use tokio::sync::mpsc;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
-use crate::pipeline::{LinkageReport, Pipeline, PipelineTerms};
+use crate::pipeline::{FlowTableTerms, LinkageReport, Pipeline};
 
 /// How the work on a run ended.
 enum Ending {
@@ -94,7 +94,8 @@ impl Engine {
             .ok_or(EngineError::NotFound { what: "agreement" })?
             .agreement;
         let job = Arc::new(Job {
-            terms: PipelineTerms::from(&agreement),
+            linkage: agreement.linkage,
+            flows: FlowTableTerms::from(&agreement),
             origin: self.load(run.origin_dataset).await?,
             destination: self.load(run.destination_dataset).await?,
         });
@@ -176,9 +177,9 @@ impl Engine {
         let outcome = self
             .compute
             .run(move || {
-                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, &job.terms, plan)?;
+                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, job.linkage, plan)?;
                 let links = pipeline.decide(&candidates)?;
-                let table = pipeline.reconcile(&links)?.ok_or(EngineError::NoEvents)?;
+                let table = pipeline.reconcile(&links, &job.flows)?;
                 let link_bytes = encode_links(&links.links, &job.origin, &job.destination);
                 let report = LinkageReport::from(&links.decision);
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
@@ -213,14 +214,15 @@ impl Engine {
 }
 
 struct Job {
-    terms: PipelineTerms,
+    linkage: LinkageTerms,
+    flows: FlowTableTerms,
     origin: EncodedDataset,
     destination: EncodedDataset,
 }
 
 impl Job {
     fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
-        Pipeline::new(&self.origin, &self.destination, &self.terms)
+        Pipeline::new(&self.origin, &self.destination, self.linkage)
     }
 }
 

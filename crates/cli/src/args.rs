@@ -1,0 +1,505 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use corridor_core::{Digest, OfficeId, Profile, Threshold};
+
+use crate::failure::parse_digest;
+
+/// Links the emigration records of one statistical office with the immigration records of another, through
+/// keyed encodings, and reconciles their flow statistics, without either seeing who the people are.
+///
+/// Two offices work in this order: keys, agreement, encode, upload, run, flows. An office alone tries its
+/// settings with rehearse. `corridor demo` plays it all in a minute.
+///
+/// Data goes to standard output, talk to standard error. Exit codes: 0 done; 1 failed; 2 wrong command line;
+/// 3 a file given cannot be used; 4 the service refused; 5 the service cannot be reached. An error ends with
+/// a line `hint: …` that says what to do.
+#[derive(Debug, Parser)]
+#[command(name = "corridor", version)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes and exchanges the keys of an office.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Names the columns and codes of a register in a mapping file.
+    #[command(subcommand)]
+    Mapping(MappingCommand),
+    /// Says what a mapping makes of a register, field by field, without any value of it.
+    ///
+    /// Counts rows read and refused by reason, how many values of each field are filled and different, birth
+    /// dates on 1 January, and moves by direction, other country and year.
+    ///
+    /// Example: corridor inspect register.csv --mapping mapping.toml
+    Inspect(InspectArgs),
+    /// Turns a register into an encoded dataset and a pseudonym list.
+    ///
+    /// The dataset (Parquet) may be uploaded; the pseudonym list stays in the office, which needs it to read
+    /// anything that comes back. Nothing is written when a row cannot be used, unless --max-refused allows it.
+    ///
+    /// Example: corridor encode --mapping mapping.toml --agreement agreement.json --key project.key
+    /// --pseudonyms ids.csv register.csv -o dataset.parquet
+    Encode(EncodeArgs),
+    /// Proposes, signs and shows agreements.
+    #[command(subcommand)]
+    Agreement(AgreementCommand),
+    /// Uploads an encoded dataset and seals it.
+    ///
+    /// The file is checked first. An upload that was cut goes on where the service acknowledged it: run the
+    /// same command again. The service file (TOML) holds server = "https://…", ca, certificate and private_key.
+    ///
+    /// Example: corridor upload dataset.parquet --agreement agreement.json --service service.toml
+    Upload(UploadArgs),
+    /// Starts, follows and stops linkage runs.
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// Releases, shows and exports flow tables.
+    #[command(subcommand)]
+    Flows(FlowsCommand),
+    /// Runs the whole pipeline on two registers here, without a service.
+    ///
+    /// For one office that tries its settings on its own or synthetic data before any agreement is signed. Writes
+    /// links.csv (left_id, right_id, similarity, probability), report.json, with --truth quality.json, and for
+    /// registers of moves flows.csv, years.csv and flows.json to the folder --out. The threshold is never chosen
+    /// from the truth. Keys come from --seed and protect nothing: do not hand on what it writes.
+    ///
+    /// Example: corridor rehearse --left a.csv --right b.csv --left-mapping left.toml --right-mapping right.toml
+    /// --truth truth.csv --out rehearsal
+    Rehearse(RehearseArgs),
+    /// Compares all pairs of two encoded datasets.
+    ///
+    /// Takes datasets of ours (Parquet) or clkhash's JSON ({"clks": ["base64", …]}). Compares by Dice, or by
+    /// ρ = 1 − 2·Hamming/m for majority profiles. Writes left, right (row indices from 0) and similarity, by
+    /// similarity descending, then left, then right.
+    ///
+    /// Example: corridor compare a.json b.json --threshold 0.8 --json -o pairs.csv
+    Compare(CompareArgs),
+    /// Plays two offices and a service in one process, on the bundled registers or your own.
+    ///
+    /// Starts a real service on a free loopback port with mutual TLS, makes keys, agrees, encodes, uploads, runs
+    /// and releases, then shows the flow table and, given truth, the linkage quality. Keys come from --seed, so
+    /// the same demonstration gives the same bytes; the service and its data are gone afterwards.
+    ///
+    /// Example: cargo demo -- --left my.csv --right theirs.csv --left-mapping my.toml --right-mapping theirs.toml
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArgs {
+    /// File whose first line is the passphrase of the key files; asked for on the terminal when not given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Makes an office's long-term keys.
+    ///
+    /// Writes identity.key (sealed with the passphrase; stays) and identity.pub (for the other office).
+    ///
+    /// Example: corridor keys init --office INS-TN --dir keys
+    Init {
+        /// Id of the office: 2 to 32 of A–Z, 0–9 and -.
+        #[arg(long)]
+        office: OfficeId,
+        /// A folder for the two files.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Agrees a linkage key with the other office, in three steps.
+    ///
+    /// Step 1, at one office, without --message: writes an offer to send. Step 2, at the other, with
+    /// --message OFFER: writes a reply to send back, and its project key. Step 3, at the first, with --message
+    /// REPLY: writes its project key. Messages are sealed and signed, so any channel will do; compare fingerprints
+    /// by telephone first.
+    ///
+    /// Example: corridor keys exchange --identity identity.key --peer theirs.pub --out offer.msg
+    Exchange {
+        /// This office's identity.
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+        /// The other office's public identity.
+        #[arg(long, value_name = "FILE")]
+        peer: PathBuf,
+        /// The other office's message, in steps 2 and 3.
+        #[arg(long, value_name = "FILE")]
+        message: Option<PathBuf>,
+        /// Where to write the message to send, in steps 1 and 2.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Where to write the project key, in steps 2 and 3.
+        #[arg(long, value_name = "FILE", default_value = "project.key")]
+        project: PathBuf,
+        /// Where step 1 keeps what step 3 needs.
+        #[arg(long, value_name = "FILE", default_value = "pending.key")]
+        pending: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Shows the fingerprint of a public identity: twelve words to read to each other over the telephone.
+    ///
+    /// Example: corridor keys fingerprint theirs.pub
+    Fingerprint {
+        /// A public identity.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MappingCommand {
+    /// Drafts a mapping from a file's header, for a person to correct.
+    ///
+    /// Example: corridor mapping init register.csv -o mapping.toml
+    Init {
+        /// The register, CSV.
+        file: PathBuf,
+        /// Where to write it; standard output when not given.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The register, CSV.
+    pub(crate) input: PathBuf,
+    /// What its columns are.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads `1%` or `0.01` as a share.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    number
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .map(|value| value / scale)
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "expected a share as in 1% or 0.01".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EncodeArgs {
+    /// The register, CSV.
+    pub(crate) input: PathBuf,
+    /// What its columns are.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: PathBuf,
+    /// The agreement in force, as saved by corridor agreement show.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) agreement: PathBuf,
+    /// The project key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Which office this is, when the mapping's reporter does not say it.
+    #[arg(long)]
+    pub(crate) office: Option<OfficeId>,
+    /// Where to write the pseudonym list, which stays in the office.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pseudonyms: PathBuf,
+    /// Where to write the dataset.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Share of the rows that may be left out because they cannot be used, as in 1%.
+    #[arg(long, value_parser = parse_share, default_value = "0")]
+    pub(crate) max_refused: f64,
+    /// Threads; one per core when 0.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// The report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// How to reach the service (TOML: server, ca, certificate, private_key).
+    #[arg(long, value_name = "FILE", default_value = "service.toml")]
+    pub(crate) service: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgreementCommand {
+    /// Proposes an agreement to the service.
+    ///
+    /// The terms file (TOML) says what both offices agreed on; corridor agreement template writes one to start
+    /// from. Prints the agreement's digest, which both offices sign.
+    ///
+    /// Example: corridor agreement propose terms.toml --service service.toml -o agreement.json
+    Propose {
+        /// The terms.
+        terms: PathBuf,
+        /// Where to save the agreement.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+    /// Writes a terms file to start from to standard output.
+    ///
+    /// Example: corridor agreement template > terms.toml
+    Template,
+    /// Signs an agreement with this office's identity.
+    ///
+    /// Read it first with corridor agreement show. It is in force when both offices signed.
+    ///
+    /// Example: corridor agreement sign DIGEST --identity identity.key --service service.toml
+    Sign {
+        /// The agreement's digest.
+        #[arg(value_parser = parse_digest)]
+        digest: Digest,
+        /// This office's identity.
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+    /// Shows an agreement and who has signed it, or lists all of this office's.
+    ///
+    /// Example: corridor agreement show DIGEST --service service.toml -o agreement.json
+    Show {
+        /// The agreement's digest; all of them when not given.
+        #[arg(value_parser = parse_digest)]
+        digest: Option<Digest>,
+        /// Where to save it, with its signatures.
+        #[arg(short, long, value_name = "FILE", requires = "digest")]
+        output: Option<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UploadArgs {
+    /// The dataset.
+    pub(crate) dataset: PathBuf,
+    /// The agreement it was encoded under, as saved by corridor agreement show.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) agreement: PathBuf,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommand {
+    /// Starts the run of an agreement and prints its id. Starting it again gives the same run; one that failed or
+    /// was cancelled goes on where it was.
+    ///
+    /// Example: corridor run start AGREEMENT --service service.toml
+    Start {
+        /// The agreement's digest.
+        #[arg(value_parser = parse_digest)]
+        agreement: Digest,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+    /// Follows a run until it ends or waits for release.
+    ///
+    /// Example: corridor run watch RUN --service service.toml
+    Watch(RunArgs),
+    /// Shows a run.
+    ///
+    /// Example: corridor run show RUN --json --service service.toml
+    Show(RunArgs),
+    /// Stops a run. What it has done is kept.
+    ///
+    /// Example: corridor run cancel RUN --service service.toml
+    Cancel(RunArgs),
+    /// Writes the linked pairs of pseudonyms of a released run, when the agreement allows link lists.
+    ///
+    /// Example: corridor run links RUN -o links.csv --service service.toml
+    Links {
+        /// The run's id.
+        #[arg(value_parser = parse_digest)]
+        run: Digest,
+        /// Where to write them.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The run's id.
+    #[arg(value_parser = parse_digest)]
+    pub(crate) run: Digest,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FlowsCommand {
+    /// Releases the result of a run, for this office. Neither office sees a figure until both did.
+    ///
+    /// Example: corridor flows release RUN --identity identity.key --service service.toml
+    Release {
+        /// The run's id.
+        #[arg(value_parser = parse_digest)]
+        run: Digest,
+        /// This office's identity.
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+    /// Shows the released flow table of a run.
+    ///
+    /// Example: corridor flows show RUN --service service.toml
+    Show(RunArgs),
+    /// Writes the released flow table of a run: flows.csv, years.csv and flows.json.
+    ///
+    /// Example: corridor flows export RUN --out results --service service.toml
+    Export {
+        /// The run's id.
+        #[arg(value_parser = parse_digest)]
+        run: Digest,
+        /// A new folder, or one without these files.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+}
+
+/// What a rehearsal and a demonstration share.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineArgs {
+    /// Encoding profile: saul-3-2048 or clk-1024.
+    #[arg(long, default_value = "saul-3-2048")]
+    pub(crate) profile: Profile,
+    /// Match fields, by comma; all that both mappings have when not given.
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub(crate) match_fields: Vec<String>,
+    /// A threshold; estimated without truth when not given.
+    #[arg(long)]
+    pub(crate) threshold: Option<Threshold>,
+    /// First year of the flow table; the first that both registers cover when not given.
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) from_year: Option<i16>,
+    /// Last year of the flow table; the last that both registers cover when not given.
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) to_year: Option<i16>,
+    /// Lower bounds of the age bands of the flow table.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "AGES",
+        default_value = "0,15,30,45,65"
+    )]
+    pub(crate) age_bands: Vec<u8>,
+    /// Counts above 0 and below this are suppressed.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub(crate) minimum_count: u32,
+    /// Share of a register's rows that may be left out because they cannot be used, as in 1%.
+    #[arg(long, value_parser = parse_share, default_value = "1%")]
+    pub(crate) max_refused: f64,
+    /// Seed of keys and samples: the same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads; one per core when 0.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// True pairs (CSV: id_a, id_b), to measure the quality of the links. Never used to make them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// The origin's register, CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) left: PathBuf,
+    /// The destination's register, CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) right: PathBuf,
+    /// What the columns of the left register are.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) left_mapping: PathBuf,
+    /// What the columns of the right register are.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) right_mapping: PathBuf,
+    /// Folder for the results; made when it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// A summary as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Left dataset: Parquet of ours, or clkhash's JSON.
+    pub(crate) left: PathBuf,
+    /// Right dataset.
+    pub(crate) right: PathBuf,
+    /// Smallest similarity of a pair, above 0 and at most 1.
+    #[arg(long)]
+    pub(crate) threshold: Threshold,
+    /// Keep each row once, best pairs first.
+    #[arg(long)]
+    pub(crate) one_to_one: bool,
+    /// Threads; one per core when 0.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Most pairs kept in memory; more is an error.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000_000)]
+    pub(crate) max_pairs: usize,
+    /// Pairs compared, seconds, pairs per second and kernel as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where to write the pairs.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The origin's register; the bundled Tunisian one when not given.
+    #[arg(long, value_name = "FILE", requires = "right")]
+    pub(crate) left: Option<PathBuf>,
+    /// The destination's register; the bundled Italian one when not given.
+    #[arg(long, value_name = "FILE", requires = "left")]
+    pub(crate) right: Option<PathBuf>,
+    /// Mapping of the left register; drafted from its header when not given.
+    #[arg(long, value_name = "FILE", requires = "left")]
+    pub(crate) left_mapping: Option<PathBuf>,
+    /// Mapping of the right register; drafted from its header when not given.
+    #[arg(long, value_name = "FILE", requires = "right")]
+    pub(crate) right_mapping: Option<PathBuf>,
+    /// Folder for the results.
+    #[arg(long, value_name = "DIR", default_value = "corridor-demo")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+}

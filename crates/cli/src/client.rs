@@ -1,0 +1,608 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use corridor_core::{
+    DatasetDeclaration, DatasetState, DatasetStatus, Digest, RunStatus, Signature, SignedAgreement,
+};
+use corridor_engine::{LinkageReport, LinkedPair};
+use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
+use corridor_wire::v1::agreement_service_client::AgreementServiceClient;
+use corridor_wire::v1::dataset_service_client::DatasetServiceClient;
+use corridor_wire::v1::flow_service_client::FlowServiceClient;
+use corridor_wire::v1::run_service_client::RunServiceClient;
+use corridor_wire::{FieldViolation, to_digest, to_pseudonym, v1};
+use serde::Deserialize;
+use tokio_stream::StreamExt as _;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::failure::Exit;
+use crate::output::read_text;
+
+/// How an office reaches the service. Read from TOML; relative paths are relative to the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceConfig {
+    /// Address, as in `https://linkage.example:7443`.
+    pub server: String,
+    /// The authority of the service's certificate, PEM.
+    pub ca: PathBuf,
+    /// The office's certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub private_key: PathBuf,
+}
+
+/// What a connection is made with.
+#[derive(Clone)]
+pub struct Connection {
+    /// Address, as in `https://linkage.example:7443`.
+    pub server: String,
+    /// The authority of the service's certificate, PEM.
+    pub ca: String,
+    /// The office's certificate, PEM.
+    pub certificate: String,
+    /// Its private key, PEM.
+    pub private_key: String,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connection({})", self.server)
+    }
+}
+
+impl ServiceConfig {
+    /// Reads a config file and the certificates it names.
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Connection> {
+        let text = read_text(path)?;
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            crate::failure::input_error(
+                format!(
+                    "{} is not understood: {}",
+                    path.display(),
+                    error.to_string().trim_end()
+                ),
+                "corridor upload --help shows what the file holds",
+            )
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(Connection {
+            server: config.server.clone(),
+            ca: read_text(&folder.join(&config.ca))?,
+            certificate: read_text(&folder.join(&config.certificate))?,
+            private_key: read_text(&folder.join(&config.private_key))?,
+        })
+    }
+}
+
+/// Why a call to the service failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The answer is not what this program expects.
+    #[error("the service's answer is not understood: {0}")]
+    Answer(#[from] FieldViolation),
+    /// The service could not be reached.
+    #[error("cannot reach the service")]
+    Connect(#[from] tonic::transport::Error),
+    /// The connection was cut.
+    #[error("the connection was cut")]
+    Cut(#[source] Status),
+    /// The service refused.
+    #[error("the service refused: {message}")]
+    Refused {
+        /// Its message.
+        message: String,
+        /// Its stable reason code, when it gave one.
+        reason: Option<String>,
+    },
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        let reason = status
+            .get_error_details()
+            .error_info()
+            .map(|info| info.reason.clone());
+        // A connection that broke has no reason of the service's.
+        if reason.is_none() && matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) {
+            return Self::Cut(status);
+        }
+        Self::Refused {
+            message: status.message().to_owned(),
+            reason,
+        }
+    }
+}
+
+impl ClientError {
+    /// The service's stable reason code, when it refused with one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Refused { reason, .. } => reason.as_deref(),
+            Self::Answer(_) | Self::Connect(_) | Self::Cut(_) => None,
+        }
+    }
+
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Refused { .. } => Exit::Refused,
+            Self::Connect(_) | Self::Cut(_) => Exit::Unreachable,
+            Self::Answer(_) => Exit::Failed,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Answer(_) => "this program and the service may be of different versions",
+            Self::Connect(_) | Self::Cut(_) => {
+                "check the address and the certificates in the service file, and that the service runs; what it \
+                 acknowledged is kept, so the same command goes on where it was"
+            }
+            Self::Refused { reason, .. } => match reason.as_deref().unwrap_or_default() {
+                "AGREEMENT_NOT_IN_FORCE" => "both offices run corridor agreement sign first",
+                "CALLER_UNKNOWN" => "check the certificate in the service file; its operator lists who may call",
+                "CONTENT_MISMATCH" | "FRAME_CHECKSUM" => "upload again; nothing of the broken bytes was kept",
+                "DATASETS_MISSING" => "both offices run corridor upload first",
+                "DATASET_FILE" | "DATASET_MISMATCH" => {
+                    "encode the register again under the agreement in force; nothing of the dataset was kept"
+                }
+                "DATASET_SEALED" => "the sealed dataset stands; another one needs a new agreement",
+                "DISK_FULL" => "tell the service's operator, then run the same command again",
+                "FRAME_OUT_OF_ORDER" => "another upload of the same dataset is under way; run the command again",
+                "KEY_CHECK_MISMATCH" => {
+                    "the two offices hold different keys: run corridor keys exchange again and compare fingerprints"
+                }
+                "NOT_FOUND" => "check the digest; an office sees its own agreements, datasets and runs only",
+                "NOT_RELEASED" => "both offices run corridor flows release first",
+                "NO_RESULT" => "wait for the run with corridor run watch",
+                "OUTPUT_NOT_ALLOWED" => "only what both offices agreed to may leave; it needs a new agreement",
+                "SIGNATURE" => "sign with the identity whose public key is in the agreement",
+                _ => "the message says what the service expected",
+            },
+        }
+        .to_owned()
+    }
+}
+
+/// Bytes of data in a frame.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// Frames sent ahead of their acknowledgement.
+const FRAMES_AHEAD: usize = 4;
+
+/// Tries of an upload that is cut, before giving up; each goes on from the acknowledged offset.
+const UPLOAD_TRIES: u32 = 5;
+
+/// An office's line to the service. Everything the command line does goes through it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    channel: Channel,
+}
+
+/// Result type of calls.
+pub type ClientResult<T> = Result<T, ClientError>;
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the address is none, the certificates do not fit, or nobody answers.
+    pub async fn connect(connection: &Connection) -> ClientResult<Self> {
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&connection.ca))
+            .identity(Identity::from_pem(
+                &connection.certificate,
+                &connection.private_key,
+            ));
+        let channel = Endpoint::from_shared(connection.server.clone())?
+            .tls_config(tls)?
+            .connect_timeout(Duration::from_secs(10))
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .connect()
+            .await?;
+        Ok(Self { channel })
+    }
+
+    fn agreements(&self) -> AgreementServiceClient<Channel> {
+        AgreementServiceClient::new(self.channel.clone())
+    }
+
+    fn datasets(&self) -> DatasetServiceClient<Channel> {
+        DatasetServiceClient::new(self.channel.clone())
+    }
+
+    fn runs(&self) -> RunServiceClient<Channel> {
+        RunServiceClient::new(self.channel.clone())
+    }
+
+    fn flows(&self) -> FlowServiceClient<Channel> {
+        FlowServiceClient::new(self.channel.clone())
+    }
+
+    /// Proposes an agreement.
+    ///
+    /// # Errors
+    /// When the service refuses or cannot be reached.
+    pub async fn propose_agreement(&self, canonical: Vec<u8>) -> ClientResult<SignedAgreement> {
+        let request = v1::CreateAgreementRequest { canonical };
+        let response = self.agreements().create_agreement(request).await?.into_inner();
+        Ok(given(response.agreement, "agreement")?.try_into()?)
+    }
+
+    /// An agreement, with its signatures checked.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn agreement(&self, digest: Digest) -> ClientResult<SignedAgreement> {
+        let request = v1::GetAgreementRequest {
+            agreement_digest: to_bytes(digest),
+        };
+        let response = self.agreements().get_agreement(request).await?.into_inner();
+        Ok(given(response.agreement, "agreement")?.try_into()?)
+    }
+
+    /// The office's agreements.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn list_agreements(&self) -> ClientResult<Vec<SignedAgreement>> {
+        let response = self
+            .agreements()
+            .list_agreements(v1::ListAgreementsRequest {})
+            .await?
+            .into_inner();
+        let agreements: Result<_, FieldViolation> =
+            response.agreements.into_iter().map(TryInto::try_into).collect();
+        Ok(agreements?)
+    }
+
+    /// Adds the office's signature of an agreement.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn sign_agreement(
+        &self,
+        digest: Digest,
+        signature: &Signature,
+    ) -> ClientResult<SignedAgreement> {
+        let request = v1::SignAgreementRequest {
+            agreement_digest: to_bytes(digest),
+            signature: signature.as_bytes().to_vec(),
+        };
+        let response = self.agreements().sign_agreement(request).await?.into_inner();
+        Ok(given(response.agreement, "agreement")?.try_into()?)
+    }
+
+    /// Uploads a dataset and seals it. Goes on from what the service acknowledged, now and after every cut.
+    /// `progress` is told the bytes acknowledged.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn upload(
+        &self,
+        declaration: &DatasetDeclaration,
+        bytes: &Bytes,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> ClientResult<DatasetStatus> {
+        let mut tries = 0;
+        loop {
+            let outcome = self.try_upload(declaration, bytes, progress).await;
+            match outcome {
+                Err(ClientError::Cut(_) | ClientError::Connect(_)) if tries < UPLOAD_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(250 << tries)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_upload(
+        &self,
+        declaration: &DatasetDeclaration,
+        bytes: &Bytes,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> ClientResult<DatasetStatus> {
+        let status = self.declare_dataset(declaration).await?;
+        progress(status.acknowledged_bytes);
+        if status.state == DatasetState::Sealed {
+            return Ok(status);
+        }
+        if status.acknowledged_bytes < declaration.total_bytes {
+            let frames = to_frames(&status, bytes);
+            self.send_frames(frames, progress).await?;
+        }
+        self.seal_dataset(status.id).await
+    }
+
+    /// Declares a dataset, and learns what of it is there already.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn declare_dataset(&self, declaration: &DatasetDeclaration) -> ClientResult<DatasetStatus> {
+        let request = v1::CreateDatasetRequest {
+            declaration: Some(declaration.into()),
+        };
+        let response = self.datasets().create_dataset(request).await?.into_inner();
+        Ok(given(response.dataset, "dataset")?.try_into()?)
+    }
+
+    /// Sends frames and waits for the acknowledgement of each.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn send_frames(
+        &self,
+        frames: Vec<v1::UploadDatasetRequest>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> ClientResult<()> {
+        let (sender, receiver) = tokio::sync::mpsc::channel(FRAMES_AHEAD);
+        let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
+        let sending = async move {
+            for frame in frames {
+                // The service has ended the call; its answer says why.
+                if sender.send(frame).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let receiving = async {
+            let mut answers = self.datasets().upload_dataset(requests).await?.into_inner();
+            while let Some(answer) = answers.next().await {
+                progress(answer?.acknowledged_bytes);
+            }
+            Ok(())
+        };
+        let ((), received) = tokio::join!(sending, receiving);
+        received
+    }
+
+    /// Has a whole dataset checked and fixed.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn seal_dataset(&self, id: Digest) -> ClientResult<DatasetStatus> {
+        let request = v1::SealDatasetRequest {
+            dataset_id: to_bytes(id),
+        };
+        let response = self.datasets().seal_dataset(request).await?.into_inner();
+        Ok(given(response.dataset, "dataset")?.try_into()?)
+    }
+
+    /// Starts the run of an agreement.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn start_run(&self, agreement: Digest) -> ClientResult<RunStatus> {
+        let request = v1::CreateRunRequest {
+            agreement_digest: to_bytes(agreement),
+        };
+        let response = self.runs().create_run(request).await?.into_inner();
+        Ok(given(response.run, "run")?.try_into()?)
+    }
+
+    /// A run.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn run(&self, id: Digest) -> ClientResult<RunStatus> {
+        let request = v1::GetRunRequest { run_id: to_bytes(id) };
+        let response = self.runs().get_run(request).await?.into_inner();
+        Ok(given(response.run, "run")?.try_into()?)
+    }
+
+    /// Follows a run until it ends or waits for release; `on_change` is told every status. Gives the last.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn watch_run(
+        &self,
+        id: Digest,
+        on_change: &(dyn Fn(&RunStatus) + Sync),
+    ) -> ClientResult<RunStatus> {
+        let request = v1::WatchRunRequest { run_id: to_bytes(id) };
+        let mut statuses = self.runs().watch_run(request).await?.into_inner();
+        let mut last = None;
+        while let Some(status) = statuses.next().await {
+            let run: RunStatus = given(status?.run, "run")?.try_into()?;
+            on_change(&run);
+            last = Some(run);
+        }
+        match last {
+            Some(run) if !run.state.is_active() => Ok(run),
+            // The service is being shut down: the run goes on later.
+            _ => Err(ClientError::Cut(Status::unavailable(
+                "the service ended the stream",
+            ))),
+        }
+    }
+
+    /// Stops a run.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn cancel_run(&self, id: Digest) -> ClientResult<RunStatus> {
+        let request = v1::CancelRunRequest { run_id: to_bytes(id) };
+        let response = self.runs().cancel_run(request).await?.into_inner();
+        Ok(given(response.run, "run")?.try_into()?)
+    }
+
+    /// The linked pairs of a released run, when the agreement allows link lists.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn links(&self, id: Digest) -> ClientResult<Vec<LinkedPair>> {
+        let request = v1::ListLinksRequest { run_id: to_bytes(id) };
+        let mut messages = self.runs().list_links(request).await?.into_inner();
+        let mut links = Vec::new();
+        while let Some(message) = messages.next().await {
+            for link in message?.links {
+                links.push(LinkedPair {
+                    origin_record: to_pseudonym(&link.origin_record, "origin_record")?,
+                    destination_record: to_pseudonym(&link.destination_record, "destination_record")?,
+                    similarity: link.similarity,
+                    probability: link.probability,
+                });
+            }
+        }
+        Ok(links)
+    }
+
+    /// Releases the result of a run, for this office.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn release(&self, id: Digest, signature: &Signature) -> ClientResult<(bool, bool)> {
+        let request = v1::ReleaseFlowTableRequest {
+            run_id: to_bytes(id),
+            signature: signature.as_bytes().to_vec(),
+        };
+        let response = self.flows().release_flow_table(request).await?.into_inner();
+        Ok((response.released_by_origin, response.released_by_destination))
+    }
+
+    /// The released flow table of a run, how its links were decided, and the digest of both.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn flow_table(&self, id: Digest) -> ClientResult<(PublishedTable, LinkageReport, Digest)> {
+        let request = v1::GetFlowTableRequest { run_id: to_bytes(id) };
+        let response = self.flows().get_flow_table(request).await?.into_inner();
+        let table = to_table(given(response.flow_table, "flow_table")?)?;
+        let report = to_report(given(response.linkage_report, "linkage_report")?)?;
+        Ok((
+            table,
+            report,
+            to_digest(&response.result_digest, "result_digest")?,
+        ))
+    }
+}
+
+fn to_bytes(digest: Digest) -> Vec<u8> {
+    digest.as_bytes().to_vec()
+}
+
+fn violation(field: &str, expected: &str) -> FieldViolation {
+    FieldViolation {
+        field: field.to_owned(),
+        expected: expected.to_owned(),
+        reason: corridor_wire::Reason::Value,
+    }
+}
+
+fn given<T>(message: Option<T>, field: &str) -> Result<T, FieldViolation> {
+    message.ok_or_else(|| violation(field, "must be set"))
+}
+
+/// What is left to send of a dataset, as frames.
+pub fn to_frames(status: &DatasetStatus, bytes: &Bytes) -> Vec<v1::UploadDatasetRequest> {
+    let start = usize::try_from(status.acknowledged_bytes).map_or(bytes.len(), |len| len.min(bytes.len()));
+    (start..bytes.len())
+        .step_by(FRAME_BYTES)
+        .zip(status.next_sequence..)
+        .map(|(offset, sequence)| {
+            let data = bytes.slice(offset..(offset + FRAME_BYTES).min(bytes.len()));
+            v1::UploadDatasetRequest {
+                dataset_id: to_bytes(status.id),
+                sequence,
+                offset: u64::try_from(offset).expect("an offset fits"),
+                checksum: to_bytes(Digest::of(&data)),
+                data,
+            }
+        })
+        .collect()
+}
+
+fn to_corridor(origin: &str, destination: &str) -> Result<corridor_core::Corridor, FieldViolation> {
+    let country = |code: &str, field| {
+        code.parse()
+            .map_err(|_| violation(field, "expected a country code"))
+    };
+    corridor_core::Corridor::try_new(
+        corridor_core::Origin(country(origin, "origin")?),
+        corridor_core::Destination(country(destination, "destination")?),
+    )
+    .map_err(|error| violation("destination", &error.to_string()))
+}
+
+fn to_year(year: i32) -> Result<i16, FieldViolation> {
+    i16::try_from(year).map_err(|_| violation("year", "expected a year"))
+}
+
+fn to_table(message: v1::FlowTable) -> Result<PublishedTable, FieldViolation> {
+    let rows = message.rows.into_iter().map(|row| {
+        let sex = row
+            .sex
+            .map(|word| {
+                corridor_core::Sex::from_word(&word).ok_or_else(|| violation("sex", "expected a known word"))
+            })
+            .transpose()?;
+        Ok(FlowRow {
+            corridor: to_corridor(&row.origin, &row.destination)?,
+            year: row.year.map(to_year).transpose()?,
+            sex,
+            age_band: row.age_band,
+            counts: row.counts.map(|counts| FlowCounts {
+                emigrations: counts.emigrations,
+                immigrations: counts.immigrations,
+                matched: counts.matched,
+                only_origin: counts.only_origin,
+                only_destination: counts.only_destination,
+            }),
+            estimate: row.estimate.map(|estimate| Estimate {
+                coverage_origin: estimate.coverage_origin,
+                coverage_destination: estimate.coverage_destination,
+                point: estimate.point,
+                standard_error: estimate.standard_error,
+                low: estimate.low,
+                high: estimate.high,
+                if_odds_ratio_two_thirds: estimate.if_odds_ratio_two_thirds,
+                if_odds_ratio_three_halves: estimate.if_odds_ratio_three_halves,
+            }),
+        })
+    });
+    let years = message.years.into_iter().map(|row| {
+        Ok(YearRow {
+            corridor: to_corridor(&row.origin, &row.destination)?,
+            year: to_year(row.year)?,
+            emigrations: row.emigrations,
+            immigrations: row.immigrations,
+            agree: row.agree,
+            timing_origin: row.timing_origin,
+            timing_destination: row.timing_destination,
+            partner_origin: row.partner_origin,
+            partner_destination: row.partner_destination,
+            unmatched_origin: row.unmatched_origin,
+            unmatched_destination: row.unmatched_destination,
+        })
+    });
+    Ok(PublishedTable {
+        rows: rows.collect::<Result<_, FieldViolation>>()?,
+        years: years.collect::<Result<_, FieldViolation>>()?,
+    })
+}
+
+fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, FieldViolation> {
+    Ok(LinkageReport {
+        threshold: message
+            .threshold
+            .parse()
+            .map_err(|_| violation("threshold", "expected a threshold"))?,
+        threshold_policy: message.threshold_policy,
+        expected_precision: message.expected_precision,
+        expected_recall: message.expected_recall,
+        expected_f1: message.expected_f1,
+        link_count_precision: message.link_count_precision,
+    })
+}
+
+/// Connects with the settings of a service file.
+pub(crate) async fn connect(service: &Path) -> anyhow::Result<Client> {
+    let connection = ServiceConfig::load(service)?;
+    let client = Client::connect(&connection).await;
+    Ok(client.with_context(|| format!("the service of {}", service.display()))?)
+}

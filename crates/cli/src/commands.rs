@@ -1,0 +1,43 @@
+//! One module a command.
+
+use crate::args::{Cli, Command};
+
+mod agreement;
+mod compare;
+mod demo;
+mod encode;
+mod flows;
+mod inspect;
+mod keys;
+mod mapping;
+mod passphrase;
+mod registers;
+mod rehearse;
+mod results;
+mod run;
+mod terms;
+mod upload;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What failed; [`crate::classify`] gives the exit code and a hint.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Keys(command) => keys::run(command),
+        Command::Mapping(command) => mapping::run(command),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Encode(args) => encode::run(&args),
+        Command::Agreement(command) => block_on(agreement::run(command)),
+        Command::Upload(args) => block_on(upload::run(args)),
+        Command::Run(command) => block_on(run::run(command)),
+        Command::Flows(command) => block_on(flows::run(command)),
+        Command::Rehearse(args) => rehearse::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Demo(args) => block_on(demo::run(args)),
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(work)
+}

@@ -1,0 +1,209 @@
+use std::collections::HashSet;
+use std::path::Path;
+
+use bytes::Bytes;
+use corridor_core::{FilterLen, Filters, Measure, Stopwatch, SystemClock, Threshold};
+use corridor_engine::Compute;
+use corridor_kernel::{Cut, FilterMatrix, KERNEL_NAME, pairs_reaching};
+use corridor_store::parse_dataset;
+use data_encoding::BASE64;
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::args::CompareArgs;
+use crate::failure::input_error;
+use crate::output::{json, talk, write_file};
+
+/// Left rows compared at a time.
+const ROWS_PER_TASK: usize = 256;
+
+#[derive(Debug, Clone, Copy)]
+struct SimilarPair {
+    left: u32,
+    right: u32,
+    similarity: f64,
+}
+
+pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
+    let (left, left_measure) = read_filters(&args.left)?;
+    let (right, right_measure) = read_filters(&args.right)?;
+    if left_measure != right_measure || left.filter_len() != right.filter_len() {
+        return Err(input_error(
+            format!(
+                "{} has filters of {} bits compared by {}, {} of {} bits compared by {}",
+                args.left.display(),
+                left.filter_len().to_bits(),
+                left_measure.as_str(),
+                args.right.display(),
+                right.filter_len().to_bits(),
+                right_measure.as_str()
+            ),
+            "encode both with the same profile",
+        ));
+    }
+    let compute = Compute::new(args.threads)?;
+    let clock = SystemClock;
+    let watch = Stopwatch::start(&clock);
+    let mut pairs =
+        compute.run_blocking(|| compare(&left, &right, left_measure, args.threshold, args.max_pairs))?;
+    let seconds = watch.elapsed_s();
+    compute.run_blocking(|| {
+        pairs.par_sort_unstable_by(|a, b| {
+            b.similarity
+                .total_cmp(&a.similarity)
+                .then(a.left.cmp(&b.left))
+                .then(a.right.cmp(&b.right))
+        });
+    });
+    if args.one_to_one {
+        let (mut taken_left, mut taken_right) = (HashSet::new(), HashSet::new());
+        pairs.retain(|pair| {
+            let free = !taken_left.contains(&pair.left) && !taken_right.contains(&pair.right);
+            if free {
+                taken_left.insert(pair.left);
+                taken_right.insert(pair.right);
+            }
+            free
+        });
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["left", "right", "similarity"])?;
+    for pair in &pairs {
+        writer.write_record([
+            pair.left.to_string(),
+            pair.right.to_string(),
+            pair.similarity.to_string(),
+        ])?;
+    }
+    write_file(&args.output, &writer.into_inner()?)?;
+    let compared = u64::try_from(left.len() * right.len()).unwrap_or(u64::MAX);
+    talk(&format!("{} pairs to {}", pairs.len(), args.output.display()));
+    if args.json {
+        json(&json!({
+            "left_records": left.len(),
+            "right_records": right.len(),
+            "filter_bits": left.filter_len().to_bits(),
+            "measure": left_measure.as_str(),
+            "threshold": args.threshold,
+            "one_to_one": args.one_to_one,
+            "pairs_written": pairs.len(),
+            "pairs_compared": compared,
+            "seconds_comparing": seconds,
+            "pairs_per_second": rate(compared, seconds),
+            "kernel": KERNEL_NAME,
+            "threads": compute.thread_count(),
+        }))?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+fn rate(pairs: u64, seconds: f64) -> Option<f64> {
+    (seconds > 0.0).then(|| pairs as f64 / seconds)
+}
+
+/// All pairs at or above the threshold, in no order. Runs on the current rayon pool.
+fn compare(
+    left: &Filters,
+    right: &Filters,
+    measure: Measure,
+    threshold: Threshold,
+    max_pairs: usize,
+) -> anyhow::Result<Vec<SimilarPair>> {
+    let words = left.filter_len().to_words();
+    let left = FilterMatrix::try_new(left.as_words(), words)?;
+    let right = FilterMatrix::try_new(right.as_words(), words)?;
+    let measure = match measure {
+        Measure::Dice => corridor_kernel::Measure::Dice,
+        Measure::Rho => corridor_kernel::Measure::Rho,
+    };
+    let cut = Cut::new(measure, words, threshold.numerator(), Threshold::DENOMINATOR);
+    let found = std::sync::atomic::AtomicUsize::new(0);
+    let starts: Vec<usize> = (0..left.len()).step_by(ROWS_PER_TASK).collect();
+    let too_many = || {
+        input_error(
+            format!("more than {max_pairs} pairs reach the threshold"),
+            "give a higher --threshold, or a higher --max-pairs when there is memory for it",
+        )
+    };
+    let parts: Vec<Vec<SimilarPair>> = starts
+        .par_iter()
+        .map(|&start| {
+            let rows = start..(start + ROWS_PER_TASK).min(left.len());
+            let mut pairs = Vec::new();
+            let mut similar = Vec::new();
+            for block in (0..right.len()).step_by(1 << 16) {
+                let block = block..(block + (1 << 16)).min(right.len());
+                pairs.clear();
+                pairs_reaching(&left, rows.clone(), &right, block, &cut, &mut pairs);
+                let before = found.fetch_add(pairs.len(), std::sync::atomic::Ordering::Relaxed);
+                if before + pairs.len() > max_pairs {
+                    return Err(too_many());
+                }
+                similar.extend(pairs.iter().filter_map(|pair| {
+                    Some(SimilarPair {
+                        left: pair.left,
+                        right: pair.right,
+                        similarity: cut.similarity(pair, &left, &right)?,
+                    })
+                }));
+            }
+            Ok(similar)
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(parts.concat())
+}
+
+/// clkhash's file.
+#[derive(Deserialize)]
+struct ClkFile {
+    clks: Vec<String>,
+}
+
+/// The filters of a file, and how they are compared.
+fn read_filters(path: &Path) -> anyhow::Result<(Filters, Measure)> {
+    let name = path.display();
+    let refuse = |problem: String| {
+        input_error(
+            format!("{name}: {problem}"),
+            "give a dataset of corridor encode, or clkhash's JSON: {\"clks\": [\"base64\", …]}",
+        )
+    };
+    let bytes = std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    if bytes.starts_with(b"PAR1") {
+        let dataset = parse_dataset(Bytes::from(bytes)).map_err(|error| refuse(error.to_string()))?;
+        return Ok((dataset.filters, dataset.manifest.measure));
+    }
+    let file: ClkFile = serde_json::from_slice(&bytes)
+        .map_err(|_| refuse("neither a dataset nor clkhash's JSON".to_owned()))?;
+    let mut filters: Option<(Filters, usize)> = None;
+    for (row, text) in file.clks.iter().enumerate() {
+        let clk = BASE64
+            .decode(text.as_bytes())
+            .map_err(|_| refuse(format!("filter {row} is no base64")))?;
+        let (filters, len) = match &mut filters {
+            Some((filters, len)) => (filters, *len),
+            None => {
+                // Bits added at the end are set nowhere and change no Dice similarity.
+                let bits = u32::try_from(clk.len().next_multiple_of(8) * 8).unwrap_or(u32::MAX);
+                let filter_len =
+                    FilterLen::try_from(bits).map_err(|error| refuse(format!("filter {row}: {error}")))?;
+                let made = filters.insert((Filters::with_capacity(filter_len, file.clks.len()), clk.len()));
+                (&mut made.0, made.1)
+            }
+        };
+        if clk.len() != len {
+            return Err(refuse(format!(
+                "filter {row} has {} bytes, the first has {len}",
+                clk.len()
+            )));
+        }
+        let mut padded = clk;
+        padded.resize(filters.filter_len().to_bytes(), 0);
+        filters.push_bytes(&padded);
+    }
+    filters
+        .map(|(filters, _)| (filters, Measure::Dice))
+        .ok_or_else(|| refuse("it has no filters".to_owned()))
+}

@@ -1,0 +1,52 @@
+use corridor_core::SigningPurpose;
+use corridor_encode::Identity;
+
+use crate::args::FlowsCommand;
+use crate::client::connect;
+use crate::commands::passphrase;
+use crate::commands::results::{FlowResult, to_page, write_flows};
+use crate::failure::input_error;
+use crate::output::{data, json, talk};
+
+pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
+    match command {
+        FlowsCommand::Release {
+            run,
+            identity,
+            passphrase,
+            service,
+        } => {
+            let passphrase = passphrase::read(&passphrase)?;
+            let identity = Identity::load(&identity, passphrase.as_bytes())?;
+            let client = connect(&service.service).await?;
+            let result = client.run(run).await?.result.ok_or_else(|| {
+                input_error("the run has no result yet", "wait for it with corridor run watch")
+            })?;
+            let signature = identity.sign(SigningPurpose::Release, result.as_bytes());
+            let released = client.release(run, &signature).await?;
+            talk(match released {
+                (true, true) => "released by both offices; next: corridor flows show, corridor flows export",
+                _ => "released for this office; the other office has not yet",
+            });
+            Ok(())
+        }
+        FlowsCommand::Show(args) => {
+            let client = connect(&args.service.service).await?;
+            let result = FlowResult::fetch(&client, args.run).await?;
+            if args.json {
+                return json(&result.to_document());
+            }
+            data(&to_page(&result.table))
+        }
+        FlowsCommand::Export { run, out, service } => {
+            let client = connect(&service.service).await?;
+            let result = FlowResult::fetch(&client, run).await?;
+            write_flows(&out, &result, false)?;
+            talk(&format!(
+                "wrote flows.csv, years.csv and flows.json to {}",
+                out.display()
+            ));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,250 @@
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+use anyhow::Context as _;
+use corridor_core::{Digest, OfficeId, SeededEntropy, Stopwatch, SystemClock};
+use corridor_encode::{EncodeTerms, EncodedRegister, LinkageKey, Mapping, ProjectSecret};
+use corridor_engine::{Compute, LinkageReport, Pipeline};
+use corridor_link::LinkSet;
+use serde_json::json;
+
+use crate::args::RehearseArgs;
+use crate::commands::encode::encode_register_on;
+use crate::commands::inspect::to_problem_lines;
+use crate::commands::registers::{
+    QualityReport, Register, Registers, links_to_csv, measure_quality, to_quality_line,
+};
+use crate::commands::results::{FlowResult, Provenance, to_page, write_flows};
+use crate::output::{data, json, progress, replace_file, talk};
+
+pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
+    let registers = Registers::new(
+        Register {
+            path: args.left.clone(),
+            mapping: Mapping::load(&args.left_mapping)?,
+        },
+        Register {
+            path: args.right.clone(),
+            mapping: Mapping::load(&args.right_mapping)?,
+        },
+        &args.pipeline,
+    )?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let clock = SystemClock;
+    let compute = Compute::new(args.pipeline.threads)?;
+    let key = seeded_key(args.pipeline.seed, &registers);
+
+    let watch = Stopwatch::start(&clock);
+    let left = encode(&compute, &registers, &registers.left, "LEFT", &key)?;
+    let right = encode(&compute, &registers, &registers.right, "RIGHT", &key)?;
+    let encode_s = watch.elapsed_s();
+
+    let watch = Stopwatch::start(&clock);
+    let (links, flows) = compute.run_blocking(|| link(&registers, &left, &right))?;
+    let link_s = watch.elapsed_s();
+    let report = LinkageReport::from(&links.decision);
+
+    let id = |register: &EncodedRegister, row: u32| {
+        let row = usize::try_from(row).expect("an index of a dataset");
+        register.pseudonyms.record_id(row).to_owned()
+    };
+    let pairs: Vec<(String, String)> = links
+        .links
+        .iter()
+        .map(|link| (id(&left, link.left), id(&right, link.right)))
+        .collect();
+    let csv =
+        links_to_csv(pairs.iter().zip(&links.links).map(|((left, right), link)| {
+            (left.as_str(), right.as_str(), link.similarity, link.probability)
+        }))?;
+    replace_file(&args.out.join("links.csv"), csv.as_bytes())?;
+    let document = json!({
+        "left": left.report,
+        "right": right.report,
+        "linkage": report,
+        "links": links.links.len(),
+        "candidate_pairs": links.decision.candidate_pairs,
+        "ambiguous_links": links.decision.ambiguous_links,
+        "flow_table": match &registers.flows {
+            Ok(terms) => json!({"corridor": terms.corridor.to_string(), "period": terms.period}),
+            Err(reason) => json!({"none_because": reason}),
+        },
+    });
+    let text = serde_json::to_string_pretty(&document)? + "\n";
+    replace_file(&args.out.join("report.json"), text.as_bytes())?;
+    let quality = args
+        .pipeline
+        .truth
+        .as_ref()
+        .map(|truth| {
+            let links: HashSet<_> = pairs.into_iter().collect();
+            let quality = measure_quality(&links, truth, (&registers.left, &registers.right), &report)?;
+            let text = serde_json::to_string_pretty(&quality)? + "\n";
+            replace_file(&args.out.join("quality.json"), text.as_bytes())?;
+            Ok::<_, anyhow::Error>(quality)
+        })
+        .transpose()?;
+    if let Some(flows) = &flows {
+        write_flows(&args.out, flows, true)?;
+    }
+
+    if args.json {
+        return json(&json!({
+            "report": document,
+            "quality": quality,
+            "seconds": {"encode": encode_s, "link": link_s},
+            "threads": compute.thread_count(),
+            "out": args.out,
+        }));
+    }
+    tell(&registers, &left, &right, &links, &report);
+    if let Some(flows) = &flows {
+        data(&to_page(&flows.table))?;
+    }
+    tell_quality(quality.as_ref());
+    talk(&format!("wrote to {}", args.out.display()));
+    Ok(())
+}
+
+/// The linkage key of a rehearsal: from the seed, so that it protects nothing and gives the same bytes again.
+fn seeded_key(seed: u64, registers: &Registers) -> LinkageKey {
+    let mut entropy = SeededEntropy::new(seed, "rehearsal key");
+    let mut draw = || {
+        let mut bytes = [0; 32];
+        corridor_core::fill(&mut entropy, &mut bytes);
+        bytes
+    };
+    let secret = ProjectSecret::new(&draw(), &draw(), &draw());
+    secret.to_linkage_key(&rehearsal_digest(registers))
+}
+
+/// What stands in place of an agreement's digest.
+fn rehearsal_digest(registers: &Registers) -> Digest {
+    Digest::of_parts(&[b"corridor/v1|rehearsal", registers.schema.digest().as_bytes()])
+}
+
+fn encode(
+    compute: &Compute,
+    registers: &Registers,
+    register: &Register,
+    office: &str,
+    key: &LinkageKey,
+) -> anyhow::Result<EncodedRegister> {
+    let office: OfficeId = office.parse().expect("an office id");
+    let is_left = office.as_str() == "LEFT";
+    let partner = match &registers.flows {
+        Ok(terms) if is_left => terms.corridor.destination().0,
+        Ok(terms) => terms.corridor.origin().0,
+        // Without a corridor, nothing is made of the other country.
+        Err(_) => "AQ".parse().expect("a country code"),
+    };
+    let terms = EncodeTerms {
+        agreement: rehearsal_digest(registers),
+        office: &office,
+        partner,
+        schema: &registers.schema,
+        key,
+        age_bands: &registers.age_bands,
+    };
+    let bar = progress(0, "encoding");
+    let encoded = encode_register_on(
+        compute,
+        &register.path,
+        &register.mapping,
+        &terms,
+        registers.limit,
+        &|rows| {
+            bar.set_length(rows);
+            bar.set_position(rows);
+        },
+    )?;
+    bar.finish_and_clear();
+    Ok(encoded)
+}
+
+/// Links and, for moves, the flow table. Runs on the current rayon pool.
+fn link(
+    registers: &Registers,
+    left: &EncodedRegister,
+    right: &EncodedRegister,
+) -> anyhow::Result<(LinkSet, Option<FlowResult>)> {
+    let pipeline = Pipeline::new(&left.dataset, &right.dataset, registers.linkage)?;
+    let tiles = pipeline.tiles();
+    let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
+    let candidates = Mutex::new(Vec::new());
+    pipeline.compare(&tiles, &|_, pairs| {
+        // The order of tiles does not matter to what follows.
+        candidates
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend(pairs);
+        bar.inc(1);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let candidates = candidates
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let links = pipeline.decide(&candidates)?;
+    let flows = match &registers.flows {
+        Ok(terms) => Some(FlowResult {
+            table: pipeline.reconcile(&links, terms)?.into_published(),
+            report: LinkageReport::from(&links.decision),
+            provenance: Provenance {
+                agreement: None,
+                run: None,
+                result: None,
+            },
+        }),
+        Err(_) => None,
+    };
+    Ok((links, flows))
+}
+
+fn tell(
+    registers: &Registers,
+    left: &EncodedRegister,
+    right: &EncodedRegister,
+    links: &LinkSet,
+    report: &LinkageReport,
+) {
+    for (name, register) in [("left", left), ("right", right)] {
+        let encoded = &register.report;
+        talk(&format!(
+            "{name}: {} rows read, {} encoded as {}, {} refused",
+            encoded.read.rows_read, encoded.records_encoded, encoded.profile, encoded.read.rows_refused
+        ));
+        let problems = to_problem_lines(&encoded.read);
+        if !problems.is_empty() {
+            talk(problems.trim_end());
+        }
+    }
+    talk(&format!("match fields: {}", left.report.match_fields.join(", ")));
+    talk(&format!(
+        "{} links at threshold {} ({}), {} of them with a close rival",
+        links.links.len(),
+        report.threshold,
+        report.threshold_policy,
+        links.decision.ambiguous_links
+    ));
+    if let (Some(precision), Some(recall)) = (report.expected_precision, report.expected_recall) {
+        talk(&format!(
+            "expected without truth: precision {precision:.4}, recall {recall:.4} of what similarity can show"
+        ));
+    }
+    if let Err(reason) = &registers.flows {
+        talk(&format!("no flow table: {reason}"));
+    }
+}
+
+fn tell_quality(quality: Option<&QualityReport>) {
+    let Some(quality) = quality else { return };
+    talk(&format!("against the truth: {}", to_quality_line(quality)));
+    if quality.true_pairs_outside > 0 {
+        talk(&format!(
+            "{} pairs of the truth name records that are in neither register; they do not count",
+            quality.true_pairs_outside
+        ));
+    }
+}

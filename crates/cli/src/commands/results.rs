@@ -1,0 +1,200 @@
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use corridor_core::{Corridor, Digest, Sex};
+use corridor_engine::LinkageReport;
+use corridor_flows::{FlowRow, PublishedTable, YearRow};
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::output::{replace_file, to_columns, write_file};
+
+/// A flow table with all that says how it came about.
+#[derive(Debug)]
+pub(crate) struct FlowResult {
+    pub(crate) table: PublishedTable,
+    pub(crate) report: LinkageReport,
+    pub(crate) provenance: Provenance,
+}
+
+/// Where a table comes from.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Provenance {
+    /// The agreement's digest; `None` in a rehearsal, which has none.
+    pub(crate) agreement: Option<Digest>,
+    /// The run's id; `None` in a rehearsal.
+    pub(crate) run: Option<Digest>,
+    /// Digest of what both offices released; `None` in a rehearsal.
+    pub(crate) result: Option<Digest>,
+}
+
+impl FlowResult {
+    /// Gets the released table of a run.
+    pub(crate) async fn fetch(client: &Client, run: Digest) -> anyhow::Result<Self> {
+        let status = client.run(run).await?;
+        let (table, report, result) = client.flow_table(run).await?;
+        Ok(Self {
+            table,
+            report,
+            provenance: Provenance {
+                agreement: Some(status.agreement),
+                run: Some(run),
+                result: Some(result),
+            },
+        })
+    }
+
+    /// The JSON document: provenance, method and definitions beside the figures.
+    pub(crate) fn to_document(&self) -> serde_json::Value {
+        serde_json::json!({
+            "provenance": self.provenance,
+            "linkage": self.report,
+            "method": {
+                "estimate": "Chapman 1951; variance Seber 1970; 95 % log-normal interval after Chao 1987; \
+                             not corrected for linkage error; if being in one list makes being in the other \
+                             likelier, it is too low: see the two figures under dependence",
+                "suppression": "a row with a count above 0 and below the agreed minimum is suppressed whole, and \
+                                further rows with it, so that no suppressed count can be derived",
+            },
+            "definitions": {
+                "emigrations": "reported by the origin's office; a matched move in the year, sex and age band the \
+                                destination gives it",
+                "immigrations": "reported by the destination's office",
+                "matched": "moves both offices report",
+                "only_origin": "moves the origin's office alone reports for this corridor",
+                "only_destination": "moves the destination's office alone reports for this corridor",
+                "coverage_origin": "matched / immigrations",
+                "coverage_destination": "matched / emigrations",
+                "years": "each office's own count of its year, and why they differ: immigrations - emigrations = \
+                          (timing_destination - timing_origin) + (partner_destination - partner_origin) + \
+                          (unmatched_destination - unmatched_origin)",
+            },
+            "table": self.table,
+        })
+    }
+}
+
+/// Writes flows.csv, years.csv and flows.json.
+pub(crate) fn write_flows(folder: &Path, result: &FlowResult, replace: bool) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let document = serde_json::to_string_pretty(&result.to_document())? + "\n";
+    for (name, text) in [
+        ("flows.csv", result.table.rows_to_csv()),
+        ("years.csv", result.table.years_to_csv()),
+        ("flows.json", document),
+    ] {
+        let path = folder.join(name);
+        if replace {
+            replace_file(&path, text.as_bytes())?;
+        } else {
+            write_file(&path, text.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// The table as a page.
+pub(crate) fn to_page(table: &PublishedTable) -> String {
+    let mut corridors: Vec<Corridor> = Vec::new();
+    for row in &table.rows {
+        if !corridors.contains(&row.corridor) {
+            corridors.push(row.corridor);
+        }
+    }
+    let mut page = String::new();
+    for corridor in corridors {
+        let (origin, destination) = (corridor.origin().0, corridor.destination().0);
+        writeln!(page, "{origin} → {destination}: moves by year, sex and age").expect("writing to a String");
+        let rows: Vec<Vec<String>> = table
+            .rows
+            .iter()
+            .filter(|row| row.corridor == corridor)
+            .map(to_cells)
+            .collect();
+        let header = [
+            "group",
+            "E",
+            "I",
+            "matched",
+            "only orig.",
+            "only dest.",
+            "cov. orig.",
+            "cov. dest.",
+            "estimate",
+            "95 % interval",
+        ];
+        page += &to_columns(&header, &rows);
+        let years: Vec<Vec<String>> = table
+            .years
+            .iter()
+            .filter(|row| row.corridor == corridor)
+            .map(|row| {
+                let counts = row
+                    .counts()
+                    .map(|count| count.map_or_else(|| "··".to_owned(), |c| c.to_string()));
+                std::iter::once(row.year.to_string()).chain(counts).collect()
+            })
+            .collect();
+        let header = [
+            "year",
+            "E",
+            "I",
+            "agree",
+            "timing E",
+            "timing I",
+            "partner E",
+            "partner I",
+            "unmatched E",
+            "unmatched I",
+        ];
+        const { assert!(YearRow::COLUMNS.len() == 9, "one heading a column") };
+        writeln!(
+            page,
+            "\n{origin} → {destination}: why each office's own count of a year differs"
+        )
+        .expect("writing to a String");
+        page += &to_columns(&header, &years);
+        page.push('\n');
+    }
+    page += "··  suppressed. E: emigrations reported by the origin. I: immigrations reported by the destination.\n\
+             cov.: share of the other list's moves that this list has. estimate: moves in truth (Chapman), if the two\n\
+             lists are independent; not corrected for linkage error.\n";
+    page
+}
+
+fn to_cells(row: &FlowRow) -> Vec<String> {
+    let group = match (row.year, row.sex, &row.age_band) {
+        (None, ..) => "all years".to_owned(),
+        (Some(year), None, _) => year.to_string(),
+        (Some(_), Some(sex), None) => format!("  {}", to_word(sex)),
+        (Some(_), Some(_), Some(band)) => format!("    {band}"),
+    };
+    let mut cells = vec![group];
+    if row.counts.is_none() {
+        cells.extend(std::iter::repeat_n("··".to_owned(), 9));
+        return cells;
+    }
+    cells.extend(
+        row.count_values()
+            .map(|count| count.map_or_else(String::new, |c| c.to_string())),
+    );
+    match &row.estimate {
+        Some(estimate) => cells.extend([
+            format!("{:.1} %", 100.0 * estimate.coverage_origin),
+            format!("{:.1} %", 100.0 * estimate.coverage_destination),
+            format!("{:.0}", estimate.point),
+            format!("{:.0} – {:.0}", estimate.low, estimate.high),
+        ]),
+        None => cells.extend(std::iter::repeat_n("–".to_owned(), 4)),
+    }
+    cells
+}
+
+const fn to_word(sex: Sex) -> &'static str {
+    match sex {
+        Sex::Female => "women",
+        Sex::Male => "men",
+        Sex::Unknown => "sex not known",
+    }
+}

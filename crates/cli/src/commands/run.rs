@@ -1,0 +1,114 @@
+use corridor_core::{RunState, RunStatus, Side};
+use corridor_engine::LinkedPair;
+use serde_json::json;
+
+use crate::args::RunCommand;
+use crate::client::{Client, connect};
+use crate::output::{self, data, progress, talk, write_file};
+
+pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
+    match command {
+        RunCommand::Start { agreement, service } => {
+            let run = connect(&service.service).await?.start_run(agreement).await?;
+            talk(&format!("{}; next: corridor run watch RUN", run.state));
+            data(&format!("{}\n", run.id))
+        }
+        RunCommand::Watch(args) => {
+            let client = connect(&args.service.service).await?;
+            let run = watch(&client, args.run).await?;
+            show(&run, args.json)?;
+            fail_if_failed(&run)
+        }
+        RunCommand::Show(args) => {
+            let run = connect(&args.service.service).await?.run(args.run).await?;
+            show(&run, args.json)
+        }
+        RunCommand::Cancel(args) => {
+            let run = connect(&args.service.service).await?.cancel_run(args.run).await?;
+            talk("cancelled; what it has done is kept: corridor run start takes it up again");
+            show(&run, args.json)
+        }
+        RunCommand::Links { run, output, service } => {
+            let links = connect(&service.service).await?.links(run).await?;
+            write_file(&output, to_csv(&links)?.as_bytes())?;
+            talk(&format!("{} links to {}", links.len(), output.display()));
+            Ok(())
+        }
+    }
+}
+
+/// Follows a run with a progress bar.
+pub(crate) async fn watch(client: &Client, id: corridor_core::Digest) -> anyhow::Result<RunStatus> {
+    let bar = progress(0, "comparing");
+    let run = client
+        .watch_run(id, &|run| {
+            bar.set_length(run.tiles_total);
+            bar.set_position(run.tiles_done);
+        })
+        .await?;
+    bar.finish_and_clear();
+    Ok(run)
+}
+
+/// A run that failed is a failure of the command that waited for it.
+pub(crate) fn fail_if_failed(run: &RunStatus) -> anyhow::Result<()> {
+    if run.state == RunState::Failed {
+        anyhow::bail!("the run failed: {}", run.reason);
+    }
+    Ok(())
+}
+
+fn show(run: &RunStatus, as_json: bool) -> anyhow::Result<()> {
+    let released = |side: Side| run.released_by.contains(&side);
+    if as_json {
+        return output::json(&json!({
+            "run": run.id,
+            "agreement": run.agreement,
+            "state": run.state.as_str(),
+            "tiles_done": run.tiles_done,
+            "tiles_total": run.tiles_total,
+            "restarts": run.restarts,
+            "reason": run.reason,
+            "result": run.result,
+            "released_by_origin": released(Side::Origin),
+            "released_by_destination": released(Side::Destination),
+        }));
+    }
+    let mut page = format!("run        {}\nstate      {}\n", run.id, run.state);
+    page += &format!(
+        "progress   {} of {} tiles stored\n",
+        run.tiles_done, run.tiles_total
+    );
+    if run.restarts > 0 {
+        page += &format!(
+            "restarts   {}: taken up again after the service was stopped\n",
+            run.restarts
+        );
+    }
+    if !run.reason.is_empty() {
+        page += &format!("reason     {}\n", run.reason);
+    }
+    if let Some(result) = run.result {
+        let word = |side| if released(side) { "yes" } else { "not yet" };
+        page += &format!(
+            "result     {result}\nreleased   origin {}, destination {}\n",
+            word(Side::Origin),
+            word(Side::Destination)
+        );
+    }
+    data(&page)
+}
+
+fn to_csv(links: &[LinkedPair]) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["origin_record", "destination_record", "similarity", "probability"])?;
+    for link in links {
+        writer.write_record([
+            link.origin_record.to_hex(),
+            link.destination_record.to_hex(),
+            link.similarity.to_string(),
+            link.probability.map_or_else(String::new, |p| p.to_string()),
+        ])?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}

@@ -1,0 +1,160 @@
+use std::path::{Path, PathBuf};
+
+use corridor_core::{
+    AGREEMENT_VERSION, AgeBands, Agreement, Corridor, DisclosureRule, EncodingTerms, LinkageTerms, Office,
+    Output, Period, Profile, ThresholdPolicy,
+};
+use corridor_encode::{EncodingSchema, PublicIdentity};
+use serde::Deserialize;
+
+use crate::commands::keys::read_public;
+use crate::failure::input_error;
+use crate::output::read_text;
+
+/// A terms file to start from. A test reads it.
+pub(crate) const TEMPLATE: &str = r#"# What two offices agree on. Paths are relative to this file.
+
+# Public identities, compared by telephone (corridor keys fingerprint).
+origin_identity = "ins-tn.pub"
+destination_identity = "istat.pub"
+
+# Encoding profile: saul-3-2048, or clk-1024 when the service may be trusted with a list of the people.
+profile = "saul-3-2048"
+# Fields both registers have: names, name_keys, birth_date, sex, citizenship, birth_country, address, postcode.
+match_fields = ["names", "name_keys", "birth_date", "sex", "citizenship"]
+
+# "estimated" (without truth, from the similarities of the run) or a number as in "0.12".
+threshold = "estimated"
+# Two events of a linked person are the same move when at most this many days apart.
+event_window_days = 365
+# Seed of samples; fixed, so that a run can be replayed.
+seed = 1
+
+# Lower bounds of age bands, in completed years at the move: all that is uploaded of a person's age.
+age_bands = [0, 15, 30, 45, 65]
+# What may leave: flow_table, link_list.
+outputs = ["flow_table"]
+# Counts above 0 and below this are suppressed, and others with them.
+minimum_count = 10
+# Days after release until the service purges the datasets.
+retention_days = 90
+
+[corridor]
+origin = "TN"
+destination = "IT"
+
+# Reference period of the flow tables, both days included.
+[period]
+first = "2022-01-01"
+last = "2024-12-31"
+"#;
+
+/// The terms file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TermsFile {
+    origin_identity: PathBuf,
+    destination_identity: PathBuf,
+    profile: Profile,
+    match_fields: Vec<String>,
+    threshold: String,
+    event_window_days: u32,
+    seed: u64,
+    age_bands: AgeBands,
+    outputs: Vec<Output>,
+    minimum_count: u32,
+    retention_days: u32,
+    corridor: Corridor,
+    period: Period,
+}
+
+/// Reads a terms file and the identities it names, and makes the agreement of it.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
+    let file: TermsFile = toml::from_str(&read_text(path)?).map_err(|error| {
+        input_error(
+            format!(
+                "{} is not understood: {}",
+                path.display(),
+                error.to_string().trim_end()
+            ),
+            "corridor agreement template writes one to start from",
+        )
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let office = |path: &Path| -> anyhow::Result<Office> { Ok(to_office(&read_public(&folder.join(path))?)) };
+    let schema = EncodingSchema::from_names(file.profile, &file.match_fields)
+        .map_err(|error| input_error(error.to_string(), "correct match_fields"))?;
+    let threshold = match file.threshold.as_str() {
+        "estimated" => ThresholdPolicy::Estimated,
+        number => ThresholdPolicy::Fixed(number.parse().map_err(|error| {
+            input_error(format!("threshold: {error}"), "write \"estimated\" or \"0.12\"")
+        })?),
+    };
+    let mut outputs = file.outputs;
+    outputs.sort_unstable();
+    outputs.dedup();
+    let agreement = Agreement {
+        version: AGREEMENT_VERSION,
+        corridor: file.corridor,
+        origin_office: office(&file.origin_identity)?,
+        destination_office: office(&file.destination_identity)?,
+        period: file.period,
+        encoding: to_encoding_terms(&schema),
+        linkage: LinkageTerms {
+            threshold,
+            event_window_days: file.event_window_days,
+            seed: file.seed,
+        },
+        age_bands: file.age_bands,
+        outputs,
+        disclosure: DisclosureRule {
+            minimum_count: file.minimum_count,
+        },
+        retention_days: file.retention_days,
+    };
+    agreement
+        .validate()
+        .map_err(|error| input_error(error.to_string(), "correct the terms file"))?;
+    Ok(agreement)
+}
+
+pub(crate) fn to_office(identity: &PublicIdentity) -> Office {
+    Office {
+        id: identity.office.clone(),
+        signing_key: identity.signing_key,
+    }
+}
+
+pub(crate) fn to_encoding_terms(schema: &EncodingSchema) -> EncodingTerms {
+    EncodingTerms {
+        profile: schema.profile(),
+        schema: schema.digest(),
+        match_fields: schema
+            .fields()
+            .iter()
+            .map(|field| field.as_str().to_owned())
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corridor_core::SeededEntropy;
+    use corridor_encode::Identity;
+
+    #[test]
+    fn the_template_is_a_sound_agreement() {
+        let folder = tempfile::tempdir().unwrap();
+        for (office, file, seed) in [("INS-TN", "ins-tn.pub", 1), ("ISTAT", "istat.pub", 2)] {
+            let identity = Identity::generate(office.parse().unwrap(), &mut SeededEntropy::new(seed, "test"));
+            std::fs::write(folder.path().join(file), identity.to_public().to_json()).unwrap();
+        }
+        let path = folder.path().join("terms.toml");
+        std::fs::write(&path, TEMPLATE).unwrap();
+        let agreement = read(&path).unwrap();
+        assert_eq!(agreement.corridor.to_string(), "TN-IT");
+        std::fs::write(&path, TEMPLATE.replace("seed = 1", "sede = 1")).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("sede"));
+    }
+}

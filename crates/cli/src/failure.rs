@@ -1,0 +1,176 @@
+use std::process::ExitCode;
+
+use corridor_core::Digest;
+use corridor_encode::{EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError, WriteError};
+use corridor_engine::EngineError;
+use corridor_link::LinkError;
+use corridor_store::DatasetFileError;
+
+use crate::client::ClientError;
+
+/// How a command ended, as an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Ok,
+    /// It failed for another reason.
+    Failed,
+    /// The command line is wrong (clap's own code).
+    Usage,
+    /// A file given to it cannot be used.
+    Input,
+    /// The service refused.
+    Refused,
+    /// The service cannot be reached.
+    Unreachable,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn to_number(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Input => 3,
+            Self::Refused => 4,
+            Self::Unreachable => 5,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.to_number())
+    }
+}
+
+/// An error of this program's own that is about what was given to it.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub(crate) struct InputError {
+    pub(crate) problem: String,
+    pub(crate) hint: String,
+}
+
+/// An error about a file or argument, with what to do.
+pub(crate) fn input_error(problem: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    InputError {
+        problem: problem.into(),
+        hint: hint.into(),
+    }
+    .into()
+}
+
+/// The exit code of an error, and what to do about it.
+pub fn classify(error: &anyhow::Error) -> (Exit, String) {
+    for cause in error.chain() {
+        if let Some(found) = classify_one(cause) {
+            return found;
+        }
+    }
+    (
+        Exit::Failed,
+        "the line above says what failed; corridor --help lists the commands".to_owned(),
+    )
+}
+
+fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, String)> {
+    let input = |hint: &str| Some((Exit::Input, hint.to_owned()));
+    if let Some(error) = cause.downcast_ref::<InputError>() {
+        return Some((Exit::Input, error.hint.clone()));
+    }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<EncodeError>() {
+        return match error {
+            EncodeError::Extract(error) => input(extract_hint(error)),
+            EncodeError::FieldUnmapped { .. } => {
+                input("add the column to the mapping, or agree on other match fields")
+            }
+            EncodeError::NothingEncoded { .. } => {
+                input("check the mapping with corridor inspect; the codes or the order of dates may be wrong")
+            }
+            EncodeError::RowsRefused { .. } => input(
+                "correct the rows or the mapping, or leave such rows out, counted, with --max-refused (as in 1%)",
+            ),
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<ExtractError>() {
+        return input(extract_hint(error));
+    }
+    if cause.is::<MappingError>() {
+        return input("corridor mapping init FILE drafts a mapping to start from");
+    }
+    if let Some(error) = cause.downcast_ref::<KeyFileError>() {
+        return input(match error {
+            KeyFileError::Exists { .. } => {
+                "name another file; the old one may still be needed to read old pseudonyms"
+            }
+            KeyFileError::Mode { .. } => "chmod 600 the file, and think about who may have read it",
+            KeyFileError::Passphrase { .. } => "check the passphrase; without it the key cannot be recovered",
+            KeyFileError::Format { .. } | KeyFileError::Kind { .. } => {
+                "check that this is the file you meant"
+            }
+            KeyFileError::Io { .. } => "check the path and the permissions",
+        });
+    }
+    if cause.is::<ExchangeError>() {
+        return input(
+            "ask the other office to send its message again, and compare fingerprints by telephone",
+        );
+    }
+    if let Some(error) = cause.downcast_ref::<WriteError>() {
+        return input(match error {
+            WriteError::Exists { .. } => "name another file, or move the old one away",
+            WriteError::Io { .. } => {
+                "check the folder, the permissions and the room on the disk; nothing was left behind"
+            }
+        });
+    }
+    if cause.is::<DatasetFileError>() {
+        return input("encode the register again, or copy the file again from where it was written");
+    }
+    if let Some(error) = cause.downcast_ref::<EngineError>() {
+        return match error {
+            EngineError::Link(error) => Some((Exit::Failed, link_hint(error).to_owned())),
+            _ => None,
+        };
+    }
+    cause
+        .downcast_ref::<LinkError>()
+        .map(|error| (Exit::Failed, link_hint(error).to_owned()))
+}
+
+fn extract_hint(error: &ExtractError) -> &'static str {
+    match error {
+        ExtractError::ColumnMissing { .. } => {
+            "correct the column's name in the mapping; if the whole header looks like one column, set file.delimiter"
+        }
+        ExtractError::ColumnRepeated { .. } => "rename one of the two columns",
+        ExtractError::Empty { .. } => "check that this is the file you meant, and that its export ended",
+        ExtractError::RecordIdRepeated { .. } => {
+            "record ids must be unique; name another column as record_id, or person_key for the id of a person"
+        }
+        ExtractError::NotText { .. } => "save the file as CSV in UTF-8 and try again",
+        ExtractError::Read { .. } => "check the path and the permissions",
+    }
+}
+
+fn link_hint(error: &LinkError) -> &'static str {
+    match error {
+        LinkError::ThresholdIndeterminate => {
+            "check with corridor inspect that both registers hold the same kind of people, or give --threshold"
+        }
+        LinkError::RecordsIndistinguishable => "encode more match fields: these say too little of a person",
+        LinkError::EmptySide | LinkError::FilterLengthMismatch { .. } | LinkError::Matrix(_) => {
+            "check that both files are the ones you meant"
+        }
+    }
+}
+
+/// Reads a digest given on the command line.
+pub(crate) fn parse_digest(text: &str) -> Result<Digest, String> {
+    text.parse::<Digest>().map_err(|error| error.to_string())
+}

@@ -1,0 +1,16 @@
+//! The binary `corridor`: what an office, a researcher or an auditor types.
+//!
+//! Each command is a module of its own under `commands`; [`Client`] is the line to the service that all of them,
+//! and the demonstration, use. Data goes to standard output, talk to standard error; errors end with a hint;
+//! [`Exit`] lists the exit codes.
+
+mod args;
+mod client;
+mod commands;
+mod failure;
+mod output;
+
+pub use args::Cli;
+pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig, to_frames};
+pub use commands::run;
+pub use failure::{Exit, classify};

@@ -1,0 +1,111 @@
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::failure::input_error;
+
+/// Writes data to standard output. A reader that has gone away is no error.
+pub(crate) fn data(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot write to standard output"),
+    }
+}
+
+/// Writes a value as JSON to standard output.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    data(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Talks to the person on standard error.
+pub(crate) fn talk(text: &str) {
+    // There is nobody to tell when standard error is closed.
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// A progress bar on standard error, silent where that is no terminal.
+pub(crate) fn progress(len: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(
+        Some(len),
+        if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        },
+    );
+    let style = ProgressStyle::with_template("{msg:28} [{bar:30}] {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("=> "));
+    bar.set_message(what.to_owned());
+    bar
+}
+
+/// Writes a new file whole or not at all.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    if path.exists() {
+        return Err(input_error(
+            format!("{} exists already", path.display()),
+            "name another file, or move the old one away",
+        ));
+    }
+    replace_file(path, bytes)
+}
+
+/// Writes a file whole or not at all, in place of an old one.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads a text file.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        input_error(
+            format!("cannot read {}: {error}", path.display()),
+            "check the path and the permissions",
+        )
+    })
+}
+
+/// Lines up columns: the first to the left, the others to the right.
+pub(crate) fn to_columns(header: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .chain([header[column].chars().count()])
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let mut out = String::new();
+    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    for row in std::iter::once(&header).chain(rows) {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let pad = widths[column].saturating_sub(cell.chars().count());
+            let blanks = " ".repeat(pad);
+            let gap = if column == 0 { "" } else { "  " };
+            let outcome = if column == 0 {
+                write!(line, "{cell}{blanks}")
+            } else {
+                write!(line, "{gap}{blanks}{cell}")
+            };
+            outcome.expect("writing to a String");
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
