@@ -135,7 +135,7 @@ pub fn decide(
     let mut calibration: Option<Calibration> = None;
     let mut estimate: Option<ThresholdEstimate> = None;
     if let Some(null) = &plan.null {
-        let fitted = calibrate(&assigned, null, sizes, bin_of(plan.floor.to_f64()));
+        let fitted = calibrate(&assigned, &pairs, null, sizes, bin_of(plan.floor.to_f64()));
         estimate = Some(choose(&assigned, &pairs, &fitted, sizes)?);
         calibration = Some(fitted);
     }

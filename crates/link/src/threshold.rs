@@ -9,7 +9,8 @@ use crate::null::{NullDistribution, bin_edge, bin_of};
 ///
 /// Greedy links are walked from the most alike down. At each level, the links made are set against those that
 /// chance would make between the persons still free: their number times the rate at which different people
-/// of one register are that alike ([`NullDistribution`]). What is left over are true matches. The share of
+/// of one register are that alike ([`NullDistribution`]), or the rate at which pairs that alike were met at all
+/// where that is lower: chance pairs cannot be more than all pairs. What is left over are true matches. The share of
 /// true ones, made to fall with similarity (isotonic regression), is each link's probability; the threshold
 /// is where the expected F1 is highest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -63,10 +64,14 @@ pub(crate) struct Sizes {
     pub(crate) right_records: usize,
 }
 
-/// Fits the probability of a link to greedy links made down to `floor_bin`.
+/// Bins on either side that are looked at together when pairs met are set against chance pairs expected.
+const WINDOW_BINS: usize = 20;
+
+/// Fits the probability of a link to greedy links made down to `floor_bin`, out of all candidate `pairs`.
 #[expect(clippy::cast_precision_loss, reason = "counts of records")]
 pub(crate) fn calibrate(
     links: &[PersonPair],
+    pairs: &[PersonPair],
     null: &NullDistribution,
     sizes: Sizes,
     floor_bin: usize,
@@ -74,6 +79,20 @@ pub(crate) fn calibrate(
     // A person with several records has several chances to look like somebody else.
     let chances = (sizes.left_records as f64 / sizes.left_persons as f64)
         * (sizes.right_records as f64 / sizes.right_persons as f64);
+    let all = (sizes.left_persons as f64) * (sizes.right_persons as f64);
+    let mut met = vec![0.0; bin_of(1.0) + 1];
+    for pair in pairs {
+        met[bin_of(pair.best.similarity)] += 1.0;
+    }
+    let chance_rate = |bin: usize| {
+        let window = bin.saturating_sub(WINDOW_BINS).max(floor_bin)..=(bin + WINDOW_BINS).min(bin_of(1.0));
+        let expected: f64 = window
+            .clone()
+            .map(|bin| all * chances * null.share_in_bin(bin))
+            .sum();
+        let seen: f64 = met[window].iter().sum();
+        chances * null.share_in_bin(bin) * if expected > seen { seen / expected } else { 1.0 }
+    };
     let mut levels = Vec::new();
     let mut position = 0;
     for bin in (floor_bin..=bin_of(1.0)).rev() {
@@ -83,7 +102,7 @@ pub(crate) fn calibrate(
         while position < links.len() && bin_of(links[position].best.similarity) >= bin {
             position += 1;
         }
-        let expected_false = free_left * free_right * chances * null.share_in_bin(bin);
+        let expected_false = free_left * free_right * chance_rate(bin);
         levels.push(Level {
             bin,
             links: (position - first) as f64,
