@@ -1,18 +1,12 @@
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use prost::Message as _;
 
+use crate::workspace_root;
+
 /// The files [`generate`] writes.
 pub const GENERATED_FILES: [&str; 2] = ["corridor.v1.rs", "corridor.v1.bin"];
-
-/// The folder of the workspace's manifest.
-pub fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests are in the workspace")
-        .to_owned()
-}
 
 /// Generates the Rust code and the descriptor set of `proto/` into `folder`, without `protoc`.
 ///

@@ -1,5 +1,12 @@
 //! What the system tests and the code generator share.
 
+mod binaries;
 mod codegen;
+mod job;
+pub mod sample;
+mod workspace;
 
-pub use codegen::{GENERATED_FILES, generate, workspace_root};
+pub use binaries::{Outcome, ServerProcess, binaries, command, corridor, server_command};
+pub use codegen::{GENERATED_FILES, generate};
+pub use job::{Job, OFFICES, Terms, fixture};
+pub use workspace::{rust_files, workspace_root};

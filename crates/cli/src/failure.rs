@@ -138,6 +138,15 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
             _ => None,
         };
     }
+    if let Some(error) = cause.downcast_ref::<std::io::Error>()
+        && matches!(
+            error.kind(),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+        )
+    {
+        let hint = "make room on the disk and run the command again; nothing half-written was left behind";
+        return Some((Exit::Failed, hint.to_owned()));
+    }
     cause
         .downcast_ref::<LinkError>()
         .map(|error| (Exit::Failed, link_hint(error).to_owned()))

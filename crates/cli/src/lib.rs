@@ -4,6 +4,7 @@
 //! and the demonstration, use. Data goes to standard output, talk to standard error; errors end with a hint;
 //! [`Exit`] lists the exit codes.
 
+mod answer;
 mod args;
 mod client;
 mod commands;

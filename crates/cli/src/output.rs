@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -46,26 +46,92 @@ pub(crate) fn progress(len: u64, what: &str) -> ProgressBar {
 
 /// Writes a new file whole or not at all.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    refuse_existing(path)?;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Refuses to write where there is a file already.
+pub(crate) fn refuse_existing(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return Err(input_error(
             format!("{} exists already", path.display()),
             "name another file, or move the old one away",
         ));
     }
-    replace_file(path, bytes)
+    Ok(())
 }
 
-/// Writes a file whole or not at all, in place of an old one.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+/// Files that belong together: all are written, or none.
+#[derive(Debug)]
+pub(crate) struct FileSet {
+    folder: PathBuf,
+    files: Vec<(&'static str, tempfile::NamedTempFile)>,
+}
+
+impl FileSet {
+    /// A set to be written to `folder`, which is made when it is not there.
+    pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            files: Vec::new(),
+        })
+    }
+
+    /// Adds a file; it is on the disk afterwards, under a name of its own.
+    pub(crate) fn add(&mut self, name: &'static str, text: &str) -> anyhow::Result<()> {
+        let write = || -> io::Result<tempfile::NamedTempFile> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        };
+        let file = write().with_context(|| format!("cannot write {}", self.folder.join(name).display()))?;
+        self.files.push((name, file));
         Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Gives every file its name, where there is no file of that name yet.
+    pub(crate) fn write_new(self) -> anyhow::Result<()> {
+        for (name, _) in &self.files {
+            refuse_existing(&self.folder.join(name))?;
+        }
+        self.write()
+    }
+
+    /// Gives every file its name, in place of old ones. Of the files `known`, those that are not in the set are
+    /// removed, so that nothing of an earlier run stands beside this one.
+    pub(crate) fn replace(self, known: &[&str]) -> anyhow::Result<()> {
+        let made: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
+        let folder = self.folder.clone();
+        self.write()?;
+        for name in known.iter().filter(|name| !made.contains(name)) {
+            match std::fs::remove_file(folder.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).context(format!("cannot remove the old {name}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn write(self) -> anyhow::Result<()> {
+        for (name, file) in self.files {
+            let path = self.folder.join(name);
+            file.persist(&path)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
 }
 
 /// Reads a text file.

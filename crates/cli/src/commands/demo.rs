@@ -19,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::args::DemoArgs;
 use crate::client::{Client, Connection};
 use crate::commands::registers::{Register, Registers, links_to_csv, measure_quality, to_quality_line};
-use crate::commands::results::{FlowResult, to_page, write_flows};
+use crate::commands::results::{FlowResult, RESULT_FILES, add_flows, to_page};
 use crate::commands::run::watch;
 use crate::commands::terms::{to_encoding_terms, to_office};
 use crate::commands::upload;
 use crate::failure::input_error;
-use crate::output::{data, progress, replace_file, talk};
+use crate::output::{FileSet, data, progress, talk};
 
 /// The bundled registers, so that the binary needs no file beside it.
 const BUNDLED: [(&str, &str); 5] = [
@@ -442,24 +442,23 @@ impl Play<'_> {
                 id(&right_ids, link.destination_record)?,
             ));
         }
-        std::fs::create_dir_all(&self.args.out)
-            .with_context(|| format!("cannot make {}", self.args.out.display()))?;
-        write_flows(&self.args.out, flows, true)?;
+        let mut files = FileSet::new(&self.args.out)?;
+        add_flows(&mut files, flows)?;
         let csv = links_to_csv(pairs.iter().zip(links).map(|((left, right), link)| {
             (left.as_str(), right.as_str(), link.similarity, link.probability)
         }))?;
-        replace_file(&self.args.out.join("links.csv"), csv.as_bytes())?;
+        files.add("links.csv", &csv)?;
         let quality = self
             .truth
             .map(|truth| {
                 let links: HashSet<_> = pairs.into_iter().collect();
                 let registers = (&self.registers.left, &self.registers.right);
                 let quality = measure_quality(&links, truth, registers, &flows.report)?;
-                let text = serde_json::to_string_pretty(&quality)? + "\n";
-                replace_file(&self.args.out.join("quality.json"), text.as_bytes())?;
+                files.add("quality.json", &(serde_json::to_string_pretty(&quality)? + "\n"))?;
                 Ok::<_, anyhow::Error>(quality)
             })
             .transpose()?;
+        files.replace(&RESULT_FILES)?;
         steps.done(&format!(
             "results of run {} written to {}",
             run.to_short(),

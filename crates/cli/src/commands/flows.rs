@@ -4,9 +4,9 @@ use corridor_encode::Identity;
 use crate::args::FlowsCommand;
 use crate::client::connect;
 use crate::commands::passphrase;
-use crate::commands::results::{FlowResult, to_page, write_flows};
+use crate::commands::results::{FlowResult, add_flows, to_page};
 use crate::failure::input_error;
-use crate::output::{data, json, talk};
+use crate::output::{FileSet, data, json, talk};
 
 pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
     match command {
@@ -41,7 +41,9 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
         FlowsCommand::Export { run, out, service } => {
             let client = connect(&service.service).await?;
             let result = FlowResult::fetch(&client, run).await?;
-            write_flows(&out, &result, false)?;
+            let mut files = FileSet::new(&out)?;
+            add_flows(&mut files, &result)?;
+            files.write_new()?;
             talk(&format!(
                 "wrote flows.csv, years.csv and flows.json to {}",
                 out.display()

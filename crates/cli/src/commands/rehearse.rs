@@ -2,7 +2,6 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use anyhow::Context as _;
 use corridor_core::{Digest, OfficeId, SeededEntropy, Stopwatch, SystemClock};
 use corridor_encode::{EncodeTerms, EncodedRegister, LinkageKey, Mapping, ProjectSecret};
 use corridor_engine::{Compute, LinkageReport, Pipeline};
@@ -15,8 +14,8 @@ use crate::commands::inspect::to_problem_lines;
 use crate::commands::registers::{
     QualityReport, Register, Registers, links_to_csv, measure_quality, to_quality_line,
 };
-use crate::commands::results::{FlowResult, Provenance, to_page, write_flows};
-use crate::output::{data, json, progress, replace_file, talk};
+use crate::commands::results::{FlowResult, Provenance, RESULT_FILES, add_flows, to_page};
+use crate::output::{FileSet, data, json, progress, talk};
 
 pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     let registers = Registers::new(
@@ -30,7 +29,6 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         },
         &args.pipeline,
     )?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let clock = SystemClock;
     let compute = Compute::new(args.pipeline.threads)?;
     let key = seeded_key(args.pipeline.seed, &registers);
@@ -58,7 +56,8 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         links_to_csv(pairs.iter().zip(&links.links).map(|((left, right), link)| {
             (left.as_str(), right.as_str(), link.similarity, link.probability)
         }))?;
-    replace_file(&args.out.join("links.csv"), csv.as_bytes())?;
+    let mut files = FileSet::new(&args.out)?;
+    files.add("links.csv", &csv)?;
     let document = json!({
         "left": left.report,
         "right": right.report,
@@ -71,8 +70,7 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
             Err(reason) => json!({"none_because": reason}),
         },
     });
-    let text = serde_json::to_string_pretty(&document)? + "\n";
-    replace_file(&args.out.join("report.json"), text.as_bytes())?;
+    files.add("report.json", &(serde_json::to_string_pretty(&document)? + "\n"))?;
     let quality = args
         .pipeline
         .truth
@@ -80,14 +78,14 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         .map(|truth| {
             let links: HashSet<_> = pairs.into_iter().collect();
             let quality = measure_quality(&links, truth, (&registers.left, &registers.right), &report)?;
-            let text = serde_json::to_string_pretty(&quality)? + "\n";
-            replace_file(&args.out.join("quality.json"), text.as_bytes())?;
+            files.add("quality.json", &(serde_json::to_string_pretty(&quality)? + "\n"))?;
             Ok::<_, anyhow::Error>(quality)
         })
         .transpose()?;
     if let Some(flows) = &flows {
-        write_flows(&args.out, flows, true)?;
+        add_flows(&mut files, flows)?;
     }
+    files.replace(&RESULT_FILES)?;
 
     if args.json {
         return json(&json!({

@@ -1,14 +1,22 @@
 use std::fmt::Write as _;
-use std::path::Path;
 
-use anyhow::Context as _;
 use corridor_core::{Corridor, Digest, Sex};
 use corridor_engine::LinkageReport;
 use corridor_flows::{FlowRow, PublishedTable, YearRow};
 use serde::Serialize;
 
 use crate::client::Client;
-use crate::output::{replace_file, to_columns, write_file};
+use crate::output::{FileSet, to_columns};
+
+/// Every file a rehearsal or a demonstration may write.
+pub(crate) const RESULT_FILES: [&str; 6] = [
+    "links.csv",
+    "report.json",
+    "quality.json",
+    "flows.csv",
+    "years.csv",
+    "flows.json",
+];
 
 /// A flow table with all that says how it came about.
 #[derive(Debug)]
@@ -75,23 +83,14 @@ impl FlowResult {
     }
 }
 
-/// Writes flows.csv, years.csv and flows.json.
-pub(crate) fn write_flows(folder: &Path, result: &FlowResult, replace: bool) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let document = serde_json::to_string_pretty(&result.to_document())? + "\n";
-    for (name, text) in [
-        ("flows.csv", result.table.rows_to_csv()),
-        ("years.csv", result.table.years_to_csv()),
-        ("flows.json", document),
-    ] {
-        let path = folder.join(name);
-        if replace {
-            replace_file(&path, text.as_bytes())?;
-        } else {
-            write_file(&path, text.as_bytes())?;
-        }
-    }
-    Ok(())
+/// Adds flows.csv, years.csv and flows.json.
+pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
+    files.add("flows.csv", &result.table.rows_to_csv())?;
+    files.add("years.csv", &result.table.years_to_csv())?;
+    files.add(
+        "flows.json",
+        &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
+    )
 }
 
 /// The table as a page.

@@ -1,0 +1,272 @@
+//! The whole job as two offices and a service on different machines do it: with the two binaries, over mutual TLS.
+
+use std::fs;
+
+use corridor_tests::{Job, Terms, corridor, fixture};
+
+#[test]
+fn two_offices_get_the_flow_table_a_rehearsal_gives_and_a_killed_service_loses_nothing() {
+    let mut job = Job::start();
+    let agreement = job.agree(&Terms::default());
+    let listed = job.run("it", &["agreement", "show"]).succeeded();
+    assert!(
+        listed.stdout.contains(&agreement) && listed.stdout.contains("ISTAT"),
+        "{}",
+        listed.stdout
+    );
+
+    for office in ["tn", "it"] {
+        let encoded = job.encode(office, "project.key", "dataset.parquet").succeeded();
+        assert!(encoded.stderr.contains("it stays here"), "{}", encoded.stderr);
+        job.upload(office, "dataset.parquet").succeeded();
+        // What was acknowledged is there after a kill.
+        job.kill_server();
+        job.start_server();
+        let again = job.upload(office, "dataset.parquet").succeeded();
+        assert!(again.stderr.contains("sealed"), "{}", again.stderr);
+    }
+
+    let run = job.run("tn", &["run", "start", &agreement]).succeeded();
+    let run = run.line().to_owned();
+    // Whatever the worker was at, the run goes on after the kill.
+    job.kill_server();
+    job.start_server();
+    let watched = job.run("it", &["run", "watch", &run, "--json"]).succeeded();
+    let status: serde_json::Value = serde_json::from_str(&watched.stdout).unwrap();
+    assert_eq!(status["state"], "reconciled");
+    assert_eq!(status["tiles_done"], status["tiles_total"]);
+    let same = job.run("it", &["run", "start", &agreement]).succeeded();
+    assert_eq!(same.line(), run, "the same inputs are the same run");
+
+    // Neither office sees a figure before both released.
+    for words in [
+        vec!["flows", "show", &run],
+        vec!["run", "links", &run, "-o", "links.csv"],
+    ] {
+        job.run("tn", &words).failed(4, &["both offices must release"]);
+    }
+    job.release("tn", &run).succeeded();
+    job.run("tn", &["flows", "show", &run])
+        .failed(4, &["both offices must release"]);
+    job.release("it", &run).succeeded();
+    let mut seen = Vec::new();
+    for office in ["tn", "it"] {
+        let page = job.run(office, &["flows", "show", &run]).succeeded().stdout;
+        assert!(page.contains("TN → IT") && page.contains("··"), "{page}");
+        job.run(office, &["flows", "export", &run, "--out", "tables"])
+            .succeeded();
+        job.run(office, &["run", "links", &run, "-o", "links.csv"])
+            .succeeded();
+        let tables = ["flows.csv", "years.csv", "flows.json"]
+            .map(|name| fs::read_to_string(job.path(office).join("tables").join(name)).unwrap());
+        seen.push((
+            page,
+            tables,
+            fs::read_to_string(job.path(office).join("links.csv")).unwrap(),
+        ));
+    }
+    assert_eq!(seen[0], seen[1], "both offices see the same bytes");
+
+    // The rehearsal has other keys, so links may differ in a few pairs; E and I of the published rows do not
+    // depend on links below "all", but on the registers alone.
+    let rehearsed = corridor(
+        &job.path("tn"),
+        &[
+            "rehearse",
+            "--left",
+            "register.csv",
+            "--right",
+            "../it/register.csv",
+            "--left-mapping",
+            "mapping.toml",
+            "--right-mapping",
+            "../it/mapping.toml",
+            "--match-fields",
+            "names,name_keys,birth_date,sex,citizenship",
+            "--from-year",
+            "2022",
+            "--to-year",
+            "2024",
+            "--out",
+            "rehearsal",
+        ],
+    )
+    .succeeded();
+    assert!(rehearsed.stdout.contains("TN → IT"));
+    let years = |text: &str| -> Vec<String> {
+        text.lines()
+            .map(|line| line.split(',').take(5).collect::<Vec<_>>().join(","))
+            .collect()
+    };
+    let rehearsed = fs::read_to_string(job.path("tn").join("rehearsal/years.csv")).unwrap();
+    assert_eq!(years(&rehearsed), years(&seen[0].1[1]));
+
+    // The pseudonym list reads what comes back: every link names records of both lists.
+    let ids = |office: &str| fs::read_to_string(job.path(office).join("dataset.parquet.ids.csv")).unwrap();
+    let (left_ids, right_ids) = (ids("tn"), ids("it"));
+    assert_eq!(left_ids.lines().count(), 1 + 4019);
+    for line in seen[0].2.lines().skip(1).take(50) {
+        let (left, rest) = line.split_once(',').unwrap();
+        let (right, _) = rest.split_once(',').unwrap();
+        assert!(left_ids.contains(left) && right_ids.contains(right));
+        assert!(!right_ids.contains(left), "pseudonyms of two offices differ");
+    }
+
+    let (log, code) = job.terminate_server();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.contains("run taken up again") || log.contains("flow table made"),
+        "{log}"
+    );
+    assert_no_person_in(&log);
+}
+
+/// No name, birth date or record id of the registers.
+fn assert_no_person_in(text: &str) {
+    for register in ["a.csv", "b.csv"] {
+        for line in fs::read_to_string(fixture(register)).unwrap().lines().skip(1) {
+            let values: Vec<&str> = line.split(',').collect();
+            let name = format!("{},{}", values[1], values[2]);
+            for value in [values[0], name.as_str(), values[3]] {
+                assert!(
+                    value.len() < 5 || !text.contains(value),
+                    "a value of a record is in the log"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_agreement_must_be_signed_by_both_before_anything_moves() {
+    let job = Job::start();
+    let agreement = job.propose(&Terms::default());
+    job.sign("tn", &agreement);
+    let shown = job
+        .run("tn", &["agreement", "show", &agreement, "-o", "agreement.json"])
+        .succeeded();
+    assert!(shown.stdout.contains("not signed"), "{}", shown.stdout);
+    job.encode("tn", "project.key", "dataset.parquet")
+        .failed(3, &["agreement.json", "not both offices have signed"]);
+    assert!(!job.path("tn").join("dataset.parquet").exists());
+    job.run("tn", &["run", "start", &agreement])
+        .failed(4, &["both offices must sign it first"]);
+
+    // An identity that is not in the agreement cannot sign for the office.
+    let other = [
+        "keys",
+        "init",
+        "--office",
+        "ISTAT",
+        "--dir",
+        "other",
+        "--passphrase-file",
+        "pass.txt",
+    ];
+    job.run("it", &other).succeeded();
+    let sign = [
+        "agreement",
+        "sign",
+        &agreement,
+        "--identity",
+        "other/identity.key",
+        "--passphrase-file",
+        "pass.txt",
+    ];
+    job.run("it", &sign).failed(
+        3,
+        &["does not name this identity's office with this identity's key"],
+    );
+    job.sign("it", &agreement);
+    job.run("tn", &["run", "start", &agreement])
+        .failed(4, &["both offices must seal a dataset"]);
+}
+
+#[test]
+fn a_dataset_under_another_agreement_key_or_office_does_not_get_in() {
+    let job = Job::start();
+    job.agree(&Terms::default());
+    job.encode("tn", "project.key", "first.parquet").succeeded();
+    job.encode("it", "project.key", "theirs.parquet").succeeded();
+    job.upload("tn", "first.parquet").succeeded();
+    fs::copy(
+        job.path("it").join("theirs.parquet"),
+        job.path("tn").join("theirs.parquet"),
+    )
+    .unwrap();
+
+    // Encoded under the old agreement, offered under a new one; and a profile that is not agreed.
+    let other = Terms {
+        seed: 2,
+        ..Terms::default()
+    };
+    job.agree(&other);
+    job.upload("tn", "first.parquet")
+        .failed(3, &["first.parquet", "another agreement"]);
+
+    // An office cannot upload as the other.
+    job.agree(&Terms {
+        seed: 3,
+        ..Terms::default()
+    });
+    job.encode("it", "project.key", "third.parquet").succeeded();
+    fs::copy(
+        job.path("it").join("third.parquet"),
+        job.path("tn").join("third.parquet"),
+    )
+    .unwrap();
+    job.upload("tn", "third.parquet")
+        .failed(4, &["its office is not the one declared"]);
+
+    // Two offices with different keys are told, instead of getting an empty table.
+    job.upload("it", "third.parquet").succeeded();
+    job.exchange_keys("second.key");
+    job.encode("tn", "second.key", "wrong-key.parquet").succeeded();
+    job.upload("tn", "wrong-key.parquet")
+        .failed(4, &["encoded with another linkage key"]);
+    // With the right key it gets in: nothing of the wrong one is in the way.
+    job.encode("tn", "project.key", "right-key.parquet").succeeded();
+    job.upload("tn", "right-key.parquet").succeeded();
+    // A sealed dataset stands.
+    job.encode("tn", "project.key", "again.parquet").succeeded();
+    let same = job.upload("tn", "again.parquet").succeeded();
+    assert!(
+        same.stderr.contains("sealed"),
+        "the same bytes are the same dataset"
+    );
+}
+
+#[test]
+fn a_run_is_cancelled_and_taken_up_again() {
+    let job = Job::start();
+    let agreement = job.agree(&Terms::default());
+    for office in ["tn", "it"] {
+        job.encode(office, "project.key", "dataset.parquet").succeeded();
+        job.upload(office, "dataset.parquet").succeeded();
+    }
+    let run = job
+        .run("tn", &["run", "start", &agreement])
+        .succeeded()
+        .line()
+        .to_owned();
+    let cancelled = job.run("it", &["run", "cancel", &run, "--json"]);
+    if cancelled.code == Some(0) {
+        assert!(cancelled.stdout.contains("\"cancelled\""), "{}", cancelled.stdout);
+        job.run("tn", &["flows", "show", &run]).failed(4, &["cancelled"]);
+        let again = job.run("tn", &["run", "start", &agreement]).succeeded();
+        assert_eq!(again.line(), run);
+    } else {
+        // The run was faster than the other office.
+        cancelled.failed(4, &["reconciled"]);
+    }
+    let watched = job.run("tn", &["run", "watch", &run]).succeeded();
+    assert!(watched.stdout.contains("reconciled"), "{}", watched.stdout);
+    job.run("it", &["run", "cancel", &run])
+        .failed(4, &["cannot be cancelled"]);
+    let shown = job.run("it", &["run", "show", &run, "--json"]).succeeded();
+    let status: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(
+        (status["state"].as_str(), status["released_by_origin"].as_bool()),
+        (Some("reconciled"), Some(false))
+    );
+}

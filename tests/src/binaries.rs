@@ -1,0 +1,208 @@
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The folder with `corridor` and `corridor-server`, built from the tree as it is, in this build's profile.
+///
+/// # Panics
+/// When they cannot be built.
+pub fn binaries() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().expect("a test has a path");
+        let folder = test
+            .ancestors()
+            .nth(2)
+            .expect("a test is in deps below the profile's folder");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "--bins"]);
+        cargo.args(["--package", "corridor-cli", "--package", "corridor-server"]);
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        cargo
+            .arg("--target-dir")
+            .arg(folder.parent().expect("a profile is in the target folder"));
+        let built = cargo
+            .current_dir(crate::workspace_root())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the binaries are built");
+        folder.to_owned()
+    })
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its exit code; `None` when it was killed.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Outcome {
+    /// The same, when the command did what was asked.
+    ///
+    /// # Panics
+    /// When it did not.
+
+    pub fn succeeded(self) -> Self {
+        assert_eq!(
+            self.code,
+            Some(0),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// The same, when the command failed with `code`, said `words` and what to do, and wrote no data.
+    ///
+    /// # Panics
+    /// When it did not.
+
+    pub fn failed(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        for word in words {
+            assert!(self.stderr.contains(word), "no {word:?} in: {}", self.stderr);
+        }
+        assert!(self.stderr.contains("\nhint: "), "no hint in: {}", self.stderr);
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        assert_eq!(self.stdout, "", "data in spite of the error");
+        self
+    }
+
+    /// Standard output without the line's end.
+    pub fn line(&self) -> &str {
+        self.stdout.trim_end()
+    }
+}
+
+/// `corridor` with these arguments, run in `folder`, with nothing on standard input.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn corridor<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Outcome {
+    command(folder, arguments).output().expect("corridor runs").into()
+}
+
+/// The same, not started yet.
+pub fn command<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Command {
+    let mut command = Command::new(binaries().join("corridor"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// `corridor-server`, not started yet.
+pub fn server_command<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Command {
+    let mut command = Command::new(binaries().join("corridor-server"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// A running `corridor-server` of its own process. Killed when dropped.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    address: SocketAddr,
+    log: Option<std::thread::JoinHandle<String>>,
+}
+
+impl ServerProcess {
+    /// Starts the service with a config file and waits until it says where it listens.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub fn start(folder: &Path, config: &str) -> Self {
+        let mut child = server_command(folder, &["serve", "--config", config])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("corridor-server starts");
+        let mut log = BufReader::new(child.stderr.take().expect("standard error is piped"));
+        let mut said = String::new();
+        let address = loop {
+            let before = said.len();
+            let read = log.read_line(&mut said).expect("the log is text");
+            assert!(read > 0, "corridor-server ended: {said}");
+            let found = said[before..]
+                .split_once("serving address=")
+                .and_then(|(_, rest)| rest.trim().parse().ok());
+            if let Some(address) = found {
+                break address;
+            }
+        };
+        let log = std::thread::spawn(move || {
+            // Reading on keeps the pipe from filling; what was said is given back at the end.
+            drop(log.read_to_string(&mut said));
+            said
+        });
+        Self {
+            child,
+            address,
+            log: Some(log),
+        }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Kills it at once (SIGKILL) and gives what it logged.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(mut self) -> String {
+        self.child.kill().expect("a child can be killed");
+        self.ended().0
+    }
+
+    /// Asks it to end (SIGTERM) and gives what it logged and its exit code.
+    ///
+    /// # Panics
+    /// When it cannot be asked.
+    pub fn terminate(mut self) -> (String, Option<i32>) {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(asked.success(), "the service is asked to end");
+        self.ended()
+    }
+
+    fn ended(&mut self) -> (String, Option<i32>) {
+        let status = self.child.wait().expect("the service ends");
+        let log = self.log.take().expect("taken once, at the end");
+        (log.join().expect("the log is read to its end"), status.code())
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // It has ended already where a test asked for it.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
