@@ -17,6 +17,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_types::StatusExt as _;
 
 /// A service in this process, for the offices of [`sample`] and one that is no party.
@@ -495,5 +499,23 @@ async fn health_and_reflection_answer_and_name_the_services() {
         answer.into_inner().status,
         i32::from(tonic_health::pb::health_check_response::ServingStatus::Serving)
     );
+    let mut reflection = ServerReflectionClient::new(service.channel(sample::ORIGIN).await);
+    let question = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers = reflection
+        .server_reflection_info(tokio_stream::iter([question]))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(listed)) = answer.message_response else {
+        panic!("a list of services");
+    };
+    let names: Vec<String> = listed.service.into_iter().map(|service| service.name).collect();
+    for name in ["AgreementService", "DatasetService", "FlowService", "RunService"] {
+        assert!(names.contains(&format!("corridor.v1.{name}")), "{names:?}");
+    }
     service.stop().await;
 }

@@ -1,8 +1,12 @@
 //! System tests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod arrows;
 mod bad_input;
+mod compare;
+mod demo;
 mod edge;
 mod generated;
 mod office_job;
+mod python;
 mod size;

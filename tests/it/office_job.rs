@@ -270,3 +270,29 @@ fn a_run_is_cancelled_and_taken_up_again() {
         (Some("reconciled"), Some(false))
     );
 }
+
+#[test]
+fn a_service_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
+    let mut job = Job::start();
+    job.kill_server();
+    // Room for the database, not for a dataset of 1.2 MB beside it.
+    job.start_server_on_small_disk(1024);
+    let agreement = job.agree(&Terms::default());
+    job.encode("tn", "project.key", "dataset.parquet").succeeded();
+    let refused = job
+        .upload("tn", "dataset.parquet")
+        .failed(4, &["the service's disk is full", "nothing acknowledged is lost"]);
+    assert!(
+        refused.stderr.contains("hint: tell the service's operator"),
+        "{}",
+        refused.stderr
+    );
+    // What needs no room still works, and the service did not end.
+    job.run("it", &["agreement", "show", &agreement]).succeeded();
+    let log = job.kill_server();
+    assert!(log.contains("DISK_FULL") && !log.contains("panicked"), "{log}");
+
+    job.start_server();
+    job.agree(&Terms::default());
+    job.upload("tn", "dataset.parquet").succeeded();
+}

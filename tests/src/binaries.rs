@@ -60,7 +60,6 @@ impl Outcome {
     ///
     /// # Panics
     /// When it did not.
-
     pub fn succeeded(self) -> Self {
         assert_eq!(
             self.code,
@@ -76,7 +75,6 @@ impl Outcome {
     ///
     /// # Panics
     /// When it did not.
-
     pub fn failed(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(
             self.code,
@@ -136,7 +134,28 @@ impl ServerProcess {
     /// # Panics
     /// When it ends instead.
     pub fn start(folder: &Path, config: &str) -> Self {
-        let mut child = server_command(folder, &["serve", "--config", config])
+        Self::start_command(server_command(folder, &["serve", "--config", config]))
+    }
+
+    /// The same with the data folder on a file system of its own of `kib` KiB.
+    ///
+    /// # Panics
+    /// When it ends instead, or no file system can be mounted.
+    pub fn start_on_small_disk(folder: &Path, config: &str, data: &str, kib: u32) -> Self {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+            .arg(format!(
+                "mkdir -p {data} && mount -t tmpfs -o size={kib}k none {data} && exec \"$0\" serve --config {config}"
+            ))
+            .arg(binaries().join("corridor-server"))
+            .current_dir(folder)
+            .stdin(Stdio::null());
+        Self::start_command(command)
+    }
+
+    fn start_command(mut command: Command) -> Self {
+        let mut child = command
             .stderr(Stdio::piped())
             .spawn()
             .expect("corridor-server starts");

@@ -117,7 +117,24 @@ impl Job {
     /// # Panics
     /// When it does not start.
     pub fn start_server(&mut self) {
-        let server = ServerProcess::start(&self.path("server"), "server.toml");
+        self.use_server(ServerProcess::start(&self.path("server"), "server.toml"));
+    }
+
+    /// The same with a new, small disk for the service's data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_server_on_small_disk(&mut self, kib: u32) {
+        let folder = self.path("server");
+        self.use_server(ServerProcess::start_on_small_disk(
+            &folder,
+            "server.toml",
+            "data",
+            kib,
+        ));
+    }
+
+    fn use_server(&mut self, server: ServerProcess) {
         for (office, id) in OFFICES {
             fs::create_dir_all(self.path(office)).expect("a folder can be made");
             let text = format!(

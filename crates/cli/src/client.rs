@@ -510,5 +510,18 @@ pub fn to_frames(status: &DatasetStatus, bytes: &Bytes) -> Vec<v1::UploadDataset
 pub(crate) async fn connect(service: &Path) -> anyhow::Result<Client> {
     let connection = ServiceConfig::load(service)?;
     let client = Client::connect(&connection).await;
-    Ok(client.with_context(|| format!("the service of {}", service.display()))?)
+    client.with_context(|| format!("the service of {}", service.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_service_file_is_read_and_unknown_keys_are_refused() {
+        const SAMPLE: &str = include_str!("../../../deploy/service.toml");
+        let config: ServiceConfig = toml::from_str(SAMPLE).unwrap();
+        assert_eq!(config.server, "https://linkage.example:7443");
+        assert!(toml::from_str::<ServiceConfig>(&SAMPLE.replace("ca =", "authority =")).is_err());
+    }
 }

@@ -132,11 +132,8 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
     if cause.is::<DatasetFileError>() {
         return input("encode the register again, or copy the file again from where it was written");
     }
-    if let Some(error) = cause.downcast_ref::<EngineError>() {
-        return match error {
-            EngineError::Link(error) => Some((Exit::Failed, link_hint(error).to_owned())),
-            _ => None,
-        };
+    if let Some(EngineError::Link(error)) = cause.downcast_ref::<EngineError>() {
+        return Some((Exit::Failed, link_hint(error).to_owned()));
     }
     if let Some(error) = cause.downcast_ref::<std::io::Error>()
         && matches!(

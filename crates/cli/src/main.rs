@@ -7,7 +7,11 @@ use clap::Parser as _;
 use corridor_cli::{Cli, Exit, classify, run};
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return say(&error),
+    };
+    match run(cli) {
         Ok(()) => Exit::Ok.into(),
         Err(error) => {
             let (exit, hint) = classify(&error);
@@ -16,4 +20,17 @@ fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// A wrong command line, or a page that was asked for.
+fn say(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    if !error.use_stderr() {
+        return ExitCode::from(if printed.is_ok() { Exit::Ok } else { Exit::Failed });
+    }
+    drop(writeln!(
+        std::io::stderr(),
+        "hint: the same command with --help shows what it takes, with an example"
+    ));
+    Exit::Usage.into()
 }

@@ -27,6 +27,14 @@ pub(crate) fn talk(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
 }
 
+/// The most memory this process has had, in megabytes; `None` where the system does not say.
+pub(crate) fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
+}
+
 /// A progress bar on standard error, silent where that is no terminal.
 pub(crate) fn progress(len: u64, what: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(

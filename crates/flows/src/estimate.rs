@@ -89,7 +89,7 @@ mod tests {
         assert_near(estimate.low, 361.48, 1e-4);
         assert_near(estimate.high, 691.78, 1e-4);
         // Published without decimals.
-        assert_eq!(chapman(948, 421, 167).unwrap().point.round(), 2383.0);
+        assert!((chapman(948, 421, 167).unwrap().point - 2383.0).abs() <= 0.5);
     }
 
     #[test]

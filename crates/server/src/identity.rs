@@ -25,7 +25,6 @@ impl Callers {
     }
 
     /// The office that makes a call.
-    #[expect(clippy::result_large_err, reason = "tonic's own error type")]
     pub(crate) fn office_of<T>(&self, request: &Request<T>) -> Result<OfficeId, Status> {
         let certificates = request
             .peer_certs()

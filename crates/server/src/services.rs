@@ -34,14 +34,12 @@ impl Services {
     }
 
     /// Who calls, and with what.
-    #[expect(clippy::result_large_err, reason = "tonic's own error type")]
     fn open<T>(&self, request: Request<T>) -> Result<(OfficeId, T), Status> {
         let office = self.callers.office_of(&request)?;
         Ok((office, request.into_inner()))
     }
 }
 
-#[expect(clippy::result_large_err, reason = "tonic's own error type")]
 fn digest(bytes: &[u8], field: &str) -> Result<Digest, Status> {
     to_digest(bytes, field).map_err(refuse)
 }

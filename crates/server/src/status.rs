@@ -47,13 +47,13 @@ pub(crate) fn from_engine(error: EngineError) -> Status {
     if code == Code::Internal || code == Code::ResourceExhausted {
         tracing::error!(reason, error = &error as &dyn std::error::Error, "call failed");
     }
-    let message = match code {
-        Code::Internal => "the service failed; its operator finds the cause in the log".to_owned(),
-        Code::ResourceExhausted if reason == "DISK_FULL" => {
-            "the service's disk is full; nothing acknowledged is lost; try again when its operator has made room"
-                .to_owned()
-        }
-        _ => error.to_string(),
+    let message = if code == Code::Internal {
+        "the service failed; its operator finds the cause in the log".to_owned()
+    } else if code == Code::ResourceExhausted {
+        "the service's disk is full; nothing acknowledged is lost; try again when its operator has made room"
+            .to_owned()
+    } else {
+        error.to_string()
     };
     status(code, reason, message)
 }

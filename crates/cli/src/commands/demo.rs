@@ -24,7 +24,7 @@ use crate::commands::run::watch;
 use crate::commands::terms::{to_encoding_terms, to_office};
 use crate::commands::upload;
 use crate::failure::input_error;
-use crate::output::{FileSet, data, progress, talk};
+use crate::output::{FileSet, data, peak_memory_mb, progress, talk};
 
 /// The bundled registers, so that the binary needs no file beside it.
 const BUNDLED: [(&str, &str); 5] = [
@@ -52,15 +52,15 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         let reason = registers.flows.err().unwrap_or_default();
         return Err(input_error(
             format!("no flow table can be made: {reason}"),
-            "correct the mappings, or use corridor rehearse, which links registers of persons too",
+            "corridor mapping init FILE -o FILE.toml drafts a mapping to complete and to give with --left-mapping and \
+             --right-mapping; corridor rehearse links registers of persons too",
         ));
     };
-    steps.done(&format!(
-        "registers: {} and {}, corridor {}",
-        registers.left.path.display(),
-        registers.right.path.display(),
-        flows.corridor
-    ));
+    let which = match (&args.left, &args.right) {
+        (Some(left), Some(right)) => format!("{} and {}", left.display(), right.display()),
+        _ => "the two bundled ones, of invented people".to_owned(),
+    };
+    steps.done(&format!("registers: {which}, corridor {}", flows.corridor));
 
     let offices = Offices::new(args.pipeline.seed)?;
     steps.done("keys: two offices made identities, exchanged sealed messages and hold the same project key");
@@ -95,6 +95,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     played?;
     served?;
     service.store.close().await;
+    steps.ended();
     Ok(())
 }
 
@@ -151,6 +152,7 @@ fn drafted(register: &Path, folder: &Path) -> anyhow::Result<Mapping> {
 /// Says each step in one line with the time it took.
 struct Steps {
     clock: SystemClock,
+    began: corridor_core::Timestamp,
     since: corridor_core::Timestamp,
     count: u32,
 }
@@ -158,11 +160,20 @@ struct Steps {
 impl Steps {
     fn new() -> Self {
         let clock = SystemClock;
+        let now = corridor_core::Clock::now(&clock);
         Self {
-            since: corridor_core::Clock::now(&clock),
+            began: now,
+            since: now,
             clock,
             count: 0,
         }
+    }
+
+    /// Says what it took in all.
+    fn ended(&self) {
+        let seconds = Stopwatch::since(&self.clock, self.began).elapsed_s();
+        let memory = peak_memory_mb().map_or_else(String::new, |mb| format!(", peak memory {mb:.0} MB"));
+        talk(&format!("\n{seconds:.1} s in all{memory}"));
     }
 
     fn done(&mut self, what: &str) {

@@ -78,7 +78,7 @@ fn attack(root: &Node, published: &[Option<FlowCounts>], position: usize) -> [f6
             }
             let children: Vec<usize> = (0..parents.len()).filter(|&c| parents[c] == Some(node)).collect();
             if !children.is_empty() {
-                for part in 0..3 {
+                for part in [0, 1, 2] {
                     let mut sum: Vec<_> = children.iter().map(|&c| (variables[c][part], 1.0)).collect();
                     sum.push((variables[node][part], -1.0));
                     problem.add_constraint(sum, ComparisonOp::Eq, 0.0);

@@ -1,0 +1,92 @@
+//! `corridor compare` against anonlink 0.15.3 on filters of clkhash 0.18.3 (see `tests/vectors/compare`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use corridor_tests::{corridor, workspace_root};
+use serde_json::Value;
+
+fn compare(folder: &Path, more: &[&str]) -> (Value, String) {
+    let vectors = workspace_root().join("tests/vectors/compare/v1");
+    let (left, right) = (vectors.join("left.json"), vectors.join("right.json"));
+    let mut arguments = vec!["compare", left.to_str().unwrap(), right.to_str().unwrap()];
+    arguments.extend(["--json", "-o", "pairs.csv"]);
+    arguments.extend(more);
+    let outcome = corridor(folder, &arguments).succeeded();
+    let pairs = fs::read_to_string(folder.join("pairs.csv")).unwrap();
+    fs::remove_file(folder.join("pairs.csv")).unwrap();
+    (serde_json::from_str(&outcome.stdout).unwrap(), pairs)
+}
+
+fn to_pairs(csv: &str) -> Vec<(u64, u64, f64)> {
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("left,right,similarity"));
+    lines
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (
+                cells[0].parse().unwrap(),
+                cells[1].parse().unwrap(),
+                cells[2].parse().unwrap(),
+            )
+        })
+        .collect()
+}
+
+fn expected(threshold: &str) -> Value {
+    let path = workspace_root().join(format!("tests/vectors/compare/v1/pairs-{threshold}.json"));
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn pairs_similarities_and_order_are_those_of_anonlink() {
+    let folder = tempfile::tempdir().unwrap();
+    for threshold in ["0.5", "0.8"] {
+        let (report, csv) = compare(folder.path(), &["--threshold", threshold]);
+        let pairs = to_pairs(&csv);
+        let expected: Vec<(u64, u64, f64)> = expected(threshold)["pairs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| {
+                (
+                    pair[0].as_u64().unwrap(),
+                    pair[1].as_u64().unwrap(),
+                    pair[2].as_f64().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(pairs, expected, "threshold {threshold}");
+        assert_eq!(report["pairs_compared"], 100 * 100);
+        assert_eq!(
+            report["pairs_written"].as_u64().unwrap(),
+            u64::try_from(expected.len()).unwrap()
+        );
+        assert!(report["kernel"].is_string() && report["seconds_comparing"].is_number());
+    }
+}
+
+#[test]
+fn one_to_one_links_are_those_of_anonlinks_greedy_solver() {
+    let folder = tempfile::tempdir().unwrap();
+    for threshold in ["0.5", "0.8"] {
+        let (_, csv) = compare(folder.path(), &["--threshold", threshold, "--one-to-one"]);
+        let links: BTreeSet<(u64, u64)> = to_pairs(&csv).iter().map(|pair| (pair.0, pair.1)).collect();
+        let expected: BTreeSet<(u64, u64)> = expected(threshold)["greedy"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| (pair[0].as_u64().unwrap(), pair[1].as_u64().unwrap()))
+            .collect();
+        assert_eq!(links, expected, "threshold {threshold}");
+    }
+}
+
+#[test]
+fn threads_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = compare(folder.path(), &["--threshold", "0.4", "--threads", "1"]).1;
+    let two = compare(folder.path(), &["--threshold", "0.4", "--threads", "2"]).1;
+    assert!(one == two && one.lines().count() > 5000);
+}
