@@ -94,7 +94,8 @@ fn assert_readme_shows(page: &str, steps: &str) {
     let (_, block) = readme.split_once("```text\n 1. registers").unwrap();
     let shown = format!(" 1. registers{}", block.split_once("```").unwrap().0);
     let plain = |line: &str| {
-        let line = line.split_once(" (0.").map_or(line, |(before, _)| before);
+        let timed = line.ends_with(" s)").then(|| line.rsplit_once(" (")).flatten();
+        let line = timed.map_or(line, |(before, _)| before);
         let line = line.split_once(" written to").map_or(line, |(before, _)| before);
         line.split_once("127.0.0.1:")
             .map_or(line, |(before, _)| before)
