@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use corridor_core::{AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, LinkageTerms, Period};
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
-    CandidatePair, ComparePlan, Decision, LinkSet, LinkSide, Tile, compare_tile, decide, pair_events,
+    CandidatePair, ComparePlan, Comparison, Decision, LinkSet, LinkSide, Tile, decide, pair_events,
     plan_tiles,
 };
 use rayon::prelude::*;
@@ -138,16 +138,15 @@ impl<'a> Pipeline<'a> {
         tiles: &[Tile],
         sink: &(dyn Fn(&Tile, Vec<CandidatePair>) -> ControlFlow<()> + Sync),
     ) -> bool {
-        let outcome = tiles.par_iter().try_for_each(|tile| {
-            let pairs = compare_tile(
-                &self.left_side,
-                &self.right_side,
-                self.left.manifest.measure,
-                self.plan.floor(),
-                tile,
-            );
-            sink(tile, pairs)
-        });
+        let comparison = Comparison::new(
+            &self.left_side,
+            &self.right_side,
+            self.left.manifest.measure,
+            self.plan.floor(),
+        );
+        let outcome = tiles
+            .par_iter()
+            .try_for_each(|tile| sink(tile, comparison.compare(tile)));
         outcome.is_continue()
     }
 

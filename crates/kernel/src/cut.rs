@@ -1,11 +1,9 @@
-use crate::FilterMatrix;
-
 /// How two filters a, b of m bits are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// 2·|a∧b| / (|a|+|b|); the count of a pair is |a∧b|. Two empty filters have no similarity.
+    /// 2·|a∧b| / (|a|+|b|). Two empty filters have no similarity.
     Dice,
-    /// ρ = 1 − 2·|a⊕b|/m; the count of a pair is |a⊕b|.
+    /// ρ = 1 − 2·|a⊕b|/m.
     Rho,
 }
 
@@ -16,19 +14,30 @@ pub struct Pair {
     pub left: u32,
     /// Row on the right.
     pub right: u32,
-    /// Bits in common (Dice) or that differ (ρ).
-    pub count: u32,
+    /// Bits that differ, |a⊕b|.
+    pub distance: u32,
 }
 
 /// A threshold p/q made ready for filters of one length: an inclusive bound, in integers.
 ///
-/// Dice: a pair is in when 2·count·q ≥ p·(|a|+|b|). ρ: when q·(m − 2·count) ≥ p·m.
+/// Both measures are decided by the number of bits that differ, d = |a⊕b|, so that one kernel serves both. Dice, since
+/// 2·|a∧b| = |a|+|b|−d: a pair is in when d·q ≤ (q−p)·(|a|+|b|). ρ: when 2·d·q ≤ (q−p)·m.
 #[derive(Debug, Clone)]
 pub struct Cut {
     measure: Measure,
     bits: u32,
-    /// Dice: the overlap needed, by |a|+|b|. ρ: one entry, the distance allowed plus one, 0 for "none".
-    table: Vec<u32>,
+    /// The distance a pair may have plus one, by |a|+|b| (from 0 to 2m); 0 for "none".
+    limits: Vec<u32>,
+    linear: Linear,
+}
+
+/// The limits as a formula for many pairs at once: a pair may be in only when
+/// `distance · per_distance ≤ ones · per_one + constant`. The table decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Linear {
+    pub(crate) per_distance: u32,
+    pub(crate) per_one: u32,
+    pub(crate) constant: u32,
 }
 
 impl Cut {
@@ -45,17 +54,32 @@ impl Cut {
         assert!((1..=64).contains(&words_per_filter), "a filter has 1 to 64 words");
         let bits = u32::try_from(words_per_filter * 64).expect("at most 4096");
         let (p, q, m) = (u64::from(numerator), u64::from(denominator), u64::from(bits));
-        let narrow = |value: u64| u32::try_from(value).expect("at most the filter's bits");
-        let table = match measure {
-            Measure::Dice => (0..=2 * m)
-                .map(|ones| match ones {
-                    0 => u32::MAX,
-                    _ => narrow((p * ones).div_ceil(2 * q)),
-                })
-                .collect(),
-            Measure::Rho => vec![narrow(m * (q - p) / (2 * q)) + 1],
+        let narrow = |value: u64| u32::try_from(value).expect("at most twice the filter's bits");
+        let limits = (0..=2 * m)
+            .map(|ones| match measure {
+                Measure::Dice if ones == 0 => 0,
+                Measure::Dice => narrow((q - p) * ones / q) + 1,
+                Measure::Rho => narrow((q - p) * m / (2 * q)) + 1,
+            })
+            .collect();
+        let linear = match measure {
+            Measure::Dice => Linear {
+                per_distance: denominator,
+                per_one: denominator - numerator,
+                constant: 0,
+            },
+            Measure::Rho => Linear {
+                per_distance: 1,
+                per_one: 0,
+                constant: narrow((q - p) * m / (2 * q)),
+            },
         };
-        Self { measure, bits, table }
+        Self {
+            measure,
+            bits,
+            limits,
+            linear,
+        }
     }
 
     /// The measure.
@@ -63,33 +87,63 @@ impl Cut {
         self.measure
     }
 
-    /// Whether a pair with `count` and the two popcounts is in.
-    pub(crate) fn lets_in(&self, count: u32, ones_left: u32, ones_right: u32) -> bool {
-        match self.measure {
-            Measure::Dice => {
-                usize::try_from(ones_left + ones_right).is_ok_and(|ones| count >= self.table[ones])
-            }
-            Measure::Rho => count < self.table[0],
-        }
+    /// Bits of the filters it is for.
+    pub const fn bits(&self) -> u32 {
+        self.bits
     }
 
-    /// Similarity of `pair`: Dice in [0, 1], `None` for two empty filters; ρ in [−1, 1]. The quotient of
-    /// two small integers, so the same on every machine.
-    pub fn similarity(&self, pair: &Pair, left: &FilterMatrix<'_>, right: &FilterMatrix<'_>) -> Option<f64> {
-        let row = |index: u32| usize::try_from(index).expect("an index of a matrix");
-        self.similarity_of_count(pair.count, left.ones(row(pair.left)), right.ones(row(pair.right)))
+    /// Distances below this are in, for two filters with that many bits set together; 0 when none is.
+    ///
+    /// # Panics
+    /// When `ones` is more than two filters have bits.
+    pub fn limit(&self, ones: u32) -> u32 {
+        self.limits[usize::try_from(ones).expect("at most twice the filter's bits")]
     }
 
-    /// The same from a count and two popcounts.
-    pub fn similarity_of_count(&self, count: u32, ones_left: u32, ones_right: u32) -> Option<f64> {
+    /// The limits by popcount of both filters together. They never fall.
+    pub(crate) fn limits(&self) -> &[u32] {
+        &self.limits
+    }
+
+    pub(crate) const fn linear(&self) -> Linear {
+        self.linear
+    }
+
+    /// Similarity of two filters that differ in `distance` bits and have `ones` bits set together: Dice in [0, 1],
+    /// `None` for two empty filters; ρ in [−1, 1]. The quotient of two small integers, so the same on every
+    /// machine.
+    pub fn similarity(&self, distance: u32, ones: u32) -> Option<f64> {
         match self.measure {
-            Measure::Dice => {
-                let ones = ones_left + ones_right;
-                (ones > 0).then(|| f64::from(2 * count) / f64::from(ones))
-            }
+            Measure::Dice => (ones > 0).then(|| f64::from(ones - distance) / f64::from(ones)),
             Measure::Rho => {
                 let bits = f64::from(self.bits);
-                Some((bits - 2.0 * f64::from(count)) / bits)
+                Some((bits - 2.0 * f64::from(distance)) / bits)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_formula_says_what_the_table_says_but_for_empty_filters() {
+        for measure in [Measure::Dice, Measure::Rho] {
+            for (p, q) in [(0, 1), (1, 3), (80, 100), (799_999, 1_000_000), (1, 1)] {
+                let cut = Cut::new(measure, 2, p, q);
+                let linear = cut.linear();
+                for ones in 1..=256_u32 {
+                    for distance in 0..=128_u32 {
+                        let left = u64::from(distance) * u64::from(linear.per_distance);
+                        let right = u64::from(ones) * u64::from(linear.per_one) + u64::from(linear.constant);
+                        assert_eq!(
+                            left <= right,
+                            distance < cut.limit(ones),
+                            "{measure:?} {p}/{q} {ones} {distance}"
+                        );
+                    }
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Packed filters with their popcounts, borrowed from where they are stored.
+/// Filters of one length, record after record, with their popcounts; borrowed from where they are stored.
 #[derive(Clone)]
 pub struct FilterMatrix<'a> {
     words: &'a [u64],
@@ -87,6 +87,11 @@ impl<'a> FilterMatrix<'a> {
     pub fn row(&self, index: usize) -> &'a [u64] {
         &self.words[index * self.words_per_filter..(index + 1) * self.words_per_filter]
     }
+
+    /// The same filters in groups of eight, as the right side of a comparison.
+    pub fn to_packed(&self) -> PackedMatrix {
+        PackedMatrix::new(self)
+    }
 }
 
 impl fmt::Debug for FilterMatrix<'_> {
@@ -97,5 +102,101 @@ impl fmt::Debug for FilterMatrix<'_> {
             self.len(),
             self.words_per_filter
         )
+    }
+}
+
+/// Records of a group: the 64-bit lanes of a 512-bit register.
+pub(crate) const LANES: usize = 8;
+
+/// The same word of the eight records of a group.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+pub(crate) struct Lanes(pub(crate) [u64; LANES]);
+
+/// Filters in groups of eight records, the same word of all eight side by side, so that one instruction works on
+/// eight pairs. The last group is filled up with empty filters, which are never reported.
+///
+/// # Shape
+/// `lanes` is groups × words; record `i` is lane `i % 8` of group `i / 8`.
+#[derive(Clone)]
+pub struct PackedMatrix {
+    lanes: Vec<Lanes>,
+    words_per_filter: usize,
+    len: usize,
+    /// Popcount of each record, by group; zero for those that fill up.
+    ones: Vec<Lanes>,
+    /// Largest popcount of each group.
+    group_max_ones: Vec<u32>,
+}
+
+impl PackedMatrix {
+    fn new(matrix: &FilterMatrix<'_>) -> Self {
+        let (words, len) = (matrix.words_per_filter(), matrix.len());
+        let groups = len.div_ceil(LANES);
+        let mut lanes = vec![Lanes::default(); groups * words];
+        for row in 0..len {
+            let group = &mut lanes[row / LANES * words..][..words];
+            for (lane, &word) in group.iter_mut().zip(matrix.row(row)) {
+                lane.0[row % LANES] = word;
+            }
+        }
+        let mut ones = vec![Lanes::default(); groups];
+        let mut group_max_ones = vec![0; groups];
+        for (row, &count) in matrix.ones.iter().enumerate() {
+            ones[row / LANES].0[row % LANES] = u64::from(count);
+            group_max_ones[row / LANES] = count.max(group_max_ones[row / LANES]);
+        }
+        Self {
+            lanes,
+            words_per_filter: words,
+            len,
+            ones,
+            group_max_ones,
+        }
+    }
+
+    /// Number of filters.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Words of each filter.
+    pub const fn words_per_filter(&self) -> usize {
+        self.words_per_filter
+    }
+
+    /// Bits set in filter `index`.
+    pub fn ones(&self, index: usize) -> u32 {
+        u32::try_from(self.ones[index / LANES].0[index % LANES]).expect("at most 4096")
+    }
+
+    /// Bytes the groups take.
+    pub const fn to_bytes(&self) -> usize {
+        self.lanes.len() * size_of::<Lanes>()
+    }
+
+    /// The words of a group.
+    pub(crate) fn group(&self, group: usize) -> &[Lanes] {
+        &self.lanes[group * self.words_per_filter..][..self.words_per_filter]
+    }
+
+    /// Popcounts of the records of a group.
+    pub(crate) fn group_ones(&self, group: usize) -> &Lanes {
+        &self.ones[group]
+    }
+
+    pub(crate) fn group_max_ones(&self, group: usize) -> u32 {
+        self.group_max_ones[group]
+    }
+}
+
+impl fmt::Debug for PackedMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PackedMatrix({} × {} words)", self.len, self.words_per_filter)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Two [`LinkSide`]s go in. A [`ComparePlan`] looks at each side alone to learn how alike different people are
 //! and how far down to look; [`plan_tiles`] cuts the comparison into work that can be done anywhere and
-//! again ([`compare_tile`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
+//! again ([`Comparison`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
 //! truth was needed for; [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
 //! compares links with a truth, where there is one.
 //!
@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use corridor_core::{FilterLen, Filters, Measure, Pseudonym, ThresholdPolicy};
-//! use corridor_link::{ComparePlan, LinkSide, compare_tile, decide, plan_tiles};
+//! use corridor_link::{ComparePlan, Comparison, LinkSide, decide, plan_tiles};
 //!
 //! let side = |words: &[u64]| {
 //!     let mut filters = Filters::with_capacity(FilterLen::try_from(64).unwrap(), words.len());
@@ -26,9 +26,10 @@
 //!
 //! let policy = ThresholdPolicy::Fixed("0.9".parse().unwrap());
 //! let plan = ComparePlan::new(&left, &right, Measure::Dice, policy, 1)?;
+//! let comparison = Comparison::new(&left, &right, Measure::Dice, plan.floor());
 //! let candidates: Vec<_> = plan_tiles(left.len(), right.len())
 //!     .iter()
-//!     .flat_map(|tile| compare_tile(&left, &right, Measure::Dice, plan.floor(), tile))
+//!     .flat_map(|tile| comparison.compare(tile))
 //!     .collect();
 //! let links = decide(&left, &right, &plan, &candidates)?.links;
 //! let pairs: Vec<_> = links.iter().map(|link| (link.left, link.right)).collect();
@@ -58,7 +59,7 @@ pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
 pub use threshold::ThresholdEstimate;
-pub use tile::{CandidatePair, Tile, compare_tile, plan_tiles};
+pub use tile::{CandidatePair, Comparison, Tile, plan_tiles};
 
 /// Why two sides cannot be linked.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,5 @@
 use corridor_core::{Entropy, Measure};
-use corridor_kernel::{Cut, counts_of_row};
+use corridor_kernel::{Cut, Kernel};
 use rayon::prelude::*;
 
 use crate::side::{LinkSide, to_kernel};
@@ -98,19 +98,19 @@ fn add(mut into: Vec<u64>, from: Vec<u64>) -> Vec<u64> {
 }
 
 fn histogram(side: &LinkSide<'_>, rows: &[usize], measure: Measure) -> Vec<u64> {
-    let kernel_measure = to_kernel(measure);
-    let matrix = side.matrix();
-    let cut = Cut::new(kernel_measure, matrix.words_per_filter(), 0, 1);
+    let kernel = Kernel::best();
+    let (matrix, packed) = (side.matrix(), side.packed());
+    let cut = Cut::new(to_kernel(measure), matrix.words_per_filter(), 0, 1);
     let mut counts = vec![0; BINS];
-    let mut row_counts = Vec::new();
+    let mut distances = Vec::new();
     for &row in rows {
-        counts_of_row(kernel_measure, side.row(row), matrix, &mut row_counts);
+        kernel.distances(side.row(row), packed, &mut distances);
         let person = side.person_of_row(row);
-        for (other, &count) in row_counts.iter().enumerate() {
+        for (other, &distance) in distances.iter().enumerate() {
             if side.person_of_row(other) == person {
                 continue;
             }
-            if let Some(similarity) = cut.similarity_of_count(count, matrix.ones(row), matrix.ones(other)) {
+            if let Some(similarity) = cut.similarity(distance, matrix.ones(row) + matrix.ones(other)) {
                 counts[bin_of(similarity)] += 1;
             }
         }

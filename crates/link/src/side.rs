@@ -1,7 +1,8 @@
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use corridor_core::{EncodedDataset, Filters, Measure, Pseudonym};
-use corridor_kernel::FilterMatrix;
+use corridor_kernel::{FilterMatrix, PackedMatrix};
 
 use crate::LinkError;
 
@@ -9,6 +10,8 @@ use crate::LinkError;
 #[derive(Debug)]
 pub struct LinkSide<'a> {
     matrix: FilterMatrix<'a>,
+    /// The same filters as the right side of a comparison, made when first needed.
+    packed: OnceLock<PackedMatrix>,
     filters: &'a Filters,
     /// Person of each record: persons are numbered by their first record.
     person_of: Vec<u32>,
@@ -43,6 +46,7 @@ impl<'a> LinkSide<'a> {
             .collect();
         Ok(Self {
             matrix,
+            packed: OnceLock::new(),
             filters,
             person_of,
             person_count: numbers.len(),
@@ -76,6 +80,11 @@ impl<'a> LinkSide<'a> {
     /// The packed filters with their popcounts.
     pub const fn matrix(&self) -> &FilterMatrix<'a> {
         &self.matrix
+    }
+
+    /// The filters as the right side of a comparison. Takes as much memory again.
+    pub fn packed(&self) -> &PackedMatrix {
+        self.packed.get_or_init(|| self.matrix.to_packed())
     }
 
     pub(crate) fn row(&self, row: usize) -> &'a [u64] {

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use corridor_core::{Measure, Threshold};
-use corridor_kernel::{Cut, pairs_reaching};
+use corridor_kernel::{Cut, Kernel, Search};
 
 use crate::side::{LinkSide, to_kernel};
 
@@ -43,37 +43,61 @@ pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// Every pair of the tile with at least `floor` similarity, by left record, then right.
-pub fn compare_tile(
-    left: &LinkSide<'_>,
-    right: &LinkSide<'_>,
-    measure: Measure,
-    floor: Threshold,
-    tile: &Tile,
-) -> Vec<CandidatePair> {
-    let cut = Cut::new(
-        to_kernel(measure),
-        left.matrix().words_per_filter(),
-        floor.numerator(),
-        Threshold::DENOMINATOR,
-    );
-    let mut pairs = Vec::new();
-    pairs_reaching(
-        left.matrix(),
-        tile.left_rows.clone(),
-        right.matrix(),
-        0..right.len(),
-        &cut,
-        &mut pairs,
-    );
-    pairs
-        .iter()
-        .filter_map(|pair| {
-            Some(CandidatePair {
-                left: pair.left,
-                right: pair.right,
-                similarity: cut.similarity(pair, left.matrix(), right.matrix())?,
+/// What a comparison looks for, made ready once for all of its tiles.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    left: &'a LinkSide<'a>,
+    right: &'a LinkSide<'a>,
+    kernel: Kernel,
+    search: Search,
+}
+
+impl<'a> Comparison<'a> {
+    /// Looks for pairs with at least `floor` similarity, exactly, giving strangers up early where that pays.
+    pub fn new(left: &'a LinkSide<'a>, right: &'a LinkSide<'a>, measure: Measure, floor: Threshold) -> Self {
+        let cut = Cut::new(
+            to_kernel(measure),
+            left.matrix().words_per_filter(),
+            floor.numerator(),
+            Threshold::DENOMINATOR,
+        );
+        Self {
+            left,
+            right,
+            kernel: Kernel::best(),
+            search: Search::exact(cut, left.matrix(), right.packed()),
+        }
+    }
+
+    /// Name of the kernel that compares.
+    pub const fn kernel_name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
+    /// Every pair of the tile that is found, by left record, then right.
+    ///
+    /// # Panics
+    /// When the tile is of another comparison and goes beyond the left side.
+    pub fn compare(&self, tile: &Tile) -> Vec<CandidatePair> {
+        let (left, right) = (self.left.matrix(), self.right.packed());
+        let mut pairs = Vec::new();
+        self.kernel.pairs_reaching(
+            (left, tile.left_rows.clone()),
+            (right, 0..right.len()),
+            &self.search,
+            &mut pairs,
+        );
+        pairs
+            .iter()
+            .filter_map(|pair| {
+                let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
+                let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
+                Some(CandidatePair {
+                    left: pair.left,
+                    right: pair.right,
+                    similarity: self.search.cut().similarity(pair.distance, ones)?,
+                })
             })
-        })
-        .collect()
+            .collect()
+    }
 }

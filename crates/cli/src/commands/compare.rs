@@ -4,7 +4,7 @@ use std::path::Path;
 use bytes::Bytes;
 use corridor_core::{FilterLen, Filters, Measure, Stopwatch, SystemClock, Threshold};
 use corridor_engine::Compute;
-use corridor_kernel::{Cut, FilterMatrix, KERNEL_NAME, pairs_reaching};
+use corridor_kernel::{Cut, FilterMatrix, Kernel, Search};
 use corridor_store::parse_dataset;
 use data_encoding::BASE64;
 use rayon::prelude::*;
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
             "pairs_compared": compared,
             "seconds_comparing": seconds,
             "pairs_per_second": rate(compared, seconds),
-            "kernel": KERNEL_NAME,
+            "kernel": Kernel::best().name(),
             "threads": compute.thread_count(),
         }))?;
     }
@@ -112,13 +112,15 @@ fn compare(
     max_pairs: usize,
 ) -> anyhow::Result<Vec<SimilarPair>> {
     let words = left.filter_len().to_words();
+    let kernel = Kernel::best();
     let left = FilterMatrix::try_new(left.as_words(), words)?;
-    let right = FilterMatrix::try_new(right.as_words(), words)?;
+    let right = FilterMatrix::try_new(right.as_words(), words)?.to_packed();
     let measure = match measure {
         Measure::Dice => corridor_kernel::Measure::Dice,
         Measure::Rho => corridor_kernel::Measure::Rho,
     };
     let cut = Cut::new(measure, words, threshold.numerator(), Threshold::DENOMINATOR);
+    let search = Search::exact(cut, &left, &right);
     let found = std::sync::atomic::AtomicUsize::new(0);
     let starts: Vec<usize> = (0..left.len()).step_by(ROWS_PER_TASK).collect();
     let too_many = || {
@@ -136,16 +138,18 @@ fn compare(
             for block in (0..right.len()).step_by(1 << 16) {
                 let block = block..(block + (1 << 16)).min(right.len());
                 pairs.clear();
-                pairs_reaching(&left, rows.clone(), &right, block, &cut, &mut pairs);
+                kernel.pairs_reaching((&left, rows.clone()), (&right, block), &search, &mut pairs);
                 let before = found.fetch_add(pairs.len(), std::sync::atomic::Ordering::Relaxed);
                 if before + pairs.len() > max_pairs {
                     return Err(too_many());
                 }
                 similar.extend(pairs.iter().filter_map(|pair| {
+                    let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
+                    let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
                     Some(SimilarPair {
                         left: pair.left,
                         right: pair.right,
-                        similarity: cut.similarity(pair, &left, &right)?,
+                        similarity: search.cut().similarity(pair.distance, ones)?,
                     })
                 }));
             }
