@@ -1,20 +1,28 @@
 //! What the service answers, in our own words.
 
-use corridor_engine::LinkageReport;
+use corridor_engine::{EstimatorReport, LinkageReport};
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
 
 pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, FieldViolation> {
+    let threshold = |text: &str, field| text.parse().map_err(|_| violation(field, "expected a threshold"));
+    let estimators = message.estimators.map(|estimators| {
+        Ok(EstimatorReport {
+            decided_by: estimators.decided_by,
+            threshold_by_registers: threshold(&estimators.threshold_by_registers, "threshold_by_registers")?,
+            agree: estimators.agree,
+            precision_low: estimators.precision_low,
+            precision_high: estimators.precision_high,
+        })
+    });
     Ok(LinkageReport {
-        threshold: message
-            .threshold
-            .parse()
-            .map_err(|_| violation("threshold", "expected a threshold"))?,
+        threshold: threshold(&message.threshold, "threshold")?,
         threshold_policy: message.threshold_policy,
         expected_precision: message.expected_precision,
         expected_recall: message.expected_recall,
         expected_f1: message.expected_f1,
         link_count_precision: message.link_count_precision,
+        estimators: estimators.transpose()?,
     })
 }
 

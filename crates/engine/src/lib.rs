@@ -33,4 +33,4 @@ pub use corridor_link::LinkError;
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult};
 pub use error::EngineError;
-pub use pipeline::{FlowTableTerms, LinkageReport, Pipeline};
+pub use pipeline::{EstimatorReport, FlowTableTerms, LinkageReport, Pipeline};

@@ -49,8 +49,26 @@ pub struct LinkageReport {
     pub expected_recall: Option<f64>,
     /// Expected F1.
     pub expected_f1: Option<f64>,
-    /// A second look at precision, from link counts.
+    /// A further look at precision, from link counts.
     pub link_count_precision: Option<f64>,
+    /// The two ways in which the threshold was estimated; `None` under a given threshold.
+    pub estimators: Option<EstimatorReport>,
+}
+
+/// How the two ways of estimating a threshold went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstimatorReport {
+    /// Which decided: `registers` or `rivals`.
+    pub decided_by: String,
+    /// The threshold by the registers alone.
+    pub threshold_by_registers: corridor_core::Threshold,
+    /// Whether both expect about as many true links.
+    pub agree: bool,
+    /// 95 % interval of the expected precision, lower end.
+    pub precision_low: f64,
+    /// Upper end.
+    pub precision_high: f64,
 }
 
 impl From<&Decision> for LinkageReport {
@@ -63,6 +81,13 @@ impl From<&Decision> for LinkageReport {
             expected_recall: estimate.map(|e| e.expected_recall),
             expected_f1: estimate.map(|e| e.expected_f1),
             link_count_precision: estimate.and_then(|e| e.link_count_precision),
+            estimators: estimate.map(|e| EstimatorReport {
+                decided_by: e.decided_by.as_str().to_owned(),
+                threshold_by_registers: e.threshold_by_registers,
+                agree: e.estimators_agree,
+                precision_low: e.precision_interval.0,
+                precision_high: e.precision_interval.1,
+            }),
         }
     }
 }

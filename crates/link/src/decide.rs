@@ -5,7 +5,7 @@ use crate::LinkError;
 use crate::assign::{assign_greedy, count_ambiguous, to_person_pairs};
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
-use crate::threshold::{Calibration, Sizes, ThresholdEstimate, calibrate, choose};
+use crate::threshold::{Found, Sizes, ThresholdEstimate, estimate};
 use crate::tile::CandidatePair;
 
 /// Two records kept as one person after assignment.
@@ -46,8 +46,8 @@ pub struct Decision {
 /// A rival closer than this to a link makes it ambiguous.
 pub const AMBIGUITY_MARGIN: f64 = 0.02;
 
-/// Candidates of chance kept per record, about, below which looking further down only finds more chance.
-const CHANCE_CANDIDATES_PER_RECORD: f64 = 3.0;
+/// Candidates kept per record, about: below, looking further down only finds more of chance.
+const CANDIDATES_PER_RECORD: f64 = 3.0;
 
 /// What a run settles before it compares the two sides: how far down to look, and what chance looks like.
 #[derive(Debug, Clone)]
@@ -95,9 +95,10 @@ impl ComparePlan {
         entropy: &mut dyn Entropy,
     ) -> Result<Self, LinkError> {
         let null = NullDistribution::sample(left, right, measure, entropy);
+        let between = NullDistribution::sample_between(left, right, measure, entropy);
         let (left_len, right_len) = (left.len() as f64, right.len() as f64);
-        let share = CHANCE_CANDIDATES_PER_RECORD * (left_len + right_len) / (left_len * right_len);
-        let bin = null.bin_with_tail(share).max(bin_of(0.0) + 1);
+        let share = CANDIDATES_PER_RECORD * (left_len + right_len) / (left_len * right_len);
+        let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
         if bin >= bin_of(1.0) {
             return Err(LinkError::RecordsIndistinguishable);
         }
@@ -132,13 +133,20 @@ pub fn decide(
         left_records: left.len(),
         right_records: right.len(),
     };
-    let mut calibration: Option<Calibration> = None;
-    let mut estimate: Option<ThresholdEstimate> = None;
-    if let Some(null) = &plan.null {
-        let fitted = calibrate(&assigned, &pairs, null, sizes, bin_of(plan.floor.to_f64()));
-        estimate = Some(choose(&assigned, &pairs, &fitted, sizes)?);
-        calibration = Some(fitted);
-    }
+    let estimated = plan
+        .null
+        .as_ref()
+        .map(|null| {
+            estimate(&Found {
+                links: &assigned,
+                pairs: &pairs,
+                null,
+                sizes,
+                floor_bin: bin_of(plan.floor.to_f64()),
+            })
+        })
+        .transpose()?;
+    let (estimate, calibration) = estimated.unzip();
     let threshold = estimate
         .as_ref()
         .map_or(plan.floor, |estimate| estimate.threshold);

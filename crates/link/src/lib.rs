@@ -49,6 +49,7 @@ mod decide;
 mod events;
 mod null;
 mod quality;
+mod rivals;
 mod side;
 mod threshold;
 mod tile;
@@ -58,7 +59,7 @@ pub use events::{EventPair, pair_events};
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
-pub use threshold::ThresholdEstimate;
+pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
 pub use tile::{CandidatePair, Comparison, Tile, plan_tiles};
 
 /// Why two sides cannot be linked.

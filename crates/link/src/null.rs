@@ -10,6 +10,8 @@ pub(crate) const BIN_WIDTH: f64 = 0.000_5;
 const BINS: usize = 4001;
 /// Records of each side compared with all of their own side.
 const SAMPLED_RECORDS: usize = 6000;
+/// Records of the left side compared with all of the right.
+const SAMPLED_BETWEEN: usize = 2000;
 
 /// How alike different people are, learnt without truth: records of one register compared with the other
 /// records of the same register, which are of other people. Namesakes, relatives and common dates are in
@@ -49,10 +51,11 @@ impl NullDistribution {
     ) -> Self {
         let mut counts = vec![0; BINS];
         for side in [left, right] {
-            let rows = sample_rows(side.len(), entropy);
+            let rows = sample_rows(side.len(), SAMPLED_RECORDS, entropy);
+            let is_another = |row: usize, other: usize| side.person_of_row(row) != side.person_of_row(other);
             let side_counts = rows
                 .par_chunks(32)
-                .map(|rows| histogram(side, rows, measure))
+                .map(|rows| histogram((side, rows), side, measure, &is_another))
                 .reduce(|| vec![0; BINS], add);
             counts = add(counts, side_counts);
         }
@@ -62,9 +65,33 @@ impl NullDistribution {
         }
     }
 
+    /// Compares a sample of the left side's records with all of the right: people of two registers as they are, partners
+    /// included.
+    pub(crate) fn sample_between(
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        entropy: &mut dyn Entropy,
+    ) -> Self {
+        let rows = sample_rows(left.len(), SAMPLED_BETWEEN, entropy);
+        let counts = rows
+            .par_chunks(32)
+            .map(|rows| histogram((left, rows), right, measure, &|_, _| true))
+            .reduce(|| vec![0; BINS], add);
+        Self {
+            pairs: counts.iter().sum(),
+            counts,
+        }
+    }
+
+    /// Pairs of different people in `bin` and above.
+    pub(crate) fn count_from(&self, bin: usize) -> usize {
+        usize::try_from(self.counts[bin..].iter().sum::<u64>()).unwrap_or(usize::MAX)
+    }
+
     /// Pairs compared.
-    pub const fn pairs(&self) -> u64 {
-        self.pairs
+    pub(crate) fn pair_count(&self) -> usize {
+        usize::try_from(self.pairs).unwrap_or(usize::MAX)
     }
 
     /// Share of pairs of different people that fall in `bin`.
@@ -97,20 +124,26 @@ fn add(mut into: Vec<u64>, from: Vec<u64>) -> Vec<u64> {
     into
 }
 
-fn histogram(side: &LinkSide<'_>, rows: &[usize], measure: Measure) -> Vec<u64> {
+/// Similarities of some rows of one side to all of another, of the pairs that count.
+fn histogram(
+    (left, rows): (&LinkSide<'_>, &[usize]),
+    right: &LinkSide<'_>,
+    measure: Measure,
+    counts_as_pair: &(dyn Fn(usize, usize) -> bool + Sync),
+) -> Vec<u64> {
     let kernel = Kernel::best();
-    let (matrix, packed) = (side.matrix(), side.packed());
-    let cut = Cut::new(to_kernel(measure), matrix.words_per_filter(), 0, 1);
+    let packed = right.packed();
+    let cut = Cut::new(to_kernel(measure), packed.words_per_filter(), 0, 1);
     let mut counts = vec![0; BINS];
     let mut distances = Vec::new();
     for &row in rows {
-        kernel.distances(side.row(row), packed, &mut distances);
-        let person = side.person_of_row(row);
+        kernel.distances(left.row(row), packed, &mut distances);
+        let ones = left.matrix().ones(row);
         for (other, &distance) in distances.iter().enumerate() {
-            if side.person_of_row(other) == person {
+            if !counts_as_pair(row, other) {
                 continue;
             }
-            if let Some(similarity) = cut.similarity(distance, matrix.ones(row) + matrix.ones(other)) {
+            if let Some(similarity) = cut.similarity(distance, ones + right.matrix().ones(other)) {
                 counts[bin_of(similarity)] += 1;
             }
         }
@@ -118,13 +151,13 @@ fn histogram(side: &LinkSide<'_>, rows: &[usize], measure: Measure) -> Vec<u64> 
     counts
 }
 
-/// All rows, or [`SAMPLED_RECORDS`] of them without repetition (Floyd 1987), in order.
-fn sample_rows(len: usize, entropy: &mut dyn Entropy) -> Vec<usize> {
-    if len <= SAMPLED_RECORDS {
+/// All rows, or `wanted` of them without repetition (Floyd 1987), in order.
+fn sample_rows(len: usize, wanted: usize, entropy: &mut dyn Entropy) -> Vec<usize> {
+    if len <= wanted {
         return (0..len).collect();
     }
     let mut chosen = std::collections::BTreeSet::new();
-    for last in len - SAMPLED_RECORDS..len {
+    for last in len - wanted..len {
         let draw = below(entropy, last + 1);
         if !chosen.insert(draw) {
             chosen.insert(last);

@@ -4,30 +4,78 @@ use serde::Serialize;
 use crate::LinkError;
 use crate::assign::PersonPair;
 use crate::null::{NullDistribution, bin_edge, bin_of};
+use crate::rivals::{LookAt, Rivals};
 
 /// A threshold found without truth, and what it is expected to give.
 ///
-/// Greedy links are walked from the most alike down. At each level, the links made are set against those that
-/// chance would make between the persons still free: their number times the rate at which different people
-/// of one register are that alike ([`NullDistribution`]), or the rate at which pairs that alike were met at all
-/// where that is lower: chance pairs cannot be more than all pairs. What is left over are true matches. The share of
-/// true ones, made to fall with similarity (isotonic regression), is each link's probability; the threshold
-/// is where the expected F1 is highest.
+/// Greedy links are walked from the most alike down. At each level, the links made are set against those expected to
+/// be false. What is left over are true matches; the share of true ones, made to fall with similarity (isotonic
+/// regression), is each link's probability; the threshold is where the expected F1 is highest.
+///
+/// False links are expected in two ways that know nothing of each other:
+/// - from the registers alone: the persons still free, times the rate at which different people of one register
+///   are that alike ([`NullDistribution`]), or at which pairs that alike were met at all where that is lower;
+/// - from rivals: the persons still free, times the share of persons with an almost certain link who would have
+///   been linked to somebody else at that level, had their partner not been there.
+///
+/// The first is sure where the registers have nobody in common, and too careful where people of one register are
+/// more alike than those of two, as households are. So it decides which links are almost certain, and, where
+/// those are enough to learn from, the second decides the rest. What the first would have chosen is reported
+/// beside it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ThresholdEstimate {
     /// The threshold.
     pub threshold: Threshold,
+    /// Which of the two ways decided.
+    pub decided_by: Estimator,
+    /// The threshold by the registers alone.
+    pub threshold_by_registers: Threshold,
+    /// Links the two ways expect to be true above the threshold agree within [`AGREEMENT`].
+    pub estimators_agree: bool,
     /// Expected share of links that are true.
     pub expected_precision: f64,
+    /// 95 % interval of it, from the number of false links it was learnt from.
+    pub precision_interval: (f64, f64),
     /// Expected share of true matches that are linked, of those above the level looked down to.
     pub expected_recall: f64,
     /// Expected F1.
     pub expected_f1: f64,
     /// Links per record before assignment as Bernoulli(p) + Poisson(λ) (after Blakely & Salmond 2002):
-    /// p/(p+λ), a second look at precision that knows nothing of the first; `None` when the counts do not
-    /// fit the model.
+    /// p/(p+λ), a further look at precision; `None` when the counts do not fit the model.
     pub link_count_precision: Option<f64>,
 }
+
+/// How false links were expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Estimator {
+    /// From how alike different people of one register are.
+    Registers,
+    /// From whom persons with an almost certain link would have been linked to otherwise.
+    Rivals,
+}
+
+impl Estimator {
+    /// The word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registers => "registers",
+            Self::Rivals => "rivals",
+        }
+    }
+}
+
+/// The two ways agree when their expected true links differ by at most this share.
+pub const AGREEMENT: f64 = 0.02;
+
+/// Fewer links than this may be chance, whatever the rates say.
+const LEAST_LINKS: usize = 10;
+/// A link at least this probable by the registers alone is almost certain.
+const CORE_PROBABILITY: f64 = 0.95;
+/// Almost certain links from which something can be learnt.
+const LEAST_CORE: usize = 200;
+/// Persons' worth of weight the registers' rates keep beside the rivals'.
+const PRIOR_PERSONS: f64 = 50.0;
 
 /// The probability of a link by its similarity, one step function.
 #[derive(Debug, Clone)]
@@ -49,6 +97,7 @@ impl Calibration {
 }
 
 /// One level of similarity on the way down.
+#[derive(Debug, Clone, Copy)]
 struct Level {
     bin: usize,
     links: f64,
@@ -64,158 +113,493 @@ pub(crate) struct Sizes {
     pub(crate) right_records: usize,
 }
 
-/// Bins on either side that are looked at together when pairs met are set against chance pairs expected.
-const WINDOW_BINS: usize = 20;
-
-/// Fits the probability of a link to greedy links made down to `floor_bin`, out of all candidate `pairs`.
-#[expect(clippy::cast_precision_loss, reason = "counts of records")]
-pub(crate) fn calibrate(
-    links: &[PersonPair],
-    pairs: &[PersonPair],
-    null: &NullDistribution,
-    sizes: Sizes,
-    floor_bin: usize,
-) -> Calibration {
-    // A person with several records has several chances to look like somebody else.
-    let chances = (sizes.left_records as f64 / sizes.left_persons as f64)
-        * (sizes.right_records as f64 / sizes.right_persons as f64);
-    let all = (sizes.left_persons as f64) * (sizes.right_persons as f64);
-    let mut met = vec![0.0; bin_of(1.0) + 1];
-    for pair in pairs {
-        met[bin_of(pair.best.similarity)] += 1.0;
-    }
-    let chance_rate = |bin: usize| {
-        let window = bin.saturating_sub(WINDOW_BINS).max(floor_bin)..=(bin + WINDOW_BINS).min(bin_of(1.0));
-        let expected: f64 = window
-            .clone()
-            .map(|bin| all * chances * null.share_in_bin(bin))
-            .sum();
-        let seen: f64 = met[window].iter().sum();
-        chances * null.share_in_bin(bin) * if expected > seen { seen / expected } else { 1.0 }
-    };
-    let mut levels = Vec::new();
-    let mut position = 0;
-    for bin in (floor_bin..=bin_of(1.0)).rev() {
-        let free_left = (sizes.left_persons - position) as f64;
-        let free_right = (sizes.right_persons - position) as f64;
-        let first = position;
-        while position < links.len() && bin_of(links[position].best.similarity) >= bin {
-            position += 1;
-        }
-        let expected_false = free_left * free_right * chance_rate(bin);
-        levels.push(Level {
-            bin,
-            links: (position - first) as f64,
-            expected_false,
-        });
-    }
-    Calibration {
-        steps: isotonic(&levels),
-    }
+/// What a threshold is found from: greedy links made down to `floor_bin`, out of all candidate pairs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) links: &'a [PersonPair],
+    pub(crate) pairs: &'a [PersonPair],
+    pub(crate) null: &'a NullDistribution,
+    pub(crate) sizes: Sizes,
+    pub(crate) floor_bin: usize,
 }
 
-/// Pools levels until the share of true links falls with similarity (pool adjacent violators).
-fn isotonic(levels: &[Level]) -> Vec<(usize, f64)> {
-    struct Block {
-        lowest: usize,
-        links: f64,
-        expected_false: f64,
-    }
-    impl Block {
-        fn share_true(&self) -> f64 {
-            if self.links > 0.0 {
-                1.0 - self.expected_false / self.links
-            } else {
-                // Nothing seen where something was expected argues for what lies below, too.
-                f64::NEG_INFINITY
-            }
-        }
-    }
-    let mut blocks: Vec<Block> = Vec::new();
-    for level in levels {
-        if level.links == 0.0 && level.expected_false == 0.0 {
-            if let Some(last) = blocks.last_mut() {
-                last.lowest = level.bin;
-            }
-            continue;
-        }
-        blocks.push(Block {
-            lowest: level.bin,
-            links: level.links,
-            expected_false: level.expected_false,
-        });
-        while let [.., above, below] = blocks.as_slice()
-            && below.share_true() >= above.share_true()
-        {
-            let below = blocks.pop().expect("two blocks");
-            let above = blocks.last_mut().expect("two blocks");
-            above.lowest = below.lowest;
-            above.links += below.links;
-            above.expected_false += below.expected_false;
-        }
-    }
-    blocks
-        .iter()
-        .map(|block| (block.lowest, block.share_true().clamp(0.0, 1.0)))
-        .collect()
-}
-
-/// Chooses the threshold with the highest expected F1.
+/// Finds the threshold and each link's probability.
 ///
 /// # Errors
 /// When no level is more likely right than wrong: the registers have no people in common that the
 /// encoding can tell from chance.
-pub(crate) fn choose(
-    links: &[PersonPair],
-    pairs: &[PersonPair],
-    calibration: &Calibration,
-    sizes: Sizes,
-) -> Result<ThresholdEstimate, LinkError> {
-    let probabilities: Vec<f64> = links
+pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibration), LinkError> {
+    let by_registers = found.levels(&found.rates_of_registers());
+    let first = Calibration::fit(&by_registers);
+    let first_choice = found.choose(&first, &by_registers)?;
+    let core: Vec<PersonPair> = found
+        .links
         .iter()
-        .map(|link| calibration.probability(link.best.similarity))
+        .filter(|link| first.probability(link.best.similarity) >= CORE_PROBABILITY)
+        .copied()
         .collect();
-    let matches: f64 = probabilities.iter().sum();
-    let (mut true_links, mut link_count) = (0.0, 0.0);
-    let mut best: Option<(f64, f64, f64, usize)> = None;
-    for (position, probability) in probabilities.iter().enumerate() {
-        true_links += probability;
-        link_count += 1.0;
-        let last_of_bin = links
-            .get(position + 1)
-            .is_none_or(|next| bin_of(next.best.similarity) != bin_of(links[position].best.similarity));
-        let f1 = 2.0 * true_links / (link_count + matches);
-        if last_of_bin && best.is_none_or(|(best_f1, ..)| f1 > best_f1) {
-            let bin = bin_of(links[position].best.similarity);
-            best = Some((f1, true_links / link_count, true_links / matches, bin));
-        }
+    let (decided_by, calibration, choice, evidence) = if core.len() >= LEAST_CORE {
+        let sides =
+            [LookAt::Left, LookAt::Right].map(|side| Rivals::of(&core, found.links, found.pairs, side));
+        let levels = found.levels(&found.rates_of_rivals(&sides));
+        let calibration = Calibration::fit(&levels);
+        let choice = found.choose(&calibration, &levels)?;
+        let evidence = Evidence {
+            events: sides.iter().map(|rivals| rivals.count_from(choice.bin)).sum(),
+            per_event: 0.5 * found.free_after(&choice).0 / to_f64(core.len()),
+        };
+        (Estimator::Rivals, calibration, choice, evidence)
+    } else {
+        let (free_left, free_right) = found.free_after(&first_choice);
+        let evidence = Evidence {
+            events: found.null.count_from(first_choice.bin),
+            per_event: free_left * free_right / to_f64(found.null.pair_count()).max(1.0),
+        };
+        (Estimator::Registers, first.clone(), first_choice, evidence)
+    };
+    let precision_interval = choice.precision_interval(&evidence);
+    if precision_interval.0 <= 0.5 {
+        return Err(LinkError::ThresholdIndeterminate);
     }
-    let (expected_f1, expected_precision, expected_recall, bin) = best
-        .filter(|(_, precision, _, _)| *precision > 0.5)
-        .ok_or(LinkError::ThresholdIndeterminate)?;
-    let threshold = Threshold::try_floor(bin_edge(bin)).map_err(|_| LinkError::ThresholdIndeterminate)?;
-    Ok(ThresholdEstimate {
+    let to_threshold =
+        |bin: usize| Threshold::try_floor(bin_edge(bin)).map_err(|_| LinkError::ThresholdIndeterminate);
+    let threshold = to_threshold(choice.bin)?;
+    let other_true: f64 = found.links[..choice.links]
+        .iter()
+        .map(|link| first.probability(link.best.similarity))
+        .sum();
+    let estimate = ThresholdEstimate {
         threshold,
-        expected_precision,
-        expected_recall,
-        expected_f1,
-        link_count_precision: link_count_precision(pairs, threshold, sizes.left_persons),
-    })
+        decided_by,
+        threshold_by_registers: to_threshold(first_choice.bin)?,
+        estimators_agree: (choice.true_links - other_true).abs() <= AGREEMENT * choice.true_links,
+        expected_precision: choice.precision(),
+        precision_interval,
+        expected_recall: choice.true_links / choice.matches,
+        expected_f1: choice.f1(),
+        link_count_precision: found.link_count_precision(threshold),
+    };
+    Ok((estimate, calibration))
 }
 
-/// Precision from the number of candidates each left person has at or above the threshold:
-/// p = √(mean − variance), λ = mean − p, precision p/(p+λ).
-#[expect(clippy::cast_precision_loss, reason = "counts of records")]
-fn link_count_precision(pairs: &[PersonPair], threshold: Threshold, persons: usize) -> Option<f64> {
-    let mut counts = std::collections::HashMap::<u32, f64>::new();
-    for pair in pairs {
-        if pair.best.similarity >= threshold.to_f64() {
-            *counts.entry(pair.left_person).or_default() += 1.0;
+/// Bins on either side that are looked at together when pairs met are set against chance pairs expected.
+const WINDOW_BINS: usize = 20;
+
+/// By bin: the chance that a person still free is linked falsely at that level.
+type Rates = Box<dyn Fn(usize, f64, f64) -> f64>;
+
+impl Found<'_> {
+    /// Links and expected false links of each level, the most alike first. `expected` gives false links from the bin and
+    /// the persons still free on the left and on the right.
+    fn levels(&self, expected: &Rates) -> Vec<Level> {
+        let mut levels = Vec::new();
+        let mut position = 0;
+        for bin in (self.floor_bin..=bin_of(1.0)).rev() {
+            let free_left = to_f64(self.sizes.left_persons - position);
+            let free_right = to_f64(self.sizes.right_persons - position);
+            let first = position;
+            while position < self.links.len() && bin_of(self.links[position].best.similarity) >= bin {
+                position += 1;
+            }
+            levels.push(Level {
+                bin,
+                links: to_f64(position - first),
+                expected_false: expected(bin, free_left, free_right),
+            });
+        }
+        levels
+    }
+
+    /// Chance pairs between free persons, at the rate of the registers alone.
+    fn rates_of_registers(&self) -> Rates {
+        // A person with several records has several chances to look like somebody else.
+        let sizes = self.sizes;
+        let chances = (to_f64(sizes.left_records) / to_f64(sizes.left_persons))
+            * (to_f64(sizes.right_records) / to_f64(sizes.right_persons));
+        let all = to_f64(sizes.left_persons) * to_f64(sizes.right_persons);
+        let top = bin_of(1.0);
+        let mut met = vec![0.0; top + 1];
+        for pair in self.pairs {
+            met[bin_of(pair.best.similarity)] += 1.0;
+        }
+        let rates: Vec<f64> = (0..=top)
+            .map(|bin| {
+                let rate = chances * self.null.share_in_bin(bin);
+                let window =
+                    bin.saturating_sub(WINDOW_BINS).max(self.floor_bin)..=(bin + WINDOW_BINS).min(top);
+                if bin < self.floor_bin {
+                    return rate;
+                }
+                let expected: f64 = window
+                    .clone()
+                    .map(|bin| all * chances * self.null.share_in_bin(bin))
+                    .sum();
+                let seen: f64 = met[window].iter().sum();
+                if expected > seen {
+                    rate * seen / expected
+                } else {
+                    rate
+                }
+            })
+            .collect();
+        Box::new(move |bin, free_left, free_right| free_left * free_right * rates[bin])
+    }
+
+    /// The mean of what both sides' rivals make of the persons still free. The registers' rates stay in with a little
+    /// weight, for levels at which no rival happened to be seen.
+    fn rates_of_rivals(&self, sides: &[Rivals; 2]) -> Rates {
+        let by_registers = self.rates_of_registers();
+        let hazards: Vec<Vec<(f64, f64)>> = sides
+            .iter()
+            .map(|rivals| {
+                let mut still_free = to_f64(rivals.persons);
+                let mut by_bin = vec![(0.0, 0.0); bin_of(1.0) + 1];
+                for bin in (self.floor_bin..=bin_of(1.0)).rev() {
+                    by_bin[bin] = (rivals.in_bin(bin), still_free);
+                    still_free -= rivals.in_bin(bin);
+                }
+                by_bin
+            })
+            .collect();
+        Box::new(move |bin, free_left, free_right| {
+            let prior = by_registers(bin, free_left, free_right);
+            let mean: f64 = [free_left, free_right]
+                .into_iter()
+                .zip(&hazards)
+                .map(|(free, hazards)| {
+                    let (rivals, still_free) = hazards[bin];
+                    if free <= 0.0 {
+                        return 0.0;
+                    }
+                    free * (rivals + PRIOR_PERSONS * prior / free) / (still_free + PRIOR_PERSONS)
+                })
+                .sum();
+            mean / 2.0
+        })
+    }
+
+    /// Persons on the left and on the right without a link.
+    fn free_after(&self, choice: &Choice) -> (f64, f64) {
+        let free = |persons: usize| to_f64(persons - choice.links);
+        (free(self.sizes.left_persons), free(self.sizes.right_persons))
+    }
+
+    /// The level with the highest expected F1.
+    fn choose(&self, calibration: &Calibration, levels: &[Level]) -> Result<Choice, LinkError> {
+        // Matches in all: links beyond those expected to be false, added up to where they are most beyond doubt. Further
+        // down, what is still found drowns in the uncertainty of what is expected.
+        let (mut excess, mut expected_false) = (0.0_f64, 0.0_f64);
+        let (mut surest, mut matches) = (f64::NEG_INFINITY, 0.0);
+        for level in levels {
+            excess += level.links - level.expected_false;
+            expected_false += level.expected_false;
+            let beyond_doubt = excess - (2.0 * expected_false).sqrt();
+            if beyond_doubt > surest {
+                (surest, matches) = (beyond_doubt, excess);
+            }
+        }
+        let mut true_links = 0.0;
+        let mut best: Option<Choice> = None;
+        for (position, link) in self.links.iter().enumerate() {
+            true_links += calibration.probability(link.best.similarity);
+            let bin = bin_of(link.best.similarity);
+            let is_last_of_bin = self
+                .links
+                .get(position + 1)
+                .is_none_or(|next| bin_of(next.best.similarity) != bin);
+            let here = Choice {
+                bin,
+                links: position + 1,
+                true_links,
+                matches: true_links.max(matches),
+            };
+            if is_last_of_bin && best.is_none_or(|best| here.f1() > best.f1()) {
+                best = Some(here);
+            }
+        }
+        best.filter(|best| best.precision() > 0.5 && best.links >= LEAST_LINKS)
+            .ok_or(LinkError::ThresholdIndeterminate)
+    }
+
+    /// Precision from the number of candidates each left person has at or above the threshold:
+    /// p = √(mean − variance), λ = mean − p, precision p/(p+λ).
+    fn link_count_precision(&self, threshold: Threshold) -> Option<f64> {
+        let mut counts = std::collections::HashMap::<u32, f64>::new();
+        for pair in self.pairs {
+            if pair.best.similarity >= threshold.to_f64() {
+                *counts.entry(pair.left_person).or_default() += 1.0;
+            }
+        }
+        // In the order of persons, so that the sum does not depend on how a map happens to be laid out.
+        let mut counts: Vec<(u32, f64)> = counts.into_iter().collect();
+        counts.sort_by_key(|(person, _)| *person);
+        let persons = to_f64(self.sizes.left_persons);
+        let mean = counts.iter().map(|(_, count)| count).sum::<f64>() / persons;
+        let variance = counts.iter().map(|(_, count)| count * count).sum::<f64>() / persons - mean * mean;
+        let p = (mean - variance).max(0.0).sqrt();
+        (p > 0.0 && p <= mean).then(|| p / mean)
+    }
+}
+
+/// A level at which to cut.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    bin: usize,
+    links: usize,
+    true_links: f64,
+    matches: f64,
+}
+
+impl Choice {
+    fn precision(&self) -> f64 {
+        self.true_links / to_f64(self.links)
+    }
+
+    fn f1(&self) -> f64 {
+        2.0 * self.true_links / (to_f64(self.links) + self.matches)
+    }
+}
+
+/// What false links were expected from: so many look-alikes seen, each standing for so many false links.
+#[derive(Debug, Clone, Copy)]
+struct Evidence {
+    events: usize,
+    per_event: f64,
+}
+
+impl Choice {
+    /// 95 % interval of precision. The number of false links varies as a Poisson number does, and so do the look-alikes it
+    /// was learnt from; together as a Poisson number of `f·e/(f+e)` events, by the square-root transformation.
+    fn precision_interval(&self, evidence: &Evidence) -> (f64, f64) {
+        let links = to_f64(self.links);
+        let events = to_f64(evidence.events) + 0.5;
+        let expected_false = (links - self.true_links) + 0.5 * evidence.per_event;
+        if expected_false <= 0.0 {
+            return (1.0, 1.0);
+        }
+        let root = (expected_false * events / (expected_false + events)).sqrt();
+        let bound = |other: f64| (1.0 - expected_false * (other / root).powi(2) / links).clamp(0.0, 1.0);
+        (bound(root + 0.98), bound((root - 0.98).max(0.0)))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of persons are far below 2^52")]
+const fn to_f64(count: usize) -> f64 {
+    count as f64
+}
+
+impl Calibration {
+    /// Pools levels until the share of true links falls with similarity (pool adjacent violators).
+    fn fit(levels: &[Level]) -> Self {
+        struct Block {
+            lowest: usize,
+            links: f64,
+            expected_false: f64,
+        }
+        impl Block {
+            fn share_true(&self) -> f64 {
+                if self.links > 0.0 {
+                    1.0 - self.expected_false / self.links
+                } else {
+                    // Nothing seen where something was expected argues for what lies below, too.
+                    f64::NEG_INFINITY
+                }
+            }
+        }
+        let mut blocks: Vec<Block> = Vec::new();
+        for level in levels {
+            if level.links <= 0.0 && level.expected_false <= 0.0 {
+                if let Some(last) = blocks.last_mut() {
+                    last.lowest = level.bin;
+                }
+                continue;
+            }
+            blocks.push(Block {
+                lowest: level.bin,
+                links: level.links,
+                expected_false: level.expected_false,
+            });
+            while let [.., above, below] = blocks.as_slice()
+                && below.share_true() >= above.share_true()
+            {
+                let below = blocks.pop().expect("two blocks");
+                let above = blocks.last_mut().expect("two blocks");
+                above.lowest = below.lowest;
+                above.links += below.links;
+                above.expected_false += below.expected_false;
+            }
+        }
+        Self {
+            steps: blocks
+                .iter()
+                .map(|block| (block.lowest, block.share_true().clamp(0.0, 1.0)))
+                .collect(),
         }
     }
-    let persons = persons as f64;
-    let mean = counts.values().sum::<f64>() / persons;
-    let variance = counts.values().map(|count| count * count).sum::<f64>() / persons - mean * mean;
-    let p = (mean - variance).max(0.0).sqrt();
-    (p > 0.0 && p <= mean).then(|| p / mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::side::LinkSide;
+    use crate::tile::CandidatePair;
+    use crate::{Comparison, plan_tiles};
+    use corridor_core::{Filters, Measure, Profile, Pseudonym, SeededEntropy, fill};
+    use rand_core::Rng as _;
+
+    /// Two registers of random filters; the first `shared` persons are in both, each side with some of their bits
+    /// changed. People of one `household` (a number of neighbours) look alike on each side.
+    fn registers(
+        shared: usize,
+        alone: usize,
+        flips: u32,
+        household: usize,
+        seed: u64,
+    ) -> [(Filters, Vec<Pseudonym>); 2] {
+        let mut entropy = SeededEntropy::new(seed, "registers");
+        let filter_len = Profile::Saul3x2048.filter_len();
+        let draw = |entropy: &mut SeededEntropy| -> Vec<u64> {
+            (0..filter_len.to_words()).map(|_| entropy.next_u64()).collect()
+        };
+        let mut families: Vec<Vec<u64>> = Vec::new();
+        let mut person = |index: usize, entropy: &mut SeededEntropy| {
+            if household <= 1 {
+                return draw(entropy);
+            }
+            if families.len() <= index / household {
+                families.push(draw(entropy));
+            }
+            let family = families[index / household].clone();
+            flip(&family, 21, entropy)
+        };
+        let mut sides = [0, 1].map(|_| (Filters::with_capacity(filter_len, shared + alone), Vec::new()));
+        let people: Vec<Vec<u64>> = (0..shared + 2 * alone)
+            .map(|index| person(index, &mut entropy))
+            .collect();
+        let mut noise = SeededEntropy::new(seed, "noise");
+        for (index, filter) in people.iter().enumerate() {
+            let of_left = index < shared || index < shared + alone;
+            let of_right = index < shared || index >= shared + alone;
+            for (side, present) in sides.iter_mut().zip([of_left, of_right]) {
+                if present {
+                    let mut id = [0; 16];
+                    fill(&mut noise, &mut id);
+                    side.0.push(&flip(filter, flips, &mut noise));
+                    side.1.push(Pseudonym::from_bytes(id));
+                }
+            }
+        }
+        sides
+    }
+
+    /// Each bit changed with a probability of `sixty_fourths`/64.
+    fn flip(filter: &[u64], sixty_fourths: u32, entropy: &mut SeededEntropy) -> Vec<u64> {
+        let changed = |entropy: &mut SeededEntropy| {
+            // A draw of six bits is below the number: worked out for 64 draws at once, from the lowest bit up.
+            (0..6).fold(0_u64, |below, bit| {
+                let draw = entropy.next_u64();
+                if sixty_fourths >> bit & 1 == 1 {
+                    below | draw
+                } else {
+                    below & draw
+                }
+            })
+        };
+        filter.iter().map(|word| word ^ changed(entropy)).collect()
+    }
+
+    fn linked(registers: &[(Filters, Vec<Pseudonym>); 2]) -> Result<crate::LinkSet, LinkError> {
+        let left = LinkSide::from_parts(&registers[0].0, &registers[0].1)?;
+        let right = LinkSide::from_parts(&registers[1].0, &registers[1].1)?;
+        let policy = corridor_core::ThresholdPolicy::Estimated;
+        let plan = crate::ComparePlan::new(&left, &right, Measure::Rho, policy, 1)?;
+        let comparison = Comparison::new(&left, &right, Measure::Rho, plan.floor());
+        let candidates: Vec<CandidatePair> = plan_tiles(left.len(), right.len())
+            .iter()
+            .flat_map(|tile| comparison.compare(tile))
+            .collect();
+        crate::decide(&left, &right, &plan, &candidates)
+    }
+
+    /// Persons in both come first on both sides, in the same order.
+    fn precision_and_recall(links: &crate::LinkSet, shared: usize) -> (f64, f64) {
+        let right = links
+            .links
+            .iter()
+            .filter(|link| link.left == link.right && usize::try_from(link.left).unwrap() < shared)
+            .count();
+        (
+            to_f64(right) / to_f64(links.links.len()),
+            to_f64(right) / to_f64(shared),
+        )
+    }
+
+    #[test]
+    fn expected_precision_and_recall_are_near_the_true_ones() {
+        for (flips, seed) in [(19, 1), (21, 2), (22, 3)] {
+            let links = linked(&registers(600, 500, flips, 1, seed)).unwrap();
+            let (precision, recall) = precision_and_recall(&links, 600);
+            let estimate = links.decision.estimate.unwrap();
+            assert_eq!(estimate.decided_by, Estimator::Rivals, "{flips}");
+            assert!(
+                (estimate.expected_precision - precision).abs() < 0.03,
+                "{flips}: {precision} {estimate:?}"
+            );
+            // "Of those above the level looked down to" leaves matches out that nobody could find.
+            assert!(
+                estimate.expected_recall >= recall - 0.03,
+                "{flips}: {recall} {estimate:?}"
+            );
+            assert!(estimate.precision_interval.0 <= estimate.expected_precision);
+            assert!(estimate.precision_interval.1 >= estimate.expected_precision);
+        }
+    }
+
+    #[test]
+    fn households_do_not_push_the_threshold_up() {
+        // Members of a household are as alike within a register as a partner is between the two.
+        let links = linked(&registers(900, 300, 13, 3, 4)).unwrap();
+        let (precision, recall) = precision_and_recall(&links, 900);
+        assert!(precision > 0.95 && recall > 0.95, "{precision} {recall}");
+    }
+
+    #[test]
+    fn registers_with_nobody_in_common_give_no_threshold() {
+        for seed in 1..=5 {
+            let outcome = linked(&registers(0, 400, 19, 1, seed));
+            assert!(
+                matches!(outcome, Err(LinkError::ThresholdIndeterminate)),
+                "{outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn probabilities_fall_with_similarity() {
+        let levels: Vec<Level> = [
+            (9, 10.0, 0.0),
+            (8, 0.0, 1.0),
+            (7, 5.0, 1.0),
+            (6, 8.0, 7.0),
+            (5, 3.0, 0.5),
+            (4, 9.0, 12.0),
+        ]
+        .map(|(bin, links, expected_false)| Level {
+            bin,
+            links,
+            expected_false,
+        })
+        .to_vec();
+        let calibration = Calibration::fit(&levels);
+        let steps: Vec<f64> = calibration
+            .steps
+            .iter()
+            .map(|(_, probability)| *probability)
+            .collect();
+        assert!(
+            steps.is_sorted_by(|a, b| a > b) && steps.iter().all(|p| (0.0..=1.0).contains(p)),
+            "{steps:?}"
+        );
+        assert_eq!(calibration.steps.last().unwrap().0, 4, "every level is in a step");
+    }
 }

@@ -439,5 +439,12 @@ fn to_report(report: &LinkageReport) -> v1::LinkageReport {
         expected_recall: report.expected_recall,
         expected_f1: report.expected_f1,
         link_count_precision: report.link_count_precision,
+        estimators: report.estimators.as_ref().map(|estimators| v1::EstimatorReport {
+            decided_by: estimators.decided_by.clone(),
+            threshold_by_registers: estimators.threshold_by_registers.to_string(),
+            agree: estimators.agree,
+            precision_low: estimators.precision_low,
+            precision_high: estimators.precision_high,
+        }),
     }
 }

@@ -218,8 +218,9 @@ pub(crate) fn measure_quality(
     let chosen = if report.threshold_policy == "fixed" {
         "given on the command line"
     } else {
-        "estimated without truth: highest expected F1, where chance links are counted on from records of one \
-         register compared with each other"
+        "estimated without truth: highest expected F1, where false links are expected from whom almost certainly \
+         linked persons would have been linked to otherwise, and from records of one register compared with each \
+         other"
     };
     Ok(QualityReport {
         precision: quality.precision,

@@ -231,6 +231,16 @@ fn tell(
             "expected without truth: precision {precision:.4}, recall {recall:.4} of what similarity can show"
         ));
     }
+    if report
+        .estimators
+        .as_ref()
+        .is_some_and(|estimators| !estimators.agree)
+    {
+        talk(
+            "caution: the two ways of estimating the threshold do not agree; see report.json, and do not publish what \
+             depends on it",
+        );
+    }
     if let Err(reason) = &registers.flows {
         talk(&format!("no flow table: {reason}"));
     }

@@ -1515,9 +1515,30 @@ pub struct LinkageReport {
     pub expected_recall: ::core::option::Option<f64>,
     #[prost(double, optional, tag = "5")]
     pub expected_f1: ::core::option::Option<f64>,
-    /// A second look at precision, from link counts; absent when they do not fit its model.
+    /// A further look at precision, from link counts; absent when they do not fit its model.
     #[prost(double, optional, tag = "6")]
     pub link_count_precision: ::core::option::Option<f64>,
+    /// How the threshold was estimated; absent under a given threshold.
+    #[prost(message, optional, tag = "7")]
+    pub estimators: ::core::option::Option<EstimatorReport>,
+}
+/// How the two ways of estimating a threshold went.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EstimatorReport {
+    /// Which decided: "registers" or "rivals".
+    #[prost(string, tag = "1")]
+    pub decided_by: ::prost::alloc::string::String,
+    /// The threshold by the registers alone, decimal text.
+    #[prost(string, tag = "2")]
+    pub threshold_by_registers: ::prost::alloc::string::String,
+    /// Whether both expect about as many true links.
+    #[prost(bool, tag = "3")]
+    pub agree: bool,
+    /// 95 % interval of the expected precision.
+    #[prost(double, tag = "4")]
+    pub precision_low: f64,
+    #[prost(double, tag = "5")]
+    pub precision_high: f64,
 }
 /// Generated client implementations.
 pub mod flow_service_client {

@@ -1,0 +1,111 @@
+use std::collections::HashMap;
+
+use crate::assign::PersonPair;
+use crate::null::bin_of;
+
+/// What persons known to be linked rightly would have been linked to, had their partner not been there: the most alike
+/// person of the other side who was free at that level. Persons without a partner are taken to be no different,
+/// so that this tells how often, and how alike, a greedy assignment links them falsely.
+///
+/// Members of a household, namesakes and what else the two registers have in common are in it as they are between
+/// the registers, with the competition of a one-to-one assignment: a rival who has a better partner is no
+/// rival.
+#[derive(Debug, Clone)]
+pub(crate) struct Rivals {
+    /// Persons looked at.
+    pub(crate) persons: usize,
+    /// Rivals by bin of similarity.
+    counts: Vec<u32>,
+}
+
+/// Which side's persons are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LookAt {
+    Left,
+    Right,
+}
+
+impl Rivals {
+    /// Looks at the persons of `core`, links that are almost certainly right, on one side. `links` are all greedy links
+    /// and `pairs` all candidate pairs they were made from, both by similarity descending.
+    pub(crate) fn of(core: &[PersonPair], links: &[PersonPair], pairs: &[PersonPair], side: LookAt) -> Self {
+        let (own, other): (fn(&PersonPair) -> u32, fn(&PersonPair) -> u32) = match side {
+            LookAt::Left => (|pair| pair.left_person, |pair| pair.right_person),
+            LookAt::Right => (|pair| pair.right_person, |pair| pair.left_person),
+        };
+        let partner: HashMap<u32, u32> = core.iter().map(|link| (own(link), other(link))).collect();
+        let taken_at: HashMap<u32, f64> = links
+            .iter()
+            .map(|link| (other(link), link.best.similarity))
+            .collect();
+        let mut counts = vec![0; bin_of(1.0) + 1];
+        let mut found = std::collections::HashSet::new();
+        for pair in pairs {
+            let Some(known) = partner.get(&own(pair)) else {
+                continue;
+            };
+            if *known == other(pair) || found.contains(&own(pair)) {
+                continue;
+            }
+            let is_free = taken_at
+                .get(&other(pair))
+                .is_none_or(|taken| *taken < pair.best.similarity);
+            if is_free {
+                found.insert(own(pair));
+                counts[bin_of(pair.best.similarity)] += 1;
+            }
+        }
+        Self {
+            persons: partner.len(),
+            counts,
+        }
+    }
+
+    /// Rivals in `bin` and above.
+    pub(crate) fn count_from(&self, bin: usize) -> usize {
+        let count: u32 = self.counts[bin..].iter().sum();
+        usize::try_from(count).expect("no more rivals than persons")
+    }
+
+    /// Rivals in `bin`.
+    pub(crate) fn in_bin(&self, bin: usize) -> f64 {
+        f64::from(self.counts[bin])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tile::CandidatePair;
+
+    fn pair(left: u32, right: u32, similarity: f64) -> PersonPair {
+        PersonPair {
+            left_person: left,
+            right_person: right,
+            best: CandidatePair {
+                left,
+                right,
+                similarity,
+            },
+        }
+    }
+
+    #[test]
+    fn a_rival_is_the_best_one_who_has_no_better_partner() {
+        let pairs = [
+            pair(0, 0, 0.9),
+            pair(1, 1, 0.8),
+            // Right 1 has a better partner; right 2 has a worse one, and so would be taken.
+            pair(0, 1, 0.7),
+            pair(0, 2, 0.6),
+            pair(2, 2, 0.5),
+            pair(0, 3, 0.4),
+        ];
+        let links = [pairs[0], pairs[1], pairs[4]];
+        let rivals = Rivals::of(&links[..2], &links, &pairs, LookAt::Left);
+        assert_eq!(rivals.persons, 2);
+        assert_eq!(rivals.in_bin(bin_of(0.6)), 1.0);
+        let all: f64 = (0..=bin_of(1.0)).map(|bin| rivals.in_bin(bin)).sum();
+        assert_eq!(all, 1.0, "left 1 has no rival");
+    }
+}
