@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use corridor_core::{
-    AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Corridor, Counterpart, DatasetDeclaration,
+    AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, Corridor, Counterpart, DatasetDeclaration,
     DatasetManifest, DatePrecision, Destination, Digest, Direction, DisclosureRule, EncodedDataset,
     EncodingTerms, EventDate, Filters, LinkageTerms, MigrationEvent, Office, Origin, Output, Period, Profile,
     Pseudonym, SeededEntropy, Sex, Signature, SigningPurpose, ThresholdPolicy, fill,
@@ -84,6 +84,7 @@ fn agreement(identities: &[Identity; 2]) -> Agreement {
         },
         linkage: LinkageTerms {
             threshold: ThresholdPolicy::Estimated,
+            assignment: Assignment::Greedy,
             event_window_days: 365,
             seed: 1,
         },

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use corridor_core::{Digest, OfficeId, Profile, Threshold};
+use corridor_core::{Assignment, Digest, OfficeId, Profile, Threshold};
 
 use crate::failure::parse_digest;
 
@@ -402,6 +402,9 @@ pub(crate) struct PipelineArgs {
     /// A threshold; estimated without truth when not given.
     #[arg(long)]
     pub(crate) threshold: Option<Threshold>,
+    /// How each person gets at most one partner: greedy, mutual-best or optimal.
+    #[arg(long, value_name = "WAY", default_value = "greedy")]
+    pub(crate) assignment: Assignment,
     /// First year of the flow table; the first that both registers cover when not given.
     #[arg(long, value_name = "YEAR")]
     pub(crate) from_year: Option<i16>,

@@ -134,12 +134,63 @@ pub struct EncodingTerms {
     pub match_fields: Vec<String>,
 }
 
+/// How each person gets at most one partner. Ties go to the lower position on the left, then on the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assignment {
+    /// The most similar pair first, then the most similar of those left.
+    Greedy,
+    /// Only pairs who are each other's most similar.
+    MutualBest,
+    /// The links of the highest total similarity.
+    Optimal,
+}
+
+/// A name that is no assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown assignment; known are greedy, mutual_best and optimal")]
+pub struct AssignmentError;
+
+impl Assignment {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Greedy, Self::MutualBest, Self::Optimal];
+
+    /// The word in agreements, reports and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Greedy => "greedy",
+            Self::MutualBest => "mutual_best",
+            Self::Optimal => "optimal",
+        }
+    }
+}
+
+impl FromStr for Assignment {
+    type Err = AssignmentError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.replace('-', "_");
+        Self::ALL
+            .into_iter()
+            .find(|way| way.as_str() == text)
+            .ok_or(AssignmentError)
+    }
+}
+
+impl fmt::Display for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// How filters become links and paired events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkageTerms {
     /// Where the threshold comes from.
     pub threshold: ThresholdPolicy,
+    /// How each person gets at most one partner.
+    pub assignment: Assignment,
     /// Two events of a linked person are the same move only when at most this many days apart.
     pub event_window_days: u32,
     /// Seed of every random choice of a run (samples), fixed beforehand so that a run can be replayed.
@@ -390,6 +441,7 @@ mod tests {
             },
             linkage: LinkageTerms {
                 threshold: ThresholdPolicy::Estimated,
+                assignment: Assignment::Greedy,
                 event_window_days: 365,
                 seed: 1,
             },

@@ -35,8 +35,8 @@ mod status;
 mod threshold;
 
 pub use agreement::{
-    AGREEMENT_VERSION, Agreement, AgreementError, DisclosureRule, EncodingTerms, LinkageTerms, Office,
-    OfficeId, OfficeIdError, Output, Period, Side, SignedAgreement,
+    AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DisclosureRule, EncodingTerms,
+    LinkageTerms, Office, OfficeId, OfficeIdError, Output, Period, Side, SignedAgreement,
 };
 pub use clock::{Clock, Stopwatch, SystemClock};
 pub use corridor::{Corridor, CorridorError, CountryCode, CountryCodeError, Destination, Origin};

@@ -180,7 +180,14 @@ impl<'a> Pipeline<'a> {
     /// # Errors
     /// When a threshold was to be estimated and the similarities do not tell matches from chance.
     pub fn decide(&self, candidates: &[CandidatePair]) -> Result<LinkSet, EngineError> {
-        Ok(decide(&self.left_side, &self.right_side, &self.plan, candidates)?)
+        let assignment = self.terms.assignment;
+        Ok(decide(
+            &self.left_side,
+            &self.right_side,
+            &self.plan,
+            assignment,
+            candidates,
+        )?)
     }
 
     /// The flow table of linked moves.

@@ -1,5 +1,7 @@
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use crate::hungarian::least_cost_assignment;
 use crate::side::LinkSide;
 use crate::tile::CandidatePair;
 
@@ -18,12 +20,7 @@ pub(crate) fn to_person_pairs(
     right: &LinkSide<'_>,
 ) -> Vec<PersonPair> {
     let mut sorted: Vec<&CandidatePair> = candidates.iter().collect();
-    sorted.sort_unstable_by(|a, b| {
-        b.similarity
-            .total_cmp(&a.similarity)
-            .then(a.left.cmp(&b.left))
-            .then(a.right.cmp(&b.right))
-    });
+    sorted.sort_unstable_by(|a, b| compare(a, b));
     let mut seen = std::collections::HashSet::with_capacity(sorted.len());
     sorted
         .into_iter()
@@ -36,6 +33,18 @@ pub(crate) fn to_person_pairs(
             seen.insert((pair.left_person, pair.right_person)).then_some(pair)
         })
         .collect()
+}
+
+/// Similarity descending, then left record, then right record.
+fn compare(a: &CandidatePair, b: &CandidatePair) -> Ordering {
+    b.similarity
+        .total_cmp(&a.similarity)
+        .then(a.left.cmp(&b.left))
+        .then(a.right.cmp(&b.right))
+}
+
+fn by_similarity(a: &PersonPair, b: &PersonPair) -> Ordering {
+    compare(&a.best, &b.best)
 }
 
 /// Greedy one-to-one assignment: best first, each person once. `pairs` in the order of
@@ -55,6 +64,127 @@ pub(crate) fn assign_greedy(pairs: &[PersonPair]) -> Vec<PersonPair> {
         })
         .copied()
         .collect()
+}
+
+/// A component larger than this on its smaller side is not solved exactly.
+const MOST_EXACT: usize = 300;
+
+/// Links by another rule than greedy, and the components of pairs that were too large for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Assigned {
+    pub(crate) links: Vec<PersonPair>,
+    pub(crate) greedy_components: usize,
+}
+
+/// The links of the highest total similarity, found on each connected component of `pairs` on its own. A component with
+/// more than [`MOST_EXACT`] persons on its smaller side is assigned greedily and counted. Order as in `pairs`.
+pub(crate) fn assign_optimal(pairs: &[PersonPair]) -> Assigned {
+    let mut links = Vec::new();
+    let mut greedy_components = 0;
+    for component in components(pairs) {
+        let number = |persons: &mut Vec<u32>| {
+            persons.sort_unstable();
+            persons.dedup();
+        };
+        let mut left: Vec<u32> = component.iter().map(|pair| pair.left_person).collect();
+        let mut right: Vec<u32> = component.iter().map(|pair| pair.right_person).collect();
+        number(&mut left);
+        number(&mut right);
+        if left.len().min(right.len()) > MOST_EXACT {
+            greedy_components += 1;
+            links.extend(assign_greedy(&component));
+            continue;
+        }
+        // Rows are the smaller side: the method's cost grows with their square.
+        let is_left_rows = left.len() <= right.len();
+        let position =
+            |persons: &[u32], person: u32| persons.binary_search(&person).expect("a person of the component");
+        let (rows, columns) = if is_left_rows {
+            (left.len(), right.len())
+        } else {
+            (right.len(), left.len())
+        };
+        let mut of_cell: HashMap<(usize, usize), PersonPair> = HashMap::with_capacity(component.len());
+        for pair in component {
+            let cell = (
+                position(&left, pair.left_person),
+                position(&right, pair.right_person),
+            );
+            let cell = if is_left_rows { cell } else { (cell.1, cell.0) };
+            of_cell.insert(cell, pair);
+        }
+        let cost = |row: usize, column: usize| {
+            of_cell
+                .get(&(row, column))
+                .map(|pair| -to_weight(pair.best.similarity))
+        };
+        for cell in least_cost_assignment(rows, columns, 0, &cost) {
+            links.push(of_cell[&cell]);
+        }
+    }
+    links.sort_unstable_by(by_similarity);
+    Assigned {
+        links,
+        greedy_components,
+    }
+}
+
+/// Similarity in units of 10⁻¹². Above zero, so that a pair is better than none.
+#[expect(clippy::cast_possible_truncation, reason = "a similarity is in (0, 1]")]
+fn to_weight(similarity: f64) -> i64 {
+    ((similarity * 1e12).round() as i64).max(1)
+}
+
+/// Pairs of persons who are each other's most similar, ties by the order of `pairs`.
+pub(crate) fn assign_mutual_best(pairs: &[PersonPair]) -> Vec<PersonPair> {
+    let mut best_of_left = HashMap::new();
+    let mut best_of_right = HashMap::new();
+    for pair in pairs {
+        best_of_left.entry(pair.left_person).or_insert(pair.right_person);
+        best_of_right.entry(pair.right_person).or_insert(pair.left_person);
+    }
+    pairs
+        .iter()
+        .filter(|pair| {
+            best_of_left[&pair.left_person] == pair.right_person
+                && best_of_right[&pair.right_person] == pair.left_person
+        })
+        .copied()
+        .collect()
+}
+
+/// Pairs that are connected through persons they share, by their first pair; within a component in the order of `pairs`.
+fn components(pairs: &[PersonPair]) -> Vec<Vec<PersonPair>> {
+    // Union-find over the pairs, joined where they share a person.
+    fn root(parents: &mut [usize], mut pair: usize) -> usize {
+        while parents[pair] != pair {
+            parents[pair] = parents[parents[pair]];
+            pair = parents[pair];
+        }
+        pair
+    }
+    let mut parents: Vec<usize> = (0..pairs.len()).collect();
+    let (mut first_of_left, mut first_of_right) = (HashMap::new(), HashMap::new());
+    for (position, pair) in pairs.iter().enumerate() {
+        for first in [
+            *first_of_left.entry(pair.left_person).or_insert(position),
+            *first_of_right.entry(pair.right_person).or_insert(position),
+        ] {
+            let (a, b) = (root(&mut parents, first), root(&mut parents, position));
+            parents[a.max(b)] = a.min(b);
+        }
+    }
+    let mut components: Vec<Vec<PersonPair>> = Vec::new();
+    let mut number: HashMap<usize, usize> = HashMap::new();
+    for (position, pair) in pairs.iter().enumerate() {
+        let top = root(&mut parents, position);
+        let component = *number.entry(top).or_insert_with(|| {
+            components.push(Vec::new());
+            components.len() - 1
+        });
+        components[component].push(*pair);
+    }
+    components
 }
 
 /// Links whose best rival, a pair with one of the same two persons, is less than `margin` behind.
@@ -92,4 +222,86 @@ pub(crate) fn count_ambiguous(links: &[PersonPair], pairs: &[PersonPair], margin
                 || close(right.get(&link.right_person), link.left_person)
         })
         .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pairs(cells: &[(u32, u32, u32)]) -> Vec<PersonPair> {
+        let mut seen = std::collections::HashSet::new();
+        let mut pairs: Vec<PersonPair> = cells
+            .iter()
+            .filter(|(left, right, _)| seen.insert((*left, *right)))
+            .map(|&(left, right, percent)| PersonPair {
+                left_person: left,
+                right_person: right,
+                best: CandidatePair {
+                    left,
+                    right,
+                    similarity: f64::from(percent) / 100.0,
+                },
+            })
+            .collect();
+        pairs.sort_unstable_by(by_similarity);
+        pairs
+    }
+
+    fn total(links: &[PersonPair]) -> f64 {
+        links.iter().map(|link| link.best.similarity).sum()
+    }
+
+    /// Every way to assign, tried.
+    fn best_total(pairs: &[PersonPair], used_left: u32, used_right: u32) -> f64 {
+        let Some((first, rest)) = pairs.split_first() else {
+            return 0.0;
+        };
+        let without = best_total(rest, used_left, used_right);
+        if used_left >> first.left_person & 1 == 1 || used_right >> first.right_person & 1 == 1 {
+            return without;
+        }
+        let with = first.best.similarity
+            + best_total(
+                rest,
+                used_left | 1 << first.left_person,
+                used_right | 1 << first.right_person,
+            );
+        without.max(with)
+    }
+
+    fn is_one_to_one(links: &[PersonPair]) -> bool {
+        let (mut left, mut right) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+        links
+            .iter()
+            .all(|link| left.insert(link.left_person) && right.insert(link.right_person))
+    }
+
+    proptest! {
+        #[test]
+        fn optimal_is_the_best_of_all_and_never_below_greedy(
+            cells in prop::collection::vec((0_u32..6, 0_u32..5, 1_u32..=100), 0..14),
+        ) {
+            let pairs = pairs(&cells);
+            let optimal = assign_optimal(&pairs);
+            prop_assert_eq!(optimal.greedy_components, 0);
+            prop_assert!(is_one_to_one(&optimal.links) && is_one_to_one(&assign_greedy(&pairs)));
+            prop_assert!((total(&optimal.links) - best_total(&pairs, 0, 0)).abs() < 1e-9);
+            prop_assert!(total(&optimal.links) >= total(&assign_greedy(&pairs)) - 1e-9);
+            prop_assert!(optimal.links.is_sorted_by(|a, b| by_similarity(a, b).is_lt()));
+            let mutual = assign_mutual_best(&pairs);
+            prop_assert!(is_one_to_one(&mutual));
+            prop_assert!(mutual.iter().all(|link| assign_greedy(&pairs).contains(link)));
+        }
+    }
+
+    #[test]
+    fn a_component_too_large_is_assigned_greedily_and_counted() {
+        let size = u32::try_from(MOST_EXACT).unwrap() + 1;
+        let chain: Vec<(u32, u32, u32)> = (0..size).flat_map(|i| [(i, i, 50), (i, i + 1, 60)]).collect();
+        let pairs = pairs(&chain);
+        let assigned = assign_optimal(&pairs);
+        assert_eq!(assigned.greedy_components, 1);
+        assert_eq!(assigned.links, assign_greedy(&pairs));
+    }
 }

@@ -1,8 +1,8 @@
-use corridor_core::{Entropy, Measure, SeededEntropy, Threshold, ThresholdPolicy};
+use corridor_core::{Assignment, Entropy, Measure, SeededEntropy, Threshold, ThresholdPolicy};
 use serde::Serialize;
 
 use crate::LinkError;
-use crate::assign::{assign_greedy, count_ambiguous, to_person_pairs};
+use crate::assign::{assign_greedy, assign_mutual_best, assign_optimal, count_ambiguous, to_person_pairs};
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
 use crate::threshold::{Found, Sizes, ThresholdEstimate, estimate};
@@ -39,6 +39,8 @@ pub struct Decision {
     pub estimate: Option<ThresholdEstimate>,
     /// Candidate pairs at or above the level looked down to.
     pub candidate_pairs: u64,
+    /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead.
+    pub greedy_components: u64,
     /// Links whose best rival is less than [`AMBIGUITY_MARGIN`] behind.
     pub ambiguous_links: u64,
 }
@@ -115,7 +117,8 @@ impl ComparePlan {
     }
 }
 
-/// Decides links from all candidate pairs of a run: threshold, then greedy one-to-one on persons.
+/// Decides links from all candidate pairs of a run: threshold, then one partner at most for each person. The threshold is
+/// found on greedy links, whatever the assignment.
 ///
 /// # Errors
 /// When the threshold was to be estimated and the similarities do not tell matches from chance.
@@ -123,10 +126,11 @@ pub fn decide(
     left: &LinkSide<'_>,
     right: &LinkSide<'_>,
     plan: &ComparePlan,
+    assignment: Assignment,
     candidates: &[CandidatePair],
 ) -> Result<LinkSet, LinkError> {
     let pairs = to_person_pairs(candidates, left, right);
-    let mut assigned = assign_greedy(&pairs);
+    let greedy = assign_greedy(&pairs);
     let sizes = Sizes {
         left_persons: left.person_count(),
         right_persons: right.person_count(),
@@ -138,7 +142,7 @@ pub fn decide(
         .as_ref()
         .map(|null| {
             estimate(&Found {
-                links: &assigned,
+                links: &greedy,
                 pairs: &pairs,
                 null,
                 sizes,
@@ -150,8 +154,22 @@ pub fn decide(
     let threshold = estimate
         .as_ref()
         .map_or(plan.floor, |estimate| estimate.threshold);
-    // Assignment is best first, so that cutting after it is the same as cutting before.
-    assigned.retain(|pair| pair.best.similarity >= threshold.to_f64());
+    let above = pairs.partition_point(|pair| pair.best.similarity >= threshold.to_f64());
+    let mut greedy_components = 0;
+    let assigned = match assignment {
+        // The best come first, so that cutting after it is the same as cutting before.
+        Assignment::Greedy => {
+            let mut links = greedy;
+            links.retain(|pair| pair.best.similarity >= threshold.to_f64());
+            links
+        }
+        Assignment::MutualBest => assign_mutual_best(&pairs[..above]),
+        Assignment::Optimal => {
+            let assigned = assign_optimal(&pairs[..above]);
+            greedy_components = assigned.greedy_components;
+            assigned.links
+        }
+    };
     let links = assigned
         .iter()
         .map(|pair| Link {
@@ -170,6 +188,7 @@ pub fn decide(
             threshold,
             estimate,
             candidate_pairs: to_count(candidates.len()),
+            greedy_components: to_count(greedy_components),
             ambiguous_links: to_count(count_ambiguous(&assigned, &pairs, AMBIGUITY_MARGIN)),
         },
     })

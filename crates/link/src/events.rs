@@ -4,6 +4,7 @@ use corridor_core::{Direction, MigrationEvent};
 use serde::Serialize;
 
 use crate::decide::Link;
+use crate::hungarian::least_cost_assignment;
 use crate::side::LinkSide;
 
 /// Two events, one of each office, judged to be the same move.
@@ -80,9 +81,6 @@ fn days_if_same_move(left: &MigrationEvent, right: &MigrationEvent, window_days:
 }
 
 /// Most pairs, then least cost, each row and column once; `None` is no possible pair. By row.
-///
-/// The Hungarian method (Kuhn 1955, Munkres 1957) in its O(n²m) form with potentials, on the cost matrix
-/// widened by one "unpaired" column per row that costs more than all real pairs together.
 fn minimum_cost_pairs(cost: &[Vec<Option<u32>>]) -> Vec<(usize, usize)> {
     let rows = cost.len();
     let columns = cost.first().map_or(0, Vec::len);
@@ -90,69 +88,10 @@ fn minimum_cost_pairs(cost: &[Vec<Option<u32>>]) -> Vec<(usize, usize)> {
         return cost[0][0].map(|_| (0, 0)).into_iter().collect();
     }
     let total: i64 = cost.iter().flatten().flatten().map(|&days| i64::from(days)).sum();
-    let unpaired = total + 1;
-    let at = |i: usize, j: usize| match (j < columns).then(|| cost[i][j]) {
-        Some(Some(days)) => i64::from(days),
-        // Dearer than leaving the row unpaired.
-        Some(None) => 2 * unpaired,
-        None => unpaired,
-    };
-    let width = columns + rows;
-    let mut row_potential = vec![0_i64; rows + 1];
-    let mut column_potential = vec![0_i64; width + 1];
-    // Row (from 1) of each column (from 1); column 0 holds the row being placed.
-    let mut row_of = vec![0_usize; width + 1];
-    for row in 1..=rows {
-        row_of[0] = row;
-        let mut column = 0;
-        let mut least = vec![i64::MAX; width + 1];
-        let mut came_from = vec![0_usize; width + 1];
-        let mut visited = vec![false; width + 1];
-        loop {
-            visited[column] = true;
-            let current = row_of[column];
-            let (mut delta, mut next) = (i64::MAX, 0);
-            for candidate in 1..=width {
-                if visited[candidate] {
-                    continue;
-                }
-                let reduced =
-                    at(current - 1, candidate - 1) - row_potential[current] - column_potential[candidate];
-                if reduced < least[candidate] {
-                    least[candidate] = reduced;
-                    came_from[candidate] = column;
-                }
-                if least[candidate] < delta {
-                    delta = least[candidate];
-                    next = candidate;
-                }
-            }
-            for candidate in 0..=width {
-                if visited[candidate] {
-                    row_potential[row_of[candidate]] += delta;
-                    column_potential[candidate] -= delta;
-                } else {
-                    least[candidate] -= delta;
-                }
-            }
-            column = next;
-            if row_of[column] == 0 {
-                break;
-            }
-        }
-        while column != 0 {
-            let previous = came_from[column];
-            row_of[column] = row_of[previous];
-            column = previous;
-        }
-    }
-    let mut pairs: Vec<(usize, usize)> = (1..=columns)
-        .filter(|&column| row_of[column] > 0)
-        .map(|column| (row_of[column] - 1, column - 1))
-        .filter(|&(i, j)| cost[i][j].is_some())
-        .collect();
-    pairs.sort_unstable();
-    pairs
+    // Leaving a row unpaired costs more than all real pairs together.
+    least_cost_assignment(rows, columns, total + 1, &|row, column| {
+        cost[row][column].map(i64::from)
+    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! Nothing here sees a name or a key.
 //!
 //! ```
-//! use corridor_core::{FilterLen, Filters, Measure, Pseudonym, ThresholdPolicy};
+//! use corridor_core::{Assignment, FilterLen, Filters, Measure, Pseudonym, ThresholdPolicy};
 //! use corridor_link::{ComparePlan, Comparison, LinkSide, decide, plan_tiles};
 //!
 //! let side = |words: &[u64]| {
@@ -31,7 +31,7 @@
 //!     .iter()
 //!     .flat_map(|tile| comparison.compare(tile))
 //!     .collect();
-//! let links = decide(&left, &right, &plan, &candidates)?.links;
+//! let links = decide(&left, &right, &plan, Assignment::Greedy, &candidates)?.links;
 //! let pairs: Vec<_> = links.iter().map(|link| (link.left, link.right)).collect();
 //! assert_eq!(pairs, [(0, 1), (1, 0)]);
 //! # Ok::<(), corridor_link::LinkError>(())
@@ -47,6 +47,7 @@
 mod assign;
 mod decide;
 mod events;
+mod hungarian;
 mod null;
 mod quality;
 mod rivals;

@@ -29,9 +29,13 @@ impl Rivals {
     /// Looks at the persons of `core`, links that are almost certainly right, on one side. `links` are all greedy links
     /// and `pairs` all candidate pairs they were made from, both by similarity descending.
     pub(crate) fn of(core: &[PersonPair], links: &[PersonPair], pairs: &[PersonPair], side: LookAt) -> Self {
-        let (own, other): (fn(&PersonPair) -> u32, fn(&PersonPair) -> u32) = match side {
-            LookAt::Left => (|pair| pair.left_person, |pair| pair.right_person),
-            LookAt::Right => (|pair| pair.right_person, |pair| pair.left_person),
+        let own = |pair: &PersonPair| match side {
+            LookAt::Left => pair.left_person,
+            LookAt::Right => pair.right_person,
+        };
+        let other = |pair: &PersonPair| match side {
+            LookAt::Left => pair.right_person,
+            LookAt::Right => pair.left_person,
         };
         let partner: HashMap<u32, u32> = core.iter().map(|link| (own(link), other(link))).collect();
         let taken_at: HashMap<u32, f64> = links

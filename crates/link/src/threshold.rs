@@ -518,7 +518,13 @@ mod tests {
             .iter()
             .flat_map(|tile| comparison.compare(tile))
             .collect();
-        crate::decide(&left, &right, &plan, &candidates)
+        crate::decide(
+            &left,
+            &right,
+            &plan,
+            corridor_core::Assignment::Greedy,
+            &candidates,
+        )
     }
 
     /// Persons in both come first on both sides, in the same order.

@@ -137,6 +137,7 @@ pub(crate) fn to_page(signed: &SignedAgreement) -> String {
         ("profile", format!("{}{trust}", agreement.encoding.profile)),
         ("match fields", agreement.encoding.match_fields.join(", ")),
         ("threshold", threshold),
+        ("assignment", agreement.linkage.assignment.to_string()),
         (
             "event window",
             format!("{} days", agreement.linkage.event_window_days),

@@ -59,6 +59,7 @@ impl Registers {
                 threshold: args
                     .threshold
                     .map_or(ThresholdPolicy::Estimated, ThresholdPolicy::Fixed),
+                assignment: args.assignment,
                 event_window_days: EVENT_WINDOW_DAYS,
                 seed: args.seed,
             },

@@ -64,6 +64,8 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         "linkage": report,
         "links": links.links.len(),
         "candidate_pairs": links.decision.candidate_pairs,
+        "assignment": registers.linkage.assignment,
+        "greedy_components": links.decision.greedy_components,
         "ambiguous_links": links.decision.ambiguous_links,
         "flow_table": match &registers.flows {
             Ok(terms) => json!({"corridor": terms.corridor.to_string(), "period": terms.period}),

@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
-    AGREEMENT_VERSION, AgeBands, Agreement, Corridor, DisclosureRule, EncodingTerms, LinkageTerms, Office,
-    Output, Period, Profile, ThresholdPolicy,
+    AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DisclosureRule, EncodingTerms,
+    LinkageTerms, Office, Output, Period, Profile, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -25,6 +25,8 @@ match_fields = ["names", "name_keys", "birth_date", "sex", "citizenship"]
 
 # "estimated" (without truth, from the similarities of the run) or a number as in "0.12".
 threshold = "estimated"
+# How each person gets at most one partner: "greedy", "mutual_best" or "optimal".
+assignment = "greedy"
 # Two events of a linked person are the same move when at most this many days apart.
 event_window_days = 365
 # Seed of samples; fixed, so that a run can be replayed.
@@ -58,6 +60,7 @@ struct TermsFile {
     profile: Profile,
     match_fields: Vec<String>,
     threshold: String,
+    assignment: Assignment,
     event_window_days: u32,
     seed: u64,
     age_bands: AgeBands,
@@ -102,6 +105,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
         encoding: to_encoding_terms(&schema),
         linkage: LinkageTerms {
             threshold,
+            assignment: file.assignment,
             event_window_days: file.event_window_days,
             seed: file.seed,
         },
