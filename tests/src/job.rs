@@ -76,8 +76,11 @@ impl Job {
         fs::write(server.join("server.toml"), config).expect("a file can be written");
         job.start_server();
         for (office, id) in OFFICES {
-            fs::write(job.path(office).join("pass.txt"), format!("passphrase of {id}\n"))
-                .expect("a file can be written");
+            write_private(
+                &job.path(office).join("pass.txt"),
+                &format!("passphrase of {id}\n"),
+            )
+            .expect("a file can be written");
             job.run(
                 office,
                 &[
@@ -299,6 +302,15 @@ impl Job {
             &[&arguments[..], &["--passphrase-file", "pass.txt"]].concat(),
         )
     }
+}
+
+/// Writes a file its owner alone can read.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 /// A file of the bundled registers.

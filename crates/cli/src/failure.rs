@@ -1,7 +1,9 @@
 use std::process::ExitCode;
 
 use corridor_core::Digest;
-use corridor_encode::{EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError, WriteError};
+use corridor_encode::{
+    EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError, PartyError, WriteError,
+};
 use corridor_engine::EngineError;
 use corridor_link::LinkError;
 use corridor_store::DatasetFileError;
@@ -92,6 +94,9 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
             EncodeError::NothingEncoded { .. } => {
                 input("check the mapping with corridor inspect; the codes or the order of dates may be wrong")
             }
+            EncodeError::ValuesUnreadable { .. } => input(
+                "correct the order of dates or the codes in the mapping; corridor inspect counts what is understood",
+            ),
             EncodeError::RowsRefused { .. } => input(
                 "correct the rows or the mapping, or leave such rows out, counted, with --max-refused (as in 1%)",
             ),
@@ -115,6 +120,11 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
             }
             KeyFileError::Io { .. } => "check the path and the permissions",
         });
+    }
+    if cause.is::<PartyError>() {
+        return input(
+            "do not encode: ask who proposed this agreement. If an office has new keys, exchange keys again first",
+        );
     }
     if cause.is::<ExchangeError>() {
         return input(

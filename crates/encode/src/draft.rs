@@ -7,7 +7,7 @@ use std::path::Path;
 use corridor_core::CountryCode;
 
 use crate::birth::DateOrder;
-use crate::extract::ExtractError;
+use crate::extract::{ExtractError, looks_like_header};
 
 /// Bytes of a file a draft looks at.
 const SAMPLE_BYTES: u64 = 1 << 20;
@@ -215,6 +215,13 @@ pub fn draft_mapping(path: &Path) -> Result<String, ExtractError> {
         .max_by_key(|&candidate| first_line.matches(candidate).count())
         .expect("four candidates");
     let table = Sample::read(text, delimiter);
+    if !looks_like_header(table.header.iter().map(String::as_str)) {
+        return Err(ExtractError::NotText {
+            file,
+            line: 1,
+            problem: "it looks like a row, not like column names; add a header".to_owned(),
+        });
+    }
     let mut columns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut unused = Vec::new();
     for (position, name) in table.header.iter().enumerate() {

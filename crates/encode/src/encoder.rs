@@ -114,6 +114,21 @@ pub enum EncodeError {
         /// Why.
         report: Box<ReadReport>,
     },
+    /// So many values were taken as missing that the mapping is likely wrong.
+    #[error(
+        "{count} of {} rows have a value that is not understood: {} (first on line {})",
+        .report.rows_read, .problem.as_str(), .first_line
+    )]
+    ValuesUnreadable {
+        /// What is the matter with them.
+        problem: RowProblem,
+        /// How many.
+        count: u64,
+        /// The first.
+        first_line: u64,
+        /// What else was read.
+        report: Box<ReadReport>,
+    },
     /// More rows were refused than allowed.
     #[error("{} of {} rows cannot be used: {}", .report.rows_refused, .report.rows_read, summarise(.report))]
     RowsRefused {
@@ -163,6 +178,9 @@ impl RefusalLimit {
         report.rows_refused as f64 <= self.0 * report.rows_read as f64
     }
 }
+
+/// One row in so many may have a value that is not understood: more is a wrong mapping, such as a wrong order of dates.
+const MOST_UNREADABLE: u64 = 10;
 
 /// Records encoded at a time.
 const CHUNK_RECORDS: usize = 16_384;
@@ -228,6 +246,17 @@ pub fn encode_register(
     if encoded.is_empty() {
         return Err(EncodeError::NothingEncoded {
             rows_read: report.rows_read,
+            report: Box::new(report),
+        });
+    }
+    let unreadable = report.problems.iter().find(|(problem, occurrences)| {
+        !problem.refuses_row() && occurrences.count * MOST_UNREADABLE > report.rows_read
+    });
+    if let Some((&problem, occurrences)) = unreadable {
+        return Err(EncodeError::ValuesUnreadable {
+            problem,
+            count: occurrences.count,
+            first_line: occurrences.first_lines.first().copied().unwrap_or(0),
             report: Box::new(report),
         });
     }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::Path;
 
-use corridor_core::{Digest, Entropy, OfficeId, Signature, SigningPurpose};
+use corridor_core::{Agreement, Digest, Entropy, Office, OfficeId, Signature, SigningPurpose};
 use data_encoding::BASE64;
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
@@ -355,8 +355,66 @@ fn cut_off(path: &Path) -> KeyFileError {
     }
 }
 
-impl ProjectSecret {
-    /// Writes the secret to a new file, sealed with `passphrase`.
+/// What an office keeps of a key exchange: the secret, and with whom it was made. A service or a partner could otherwise
+/// have the office encode under an agreement of others' making. Wiped on drop.
+#[expect(missing_debug_implementations, reason = "a secret is never printed")]
+pub struct ProjectKey {
+    secret: ProjectSecret,
+    own: Office,
+    peer: Office,
+}
+
+/// An agreement that is not between the two offices that exchanged the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the agreement is not between the two offices that exchanged this project key: {office} has another signing key in it, or is no party"
+)]
+pub struct PartyError {
+    /// The office of the key exchange.
+    pub office: OfficeId,
+}
+
+impl ProjectKey {
+    /// The secret of an exchange between `own` and `peer`.
+    pub fn new(secret: ProjectSecret, own: &PublicIdentity, peer: &PublicIdentity) -> Self {
+        let office = |identity: &PublicIdentity| Office {
+            id: identity.office.clone(),
+            signing_key: identity.signing_key,
+        };
+        Self {
+            secret,
+            own: office(own),
+            peer: office(peer),
+        }
+    }
+
+    /// The secret.
+    pub const fn secret(&self) -> &ProjectSecret {
+        &self.secret
+    }
+
+    /// This office.
+    pub const fn own(&self) -> &Office {
+        &self.own
+    }
+
+    /// Checks that an agreement is between the two offices of the exchange, with the keys they had then.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(&self, agreement: &Agreement) -> Result<(), PartyError> {
+        for office in [&self.own, &self.peer] {
+            let side = agreement.side_of(&office.id);
+            if side.is_none_or(|side| agreement.office(side) != office) {
+                return Err(PartyError {
+                    office: office.id.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the key to a new file, sealed with `passphrase`.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
@@ -366,17 +424,30 @@ impl ProjectSecret {
         passphrase: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<(), KeyFileError> {
-        sealed::write(path, SealedKind::Project, self.as_bytes(), passphrase, entropy)
+        let parties = serde_json::to_vec(&[&self.own, &self.peer]).expect("every field has a JSON form");
+        let mut bytes = Zeroizing::new(Vec::with_capacity(96 + parties.len()));
+        bytes.extend_from_slice(self.secret.as_bytes());
+        bytes.extend_from_slice(&parties);
+        sealed::write(path, SealedKind::Project, &bytes, passphrase, entropy)
     }
 
-    /// Opens a file written by [`ProjectSecret::save`].
+    /// Opens a file written by [`ProjectKey::save`].
     ///
     /// # Errors
     /// When it does not open with `passphrase`.
     pub fn load(path: &Path, passphrase: &[u8]) -> Result<Self, KeyFileError> {
         let bytes = sealed::read(path, SealedKind::Project, passphrase)?;
-        let bytes: [u8; 96] = bytes.as_slice().try_into().map_err(|_| cut_off(path))?;
-        Ok(Self::from_bytes(Zeroizing::new(bytes)))
+        let parse = || {
+            let (secret, parties) = bytes.split_at_checked(96)?;
+            let [own, peer]: [Office; 2] = serde_json::from_slice(parties).ok()?;
+            let secret: [u8; 96] = secret.try_into().ok()?;
+            Some(Self {
+                secret: ProjectSecret::from_bytes(Zeroizing::new(secret)),
+                own,
+                peer,
+            })
+        };
+        parse().ok_or_else(|| cut_off(path))
     }
 }
 
@@ -407,6 +478,20 @@ mod tests {
         let (b_secret, reply) = accept_offer(&b, &a.to_public(), &offer, &mut entropy).unwrap();
         let a_secret = pending.finish(&a, &b.to_public(), &reply).unwrap();
         assert_eq!(a_secret.as_bytes(), b_secret.as_bytes());
+    }
+
+    #[test]
+    fn a_saved_project_key_opens_with_its_parties() {
+        let (a, b) = (identity("AA", 1), identity("BB", 2));
+        let secret = ProjectSecret::new(&[1; 32], &[2; 32], &[3; 32]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("project.key");
+        let key = ProjectKey::new(secret, &a.to_public(), &b.to_public());
+        key.save(&path, b"pass", &mut SeededEntropy::new(1, "salt"))
+            .unwrap();
+        let loaded = ProjectKey::load(&path, b"pass").unwrap();
+        assert_eq!(loaded.secret.as_bytes(), key.secret.as_bytes());
+        assert_eq!((&loaded.own, &loaded.peer), (&key.own, &key.peer));
     }
 
     #[test]

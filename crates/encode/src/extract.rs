@@ -14,7 +14,7 @@ use crate::record::{Record, RecordEvent};
 /// Bytes of the longest line that is read; a longer one is a broken file.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// Lines a row can span when a quoted value holds line breaks; more is a quote that was never closed, which
+/// Lines a row can span where the mapping says that values hold line breaks; more is a quote that was never closed, which
 /// would swallow rows.
 const MAX_ROW_LINES: u64 = 20;
 
@@ -22,7 +22,7 @@ const MAX_ROW_LINES: u64 = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
     /// A column the mapping names is not in the header.
-    #[error("{file} line 1: no column {column:?} (mapping key {key}); the header has {}", .found.join(", "))]
+    #[error("{file} line 1: no column {column:?} (mapping key {key}); {}", describe_header(.found))]
     ColumnMissing {
         /// The file.
         file: String,
@@ -30,7 +30,7 @@ pub enum ExtractError {
         column: String,
         /// The mapping key that names it.
         key: &'static str,
-        /// What the header has.
+        /// What the header has; empty when it does not look like one, since it may be a person then.
         found: Vec<String>,
     },
     /// A column stands twice in the header.
@@ -79,6 +79,26 @@ pub enum ExtractError {
         /// Why.
         source: io::Error,
     },
+}
+
+fn describe_header(found: &[String]) -> String {
+    if found.is_empty() {
+        "line 1 does not look like column names".to_owned()
+    } else {
+        format!("the header has {}", found.join(", "))
+    }
+}
+
+/// Whether the cells of a first line look like column names rather than like a row: a name holds no run of four digits, as
+/// dates and ids do, and is not empty everywhere.
+pub(crate) fn looks_like_header<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
+    cells.all(|cell| {
+        let mut run = 0;
+        !cell.bytes().any(|byte| {
+            run = if byte.is_ascii_digit() { run + 1 } else { 0 };
+            run == 4
+        })
+    })
 }
 
 /// Why a row cannot be used, or a value was taken as missing.
@@ -263,6 +283,12 @@ impl<'a> ExtractReader<'a> {
             .headers()
             .map_err(|error| read_failure(&file, error))?
             .clone();
+        if header.iter().all(|name| name.trim().is_empty()) {
+            return Err(ExtractError::Empty {
+                file,
+                problem: "its first line is blank",
+            });
+        }
         let positions = Positions::find(&header, mapping, &file)?;
         Ok(Self {
             mapping,
@@ -293,12 +319,19 @@ impl<'a> ExtractReader<'a> {
             }
             self.report.rows_read += 1;
             let line = row.position().map_or(0, csv::Position::line);
-            if self.reader.position().line().saturating_sub(line) > MAX_ROW_LINES {
+            // A quote that stands astray would otherwise swallow the rows up to the next one.
+            let most_lines = if self.mapping.file.multiline {
+                MAX_ROW_LINES
+            } else {
+                1
+            };
+            if self.reader.position().line().saturating_sub(line) > most_lines {
                 return Err(ExtractError::NotText {
                     file: self.file.clone(),
                     line,
                     problem: format!(
-                        "a row of more than {MAX_ROW_LINES} lines begins here; is a quote not closed?"
+                        "a row of more than {most_lines} line{} begins here; is a quote not closed?",
+                        if most_lines == 1 { "" } else { "s" }
                     ),
                 });
             }
@@ -475,13 +508,21 @@ impl Positions {
     fn find(header: &csv::StringRecord, mapping: &Mapping, file: &str) -> Result<Self, ExtractError> {
         let names: Vec<&str> = header.iter().map(str::trim).collect();
         for (position, name) in names.iter().enumerate() {
-            if names[..position].contains(name) && !name.is_empty() {
+            if names[..position].contains(name)
+                && !name.is_empty()
+                && looks_like_header(names.iter().copied())
+            {
                 return Err(ExtractError::ColumnRepeated {
                     file: file.to_owned(),
                     column: (*name).to_owned(),
                 });
             }
         }
+        let found = if looks_like_header(names.iter().copied()) {
+            names.iter().map(|&name| name.to_owned()).collect()
+        } else {
+            Vec::new()
+        };
         let find = |column: &String, key: &'static str| {
             names
                 .iter()
@@ -490,7 +531,7 @@ impl Positions {
                     file: file.to_owned(),
                     column: column.clone(),
                     key,
-                    found: names.iter().map(|&name| name.to_owned()).collect(),
+                    found: found.clone(),
                 })
         };
         let one = |column: &Option<String>, key| column.as_ref().map(|c| find(c, key)).transpose();
@@ -558,37 +599,127 @@ struct LineTooLong {
     line: u64,
 }
 
-/// Passes bytes on and stops at a line beyond [`MAX_LINE_BYTES`], so that a broken file cannot fill memory.
+/// Passes bytes on, line ends as `\n` alone, so that lines are counted alike in every file; stops at a line beyond
+/// [`MAX_LINE_BYTES`], so that a broken file cannot fill memory.
 struct LimitedLines<R> {
     inner: R,
+    raw: Vec<u8>,
+    /// Bytes to pass on, from `passed` on.
+    ready: Vec<u8>,
+    passed: usize,
     line: u64,
     line_bytes: usize,
+    /// A carriage return was read and not passed on yet.
+    pending_return: bool,
 }
 
-impl<R> LimitedLines<R> {
-    const fn new(inner: R) -> Self {
+/// Bytes read at a time.
+const READ_BYTES: usize = 1 << 16;
+
+impl<R: Read> LimitedLines<R> {
+    fn new(inner: R) -> Self {
         Self {
             inner,
+            raw: vec![0; READ_BYTES],
+            ready: Vec::with_capacity(READ_BYTES + 1),
+            passed: 0,
             line: 1,
             line_bytes: 0,
+            pending_return: false,
         }
+    }
+
+    /// Reads until there is something to pass on, or nothing is left.
+    fn fill(&mut self) -> io::Result<()> {
+        self.ready.clear();
+        self.passed = 0;
+        while self.ready.is_empty() {
+            let len = self.inner.read(&mut self.raw)?;
+            if len == 0 {
+                if std::mem::take(&mut self.pending_return) {
+                    self.ready.push(b'\r');
+                }
+                return Ok(());
+            }
+            for &byte in &self.raw[..len] {
+                if std::mem::take(&mut self.pending_return) && byte != b'\n' {
+                    self.ready.push(b'\r');
+                }
+                if byte == b'\r' {
+                    self.pending_return = true;
+                } else {
+                    self.ready.push(byte);
+                }
+                if byte == b'\n' {
+                    self.line += 1;
+                    self.line_bytes = 0;
+                } else {
+                    self.line_bytes += 1;
+                    if self.line_bytes > MAX_LINE_BYTES {
+                        return Err(io::Error::other(LineTooLong { line: self.line }));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl<R: Read> Read for LimitedLines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let len = self.inner.read(buffer)?;
-        for &byte in &buffer[..len] {
-            if byte == b'\n' {
-                self.line += 1;
-                self.line_bytes = 0;
-            } else {
-                self.line_bytes += 1;
-                if self.line_bytes > MAX_LINE_BYTES {
-                    return Err(io::Error::other(LineTooLong { line: self.line }));
-                }
+        if self.passed == self.ready.len() {
+            self.fill()?;
+        }
+        let open = &self.ready[self.passed..];
+        let len = open.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&open[..len]);
+        self.passed += len;
+        Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(bytes: &[u8], step: usize) -> Vec<u8> {
+        struct Steps<'a>(&'a [u8], usize);
+        impl Read for Steps<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let len = self.1.min(self.0.len()).min(buffer.len());
+                buffer[..len].copy_from_slice(&self.0[..len]);
+                self.0 = &self.0[len..];
+                Ok(len)
             }
         }
-        Ok(len)
+        let mut out = Vec::new();
+        LimitedLines::new(Steps(bytes, step))
+            .read_to_end(&mut out)
+            .unwrap();
+        out
+    }
+
+    #[test]
+    fn line_ends_become_one_byte_and_other_returns_stay() {
+        for step in 1..9 {
+            assert_eq!(
+                through(b"a\r\nb\rc\r\r\nd\r", step),
+                b"a\nb\rc\r\nd\r",
+                "{step} bytes at a time"
+            );
+            assert_eq!(through(b"", step), b"");
+            assert_eq!(through(b"\r\n", step), b"\n");
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_register_does_not_look_like_a_header() {
+        assert!(looks_like_header(
+            ["id", "given names", "adresse 2", "born_99"].into_iter()
+        ));
+        assert!(!looks_like_header(
+            ["A000001", "Mohamed", "Ben Abbès"].into_iter()
+        ));
+        assert!(!looks_like_header(["Mohamed", "1989-12-12"].into_iter()));
     }
 }

@@ -60,7 +60,9 @@ pub use draft::draft_mapping;
 pub use encoder::{
     EncodeError, EncodeReport, EncodeTerms, EncodedRegister, PseudonymList, RefusalLimit, encode_register,
 };
-pub use exchange::{ExchangeError, ExchangeMessage, ExchangeStep, PendingExchange, accept_offer};
+pub use exchange::{
+    ExchangeError, ExchangeMessage, ExchangeStep, PartyError, PendingExchange, ProjectKey, accept_offer,
+};
 pub use extract::{ExtractError, ExtractReader, MAX_LINE_BYTES, Occurrences, ReadReport, RowProblem};
 pub use file::{WriteError, write_dataset, write_pseudonyms};
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};

@@ -40,12 +40,29 @@ pub struct Mapping {
 #[serde(deny_unknown_fields)]
 pub struct FileFormat {
     /// What separates columns: one ASCII character; a comma when not said.
+    #[serde(default = "default_delimiter")]
     pub delimiter: char,
+    /// Whether quoted values may hold line breaks. When not said, they may not, and a row of several lines is an error:
+    /// a quote astray would swallow rows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub multiline: bool,
+}
+
+const fn default_delimiter() -> char {
+    ','
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for FileFormat {
     fn default() -> Self {
-        Self { delimiter: ',' }
+        Self {
+            delimiter: default_delimiter(),
+            multiline: false,
+        }
     }
 }
 

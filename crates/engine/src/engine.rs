@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use corridor_core::{
@@ -6,8 +7,10 @@ use corridor_core::{
     RunStatus, Side, Signature, SignedAgreement, SigningPurpose,
 };
 use corridor_flows::PublishedTable;
-use corridor_store::{DatasetFileError, Frame, FrameOutcome, RunChange, RunObject, Store, parse_dataset};
-use tokio::sync::watch;
+use corridor_store::{
+    DatasetFileError, Frame, FrameOutcome, RunChange, RunObject, Store, StoreError, parse_dataset,
+};
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::codec::{LinkedPair, decode_links};
 use crate::compute::Compute;
@@ -31,8 +34,27 @@ pub struct Engine {
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
     limits: Limits,
+    /// One hand at a time on the dataset of an office under an agreement.
+    uploads: Uploads,
     /// Counts changes of runs; watchers and the worker wait for it to move.
     changes: watch::Sender<u64>,
+}
+
+type UploadKey = (Digest, OfficeId);
+
+/// Locks by office and agreement, made when first needed.
+#[derive(Debug, Clone, Default)]
+struct Uploads(Arc<Mutex<HashMap<UploadKey, Arc<tokio::sync::Mutex<()>>>>>);
+
+impl Uploads {
+    async fn lock(&self, declaration: &DatasetDeclaration) -> OwnedMutexGuard<()> {
+        let key = (declaration.agreement, declaration.office.clone());
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(locks.entry(key).or_default())
+        };
+        lock.lock_owned().await
+    }
 }
 
 /// A released result.
@@ -54,6 +76,7 @@ impl Engine {
             compute,
             clock,
             limits,
+            uploads: Uploads::default(),
             changes: watch::Sender::new(0),
         }
     }
@@ -173,6 +196,7 @@ impl Engine {
                 limit: self.limits.max_dataset_bytes,
             });
         }
+        let _alone = self.uploads.lock(declaration).await;
         let declared = self.store.declare_dataset(declaration, self.clock.now()).await?;
         if let Some(replaced) = declared.replaced {
             self.store.remove_staged(replaced).await?;
@@ -229,8 +253,10 @@ impl Engine {
                 sequence: frame.sequence,
             });
         }
+        // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
+        let _alone = self.uploads.lock(&status.declaration).await;
         match self.store.check_frame(id, frame).await? {
-            FrameOutcome::Repeated => Ok(status),
+            FrameOutcome::Repeated => self.dataset(caller, id).await,
             FrameOutcome::Next => {
                 self.store.stage_frame(id, frame.offset, data).await?;
                 Ok(self.store.acknowledge_frame(id, frame).await?)
@@ -243,6 +269,8 @@ impl Engine {
     /// # Errors
     /// When bytes are missing, or the dataset is not what was declared and agreed.
     pub async fn seal_dataset(&self, caller: &OfficeId, id: Digest) -> Result<DatasetStatus, EngineError> {
+        let status = self.dataset(caller, id).await?;
+        let _alone = self.uploads.lock(&status.declaration).await;
         let status = self.dataset(caller, id).await?;
         if status.state == DatasetState::Sealed {
             return Ok(status);
@@ -266,13 +294,23 @@ impl Engine {
                 .run(move || check_dataset(bytes, &declaration, &agreement))
                 .await?
         };
-        if let Err(error) = checked {
-            self.store.delete_dataset(id).await?;
-            self.store.remove_staged(id).await?;
-            return Err(error);
-        }
-        self.store.put_dataset(id, bytes).await?;
-        let sealed = self.store.seal_dataset(id).await?;
+        let sealed = match checked {
+            Ok(()) => self.put_and_seal(id, bytes).await,
+            Err(error) => Err(error),
+        };
+        let sealed = match sealed {
+            Ok(sealed) => sealed,
+            // What failed may be tried again; what was refused goes, with all of its bytes.
+            Err(EngineError::Store(error)) if !matches!(error, StoreError::KeyCheckMismatch) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                self.store.remove_dataset(id).await?;
+                self.store.delete_dataset(id).await?;
+                self.store.remove_staged(id).await?;
+                return Err(error);
+            }
+        };
         self.store.remove_staged(id).await?;
         tracing::info!(
             dataset = %id.to_short(),
@@ -281,6 +319,11 @@ impl Engine {
             "dataset sealed"
         );
         Ok(sealed)
+    }
+
+    async fn put_and_seal(&self, id: Digest, bytes: Bytes) -> Result<DatasetStatus, EngineError> {
+        self.store.put_dataset(id, bytes).await?;
+        Ok(self.store.seal_dataset(id).await?)
     }
 
     // Runs.

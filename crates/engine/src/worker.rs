@@ -1,5 +1,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use corridor_core::{Digest, EncodedDataset, LinkageTerms, RunState, RunStatus};
 use corridor_link::{CandidatePair, ComparePlan, Tile};
@@ -12,6 +13,9 @@ use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
 use crate::pipeline::{FlowTableTerms, LinkageReport, Pipeline};
 
+/// How long the worker waits when the store failed.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
 /// How the work on a run ended.
 enum Ending {
     Done,
@@ -22,12 +26,26 @@ enum Ending {
 }
 
 impl Engine {
-    /// Works on runs, one at a time, oldest first, until `stop`. Runs that were being worked on when the service
-    /// ended go back to the queue first, with what they had stored.
-    ///
-    /// # Errors
-    /// When the store fails; a run that fails is no error here, but noted with its reason.
-    pub async fn work(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+    /// Works on runs, one at a time, oldest first, until `stop`. Where the store fails, as on a full disk, it tries again
+    /// after a while: the service goes on for what needs no room.
+    pub async fn work(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.work_until_failure(stop).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store failed; trying again"
+                );
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(RETRY_AFTER) => {}
+                }
+            }
+        }
+    }
+
+    /// Works on runs until `stop`. Runs that were being worked on when the service ended, or the store failed, go back to
+    /// the queue first, with what they had stored.
+    async fn work_until_failure(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         for run in self.store.active_runs().await? {
             if run.state != RunState::Queued {
                 let run = self.store.change_run(run.id, RunChange::Requeued).await?;
@@ -69,8 +87,9 @@ impl Engine {
             Ok(Ending::Stopping) => {
                 tracing::info!(run = %id.to_short(), "run put aside, service is stopping")
             }
+            // Cancelled, and perhaps queued again since: whoever did so decides what comes next.
             Err(EngineError::Store(StoreError::RunState {
-                from: RunState::Cancelled,
+                from: RunState::Cancelled | RunState::Queued,
                 ..
             })) => tracing::info!(run = %id.to_short(), "run stopped on request"),
             Err(error) => {
@@ -106,7 +125,7 @@ impl Engine {
             .await?;
         self.announce_change();
 
-        let done = self.store.tiles_done(run.id).await?;
+        let done = self.tiles_at_hand(run.id).await?;
         let open: Vec<Tile> = tiles
             .iter()
             .filter(|tile| done.binary_search(&to_count(tile.index)).is_err())
@@ -142,7 +161,8 @@ impl Engine {
                     .acknowledge_tile(run.id, tile, to_count(pairs.len()))
                     .await?;
                 self.announce_change();
-                let ending = if status.state == RunState::Cancelled {
+                // Queued: cancelled and started again while this attempt was at work.
+                let ending = if matches!(status.state, RunState::Cancelled | RunState::Queued) {
                     Some(Ending::Cancelled)
                 } else {
                     stop.is_cancelled().then_some(Ending::Stopping)
@@ -205,6 +225,20 @@ impl Engine {
             .await?;
         tracing::info!(run = %run.to_short(), result = %result.to_short(), "flow table made");
         Ok(())
+    }
+
+    /// Tiles that are noted as done and whose result is there; of others, the note is taken back.
+    async fn tiles_at_hand(&self, run: Digest) -> Result<Vec<u64>, EngineError> {
+        let mut at_hand = Vec::new();
+        for tile in self.store.tiles_done(run).await? {
+            if self.store.has_run_object(run, RunObject::Tile(tile)).await? {
+                at_hand.push(tile);
+            } else {
+                tracing::warn!(run = %run.to_short(), tile, "the result of a tile is not there; it is compared again");
+                self.store.forget_tile(run, tile).await?;
+            }
+        }
+        Ok(at_hand)
     }
 
     async fn load(&self, dataset: Digest) -> Result<EncodedDataset, EngineError> {

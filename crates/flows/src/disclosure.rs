@@ -48,7 +48,9 @@ impl Disclosable<FlowTable> {
 /// below a suppressed row goes too. Then any suppressed count can be anything from 0 to that sum. Which of the
 /// suppressed rows was unsafe is not said, since that would narrow the others.
 ///
-/// The yearly classes share sums with the table and are suppressed in the groups that share them.
+/// The yearly classes share sums with the table and are suppressed in the groups that share them. A move counted in two
+/// years joins these: what one office has as "timing" in one year, the other has in the next. So where one such count
+/// must not be seen, none of the corridor is shown.
 pub fn protect(table: FlowTable, rule: &DisclosureRule, age_bands: &AgeBands) -> Disclosable<FlowTable> {
     let minimum = u64::from(rule.minimum_count);
     let mut published = PublishedTable::default();
@@ -181,6 +183,10 @@ impl Walk<'_> {
 /// The yearly classes. Sums with published rows: matched = agree + timing (destination); only_origin =
 /// partner + unmatched (origin); only_destination = partner + unmatched (destination).
 fn publish_years(corridor: &CorridorTable, minimum: u64, rows: &[FlowRow], years: &mut Vec<YearRow>) {
+    let show_pairs = corridor.years.values().all(|classes| {
+        let pairs = [classes.agree, classes.origin.timing, classes.destination.timing];
+        !pairs.iter().any(|&count| is_small(count, minimum))
+    });
     for (&year, classes) in &corridor.years {
         let row_is_published = rows.iter().any(|row| {
             row.corridor == corridor.terms.corridor
@@ -189,21 +195,25 @@ fn publish_years(corridor: &CorridorTable, minimum: u64, rows: &[FlowRow], years
                 && row.counts.is_some()
         });
         years.push(if row_is_published {
-            publish_year(corridor.terms.corridor, year, classes, minimum)
+            publish_year((corridor.terms.corridor, year), classes, show_pairs, minimum)
         } else {
             YearRow::suppressed(corridor.terms.corridor, year)
         });
     }
 }
 
-fn publish_year(corridor: Corridor, year: i16, classes: &YearClasses, minimum: u64) -> YearRow {
+fn publish_year(
+    (corridor, year): (Corridor, i16),
+    classes: &YearClasses,
+    show_pairs: bool,
+    minimum: u64,
+) -> YearRow {
     let YearClasses {
         agree,
         origin,
         destination,
     } = *classes;
     let any_small = |counts: &[u64]| counts.iter().any(|&count| is_small(count, minimum));
-    let show_pairs = !any_small(&[agree, origin.timing, destination.timing]);
     let show = |side: SideClasses| !any_small(&[side.partner, side.unmatched]);
     // agree + timing (origin) is E less the published only_origin: a small one must not be derived.
     let show_emigrations = !any_small(&[agree + origin.timing, classes.emigrations()]);

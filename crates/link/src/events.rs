@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use corridor_core::{Direction, MigrationEvent};
+use corridor_core::{Counterpart, Direction, MigrationEvent};
 use serde::Serialize;
 
 use crate::decide::Link;
@@ -18,9 +18,9 @@ pub struct EventPair {
     pub days_apart: u32,
 }
 
-/// Pairs the moves of linked persons one to one: as many as possible within `window_days`, and among
-/// those ways the one with the fewest days in total. An emigration of one office can only be an immigration of
-/// the other. Sorted by left record.
+/// Pairs the moves of linked persons one to one: as many as possible within `window_days`; among those ways, as many as
+/// possible where both offices name each other's country; and among those, the one with the fewest days in
+/// total. An emigration of one office can only be an immigration of the other. Sorted by left record.
 ///
 /// # Panics
 /// When an event list is not as long as its side.
@@ -46,7 +46,17 @@ pub fn pair_events(
                     .collect()
             })
             .collect();
-        for (i, j) in minimum_cost_pairs(&cost) {
+        let is_of_corridor: Vec<Vec<bool>> = left_rows
+            .iter()
+            .map(|&row| {
+                let names_partner = |event: &MigrationEvent| event.counterpart == Counterpart::Partner;
+                right_rows
+                    .iter()
+                    .map(|&other| names_partner(&left.1[at(row)]) && names_partner(&right.1[at(other)]))
+                    .collect()
+            })
+            .collect();
+        for (i, j) in best_pairs(&cost, &is_of_corridor) {
             pairs.push(EventPair {
                 left: left_rows[i],
                 right: right_rows[j],
@@ -80,17 +90,26 @@ fn days_if_same_move(left: &MigrationEvent, right: &MigrationEvent, window_days:
     (right.direction == opposite && days <= window_days).then_some(days)
 }
 
-/// Most pairs, then least cost, each row and column once; `None` is no possible pair. By row.
-fn minimum_cost_pairs(cost: &[Vec<Option<u32>>]) -> Vec<(usize, usize)> {
-    let rows = cost.len();
-    let columns = cost.first().map_or(0, Vec::len);
+/// Most pairs, then most pairs of the corridor, then fewest days; each row and column once; `None` is no possible pair. By
+/// row.
+fn best_pairs(days: &[Vec<Option<u32>>], is_of_corridor: &[Vec<bool>]) -> Vec<(usize, usize)> {
+    let rows = days.len();
+    let columns = days.first().map_or(0, Vec::len);
     if rows == 1 && columns == 1 {
-        return cost[0][0].map(|_| (0, 0)).into_iter().collect();
+        return days[0][0].map(|_| (0, 0)).into_iter().collect();
     }
-    let total: i64 = cost.iter().flatten().flatten().map(|&days| i64::from(days)).sum();
-    // Leaving a row unpaired costs more than all real pairs together.
-    least_cost_assignment(rows, columns, total + 1, &|row, column| {
-        cost[row][column].map(i64::from)
+    let all_days: i64 = days.iter().flatten().flatten().map(|&days| i64::from(days)).sum();
+    // A pair beside the corridor costs more than all days together, and leaving a row unpaired more than all pairs.
+    let beside = all_days + 1;
+    let most = i64::try_from(rows.min(columns)).expect("moves of one person");
+    let unpaired = (most + 1) * (beside + all_days + 1);
+    least_cost_assignment(rows, columns, unpaired, &|row, column| {
+        let days = i64::from(days[row][column]?);
+        Some(if is_of_corridor[row][column] {
+            days
+        } else {
+            days + beside
+        })
     })
 }
 
@@ -99,21 +118,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Every way to pair, tried.
-    fn best(cost: &[Vec<Option<u32>>], row: usize, used: u32) -> (usize, u32) {
+    /// Every way to pair, tried: pairs, pairs of the corridor, and minus the days.
+    fn best(
+        cost: &[Vec<Option<u32>>],
+        of_corridor: &[Vec<bool>],
+        row: usize,
+        used: u32,
+    ) -> (usize, usize, i64) {
         if row == cost.len() {
-            return (0, 0);
+            return (0, 0, 0);
         }
-        let mut best_found = best(cost, row + 1, used);
+        let mut best_found = best(cost, of_corridor, row + 1, used);
         for (column, days) in cost[row].iter().enumerate() {
             if let Some(days) = days
                 && used >> column & 1 == 0
             {
-                let (count, total) = best(cost, row + 1, used | 1 << column);
-                let found = (count + 1, total + days);
-                if found.0 > best_found.0 || found.0 == best_found.0 && found.1 < best_found.1 {
-                    best_found = found;
-                }
+                let (count, named, total) = best(cost, of_corridor, row + 1, used | 1 << column);
+                let named = named + usize::from(of_corridor[row][column]);
+                best_found = best_found.max((count + 1, named, total - i64::from(*days)));
             }
         }
         best_found
@@ -125,18 +147,27 @@ mod tests {
             rows in 0_usize..5,
             columns in 1_usize..5,
             days in prop::collection::vec(prop::option::of(0_u32..400), 16),
+            named in prop::collection::vec(any::<bool>(), 16),
         ) {
             let cost: Vec<Vec<_>> = (0..rows).map(|i| days[i * 4..i * 4 + columns].to_vec()).collect();
-            let pairs = minimum_cost_pairs(&cost);
-            let total = pairs.iter().map(|&(i, j)| cost[i][j].unwrap()).sum();
-            prop_assert_eq!((pairs.len(), total), best(&cost, 0, 0));
+            let of_corridor: Vec<Vec<_>> = (0..rows).map(|i| named[i * 4..i * 4 + columns].to_vec()).collect();
+            let pairs = best_pairs(&cost, &of_corridor);
+            let total: i64 = pairs.iter().map(|&(i, j)| i64::from(cost[i][j].unwrap())).sum();
+            let named = pairs.iter().filter(|&&(i, j)| of_corridor[i][j]).count();
+            prop_assert_eq!((pairs.len(), named, -total), best(&cost, &of_corridor, 0, 0));
         }
+    }
+
+    #[test]
+    fn a_move_of_the_corridor_goes_before_a_closer_one_to_another_country() {
+        let cost = vec![vec![Some(0)], vec![Some(60)]];
+        assert_eq!(best_pairs(&cost, &[vec![false], vec![true]]), [(1, 0)]);
     }
 
     #[test]
     fn two_pairs_are_better_than_one_close_pair() {
         // Greedy would take (0, 0) at one day and leave the second row without a partner.
         let cost = vec![vec![Some(1), Some(300)], vec![Some(200), None]];
-        assert_eq!(minimum_cost_pairs(&cost), [(0, 1), (1, 0)]);
+        assert_eq!(best_pairs(&cost, &vec![vec![true; 2]; 2]), [(0, 1), (1, 0)]);
     }
 }

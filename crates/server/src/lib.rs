@@ -24,8 +24,10 @@ mod identity;
 mod serve;
 mod services;
 mod status;
+mod tls;
 mod trial_ca;
 
 pub use config::{Config, ConfigError, LimitsConfig, LogConfig, OfficeConfig, TlsConfig};
 pub use serve::{ServeError, ServeOptions, serve};
+pub use tls::TlsError;
 pub use trial_ca::{CertificatePair, TrialCa, TrialCaError};

@@ -1,19 +1,19 @@
 use std::future::Future;
 use std::time::Duration;
 
-use corridor_engine::{Engine, EngineError};
+use corridor_engine::Engine;
 use corridor_wire::v1::agreement_service_server::AgreementServiceServer;
 use corridor_wire::v1::dataset_service_server::DatasetServiceServer;
 use corridor_wire::v1::flow_service_server::FlowServiceServer;
 use corridor_wire::v1::run_service_server::RunServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 
 use crate::config::{LimitsConfig, OfficeConfig};
 use crate::identity::Callers;
 use crate::services::Services;
+use crate::tls::{self, TlsError};
 
 /// What a service is started with besides its engine.
 #[derive(Debug)]
@@ -35,13 +35,13 @@ pub struct ServeOptions {
 /// Why a service ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The worker.
-    #[error("the work on runs ended")]
-    Engine(#[from] EngineError),
     /// Server reflection.
     #[error("server reflection cannot be offered")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// TLS or the network.
+    /// Certificates and keys.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The network.
     #[error("the service cannot be offered")]
     Transport(#[from] tonic::transport::Error),
 }
@@ -61,9 +61,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let services = Services::new(engine.clone(), Callers::new(&options.offices));
-    let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(&options.certificate, &options.private_key))
-        .client_ca_root(Certificate::from_pem(&options.client_ca));
+    let acceptor = tls::acceptor(&options.certificate, &options.private_key, &options.client_ca)?;
     let limit = options.limits.max_message_bytes;
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<AgreementServiceServer<Services>>().await;
@@ -79,7 +77,6 @@ pub async fn serve(
         })
         .transpose()?;
     let router = Server::builder()
-        .tls_config(tls)?
         .timeout(Duration::from_secs(options.limits.call_timeout_s))
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -92,11 +89,10 @@ pub async fn serve(
 
     let stop = CancellationToken::new();
     let draining = stop.clone();
-    let serving =
-        router.serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), {
-            let stop = stop.clone();
-            async move { stop.cancelled().await }
-        });
+    let serving = router.serve_with_incoming_shutdown(tls::incoming(listener, acceptor), {
+        let stop = stop.clone();
+        async move { stop.cancelled().await }
+    });
     let watching = async {
         shutdown.await;
         tracing::info!("shutting down");
@@ -114,17 +110,9 @@ pub async fn serve(
             () = async { draining.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
         }
     };
-    let working = async {
-        let ended = engine.work(&draining).await;
-        if ended.is_err() {
-            draining.cancel();
-        }
-        ended
-    };
     let serving_and_working = async {
-        let (served, worked) = tokio::join!(bounded_serving, working);
+        let (served, ()) = tokio::join!(bounded_serving, engine.work(&draining));
         served?;
-        worked?;
         Ok(())
     };
     tokio::pin!(serving_and_working);

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corridor_core::Digest;
+use corridor_core::{DatasetState, Digest};
+use futures::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
@@ -16,6 +17,8 @@ use crate::{Store, StoreError};
 #[derive(Debug, Clone)]
 pub(crate) struct Bulk {
     objects: Arc<dyn ObjectStore>,
+    /// The folder of the object store, whose files are made sure to be on the disk.
+    objects_folder: PathBuf,
     staging: PathBuf,
 }
 
@@ -23,15 +26,41 @@ impl Bulk {
     /// Bulk data in two folders below `folder`.
     pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
         let (objects, staging) = (folder.join("objects"), folder.join("staging"));
-        for path in [&objects, &staging] {
-            tokio::fs::create_dir_all(path)
+        for path in [folder, &objects, &staging] {
+            // Encodings are nobody's business but the service's.
+            let mut builder = tokio::fs::DirBuilder::new();
+            #[cfg(unix)]
+            builder.mode(0o700);
+            builder
+                .recursive(true)
+                .create(path)
                 .await
                 .map_err(StoreError::Staging)?;
         }
         Ok(Self {
             objects: Arc::new(LocalFileSystem::new_with_prefix(&objects)?),
+            objects_folder: objects,
             staging,
         })
+    }
+
+    /// Stores an object and waits until it is on the disk: the file, and every folder that got a new name.
+    async fn put(&self, path: &ObjectPath, payload: PutPayload) -> Result<(), StoreError> {
+        self.objects.put(path, payload).await?;
+        let file = self.objects_folder.join(path.as_ref());
+        let sync = async {
+            File::open(&file).await?.sync_all().await?;
+            let mut folder = file.parent();
+            while let Some(path) = folder {
+                File::open(path).await?.sync_all().await?;
+                if path == self.objects_folder {
+                    break;
+                }
+                folder = path.parent();
+            }
+            Ok(())
+        };
+        sync.await.map_err(StoreError::Staging)
     }
 
     fn staging_path(&self, dataset: Digest) -> PathBuf {
@@ -120,9 +149,69 @@ impl Store {
     /// When the object store fails.
     pub async fn put_dataset(&self, id: Digest, bytes: Bytes) -> Result<(), StoreError> {
         self.bulk
-            .objects
             .put(&dataset_path(id), PutPayload::from_bytes(bytes))
+            .await
+    }
+
+    /// Removes the file of a dataset that was not sealed after all, if it is there.
+    ///
+    /// # Errors
+    /// When the object store fails.
+    pub async fn remove_dataset(&self, id: Digest) -> Result<(), StoreError> {
+        match self.bulk.objects.delete(&dataset_path(id)).await {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether something of a run is stored.
+    ///
+    /// # Errors
+    /// When the object store fails.
+    pub async fn has_run_object(&self, run: Digest, object: RunObject) -> Result<bool, StoreError> {
+        match self.bulk.objects.head(&run_path(run, object)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes dataset files and staged bytes that no dataset in the database answers for: what a stop in the middle of a
+    /// refusal left behind.
+    pub(crate) async fn remove_orphans(&self) -> Result<(), StoreError> {
+        let known = self.dataset_states().await?;
+        let sealed = |name: &str| {
+            known
+                .iter()
+                .any(|(id, state)| *state == DatasetState::Sealed && name == id.to_string())
+        };
+        let receiving = |name: &str| {
+            known
+                .iter()
+                .any(|(id, state)| *state == DatasetState::Receiving && name == id.to_string())
+        };
+        let objects: Vec<_> = self
+            .bulk
+            .objects
+            .list(Some(&ObjectPath::from("datasets")))
+            .try_collect()
             .await?;
+        for object in objects {
+            let name = object.location.filename().unwrap_or_default();
+            if !sealed(name.trim_end_matches(".parquet")) {
+                self.bulk.objects.delete(&object.location).await?;
+            }
+        }
+        let mut staged = tokio::fs::read_dir(&self.bulk.staging)
+            .await
+            .map_err(StoreError::Staging)?;
+        while let Some(entry) = staged.next_entry().await.map_err(StoreError::Staging)? {
+            if !entry.file_name().to_str().is_some_and(receiving) {
+                tokio::fs::remove_file(entry.path())
+                    .await
+                    .map_err(StoreError::Staging)?;
+            }
+        }
         Ok(())
     }
 
@@ -145,10 +234,8 @@ impl Store {
         bytes: Vec<u8>,
     ) -> Result<(), StoreError> {
         self.bulk
-            .objects
             .put(&run_path(run, object), PutPayload::from(bytes))
-            .await?;
-        Ok(())
+            .await
     }
 
     /// Something stored of a run.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 use crate::StoreError;
 
@@ -54,15 +54,23 @@ impl Database {
         };
         let mut attempt = 1;
         loop {
+            let mut connection = self.pool.acquire().await.map_err(fail)?;
             // IMMEDIATE takes the write lock at the start, so that a transaction never fails half-way for it.
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
-            let outcome = match work(&mut transaction).await {
-                Ok(value) => transaction.commit().await.map(|()| value).map_err(fail),
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+            let (outcome, is_over) = match work(&mut transaction).await {
+                Ok(value) => match transaction.commit().await {
+                    Ok(()) => (Ok(value), true),
+                    Err(error) => (Err(fail(error)), false),
+                },
                 Err(error) => {
-                    transaction.rollback().await.map_err(fail)?;
-                    Err(error)
+                    let rolled_back = transaction.rollback().await;
+                    (Err(error), rolled_back.is_ok())
                 }
             };
+            if !is_over {
+                // Its transaction may still be open: nobody must get this connection again.
+                connection.close_on_drop();
+            }
             match outcome {
                 Err(error) if is_locked(&error) && attempt < ATTEMPTS => {
                     tracing::warn!(transaction = name, attempt, "database locked, trying again");

@@ -37,6 +37,7 @@ fn format_error(error: impl ToString) -> DatasetFileError {
 /// When a byte was altered or cut off, or the content is not a sound dataset.
 pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
     check_seal(&bytes)?;
+    let byte_count = bytes.len();
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(format_error)?;
     let pairs: HashMap<String, String> = reader
         .metadata()
@@ -48,6 +49,7 @@ pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
         .collect();
     let manifest = read_manifest(&pairs)?;
     let filter_len = filter_len(reader.schema())?;
+    check_size(&reader, filter_len, manifest.record_count, byte_count)?;
     let has_events = reader.schema().column_with_name(column::DIRECTION).is_some();
     let mut dataset = EncodedDataset {
         records: Vec::new(),
@@ -78,6 +80,44 @@ fn check_seal(bytes: &[u8]) -> Result<(), DatasetFileError> {
     let digest = Digest::from_bytes(hasher.finalize().into());
     if digest.to_string().as_bytes() != seal {
         return Err(DatasetFileError::Seal);
+    }
+    Ok(())
+}
+
+/// Records are as many as the manifest says, and no more than the file has bytes for: filters are stored whole, so that a small
+/// file cannot grow large in memory.
+fn check_size(
+    reader: &ParquetRecordBatchReaderBuilder<Bytes>,
+    filter_len: FilterLen,
+    record_count: u64,
+    byte_count: usize,
+) -> Result<(), DatasetFileError> {
+    let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(usize::MAX);
+    if u64::try_from(rows) != Ok(record_count) {
+        return Err(DatasetFileError::Unsound(
+            "it has another number of records than its metadata says",
+        ));
+    }
+    // Two pseudonyms of 16 bytes stand beside each filter.
+    let least = rows.saturating_mul(filter_len.to_bytes() + 32);
+    if least > byte_count {
+        return Err(DatasetFileError::Unsound(
+            "its records do not take their room in the file",
+        ));
+    }
+    let in_groups = reader
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(|group| group.num_rows());
+    if in_groups
+        .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
+        .fold(0, usize::saturating_add)
+        != rows
+    {
+        return Err(DatasetFileError::Unsound(
+            "its row groups do not add up to its records",
+        ));
     }
     Ok(())
 }

@@ -216,6 +216,26 @@ impl Store {
             .await
     }
 
+    /// Every dataset and its state.
+    pub(crate) async fn dataset_states(&self) -> Result<Vec<(Digest, DatasetState)>, StoreError> {
+        const NAME: &str = "dataset_states";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
+                        "SELECT {COLUMNS} FROM datasets"
+                    )))
+                    .fetch_all(tx)
+                    .await
+                    .in_tx(NAME)?
+                    .into_iter()
+                    .map(|row| DatasetStatus::try_from(row).map(|status| (status.id, status.state)))
+                    .collect()
+                })
+            })
+            .await
+    }
+
     /// Whether a frame is the next one, or was stored before.
     ///
     /// # Errors

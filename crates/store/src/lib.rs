@@ -52,7 +52,9 @@ impl Store {
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let bulk = Bulk::open(folder).await?;
         let database = Database::open(&folder.join("corridor.sqlite")).await?;
-        Ok(Self { database, bulk })
+        let store = Self { database, bulk };
+        store.remove_orphans().await?;
+        Ok(store)
     }
 
     /// Waits for what is under way and closes the database.

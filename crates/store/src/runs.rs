@@ -308,6 +308,27 @@ impl Store {
             .await
     }
 
+    /// Takes back the note that the result of a tile is stored.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_tile(&self, run: Digest, tile: u64) -> Result<(), StoreError> {
+        const NAME: &str = "forget_tile";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM tiles WHERE run = ? AND tile = ?")
+                        .bind(run.as_bytes().as_slice())
+                        .bind(to_sql(tile))
+                        .execute(tx)
+                        .await
+                        .in_tx(NAME)
+                        .map(drop)
+                })
+            })
+            .await
+    }
+
     /// Tiles whose result is stored, in order.
     ///
     /// # Errors

@@ -145,7 +145,7 @@ pub(crate) fn to_page(signed: &SignedAgreement) -> String {
         ("age bands from", bands.join(", ")),
         ("may leave", outputs.join(", ")),
         ("suppressed below", agreement.disclosure.minimum_count.to_string()),
-        ("purged after", format!("{} days", agreement.retention_days)),
+        ("to be purged", format!("after {} days", agreement.retention_days)),
     ]);
     let mut page = String::new();
     for (name, value) in rows {

@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use corridor_core::{Side, SignedAgreement};
 use corridor_encode::{
-    EncodeTerms, EncodedRegister, EncodingSchema, Mapping, ProjectSecret, RefusalLimit, encode_register,
+    EncodeTerms, EncodedRegister, EncodingSchema, Mapping, ProjectKey, RefusalLimit, encode_register,
     write_dataset, write_pseudonyms,
 };
 use corridor_engine::Compute;
@@ -30,7 +30,19 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     let schema = schema_of(&signed)?;
     let passphrase = passphrase::read(&args.passphrase)?;
     let digest = agreement.digest();
-    let key = ProjectSecret::load(&args.key, passphrase.as_bytes())?.to_linkage_key(&digest);
+    let project = ProjectKey::load(&args.key, passphrase.as_bytes())?;
+    project.check(agreement)?;
+    if project.own().id != agreement.office(side).id {
+        return Err(input_error(
+            format!(
+                "the project key is of office {}, and the register of {}",
+                project.own().id,
+                agreement.office(side).id
+            ),
+            "give the mapping, the register and the key of one office",
+        ));
+    }
+    let key = project.secret().to_linkage_key(&digest);
     let terms = EncodeTerms {
         agreement: digest,
         office: &agreement.office(side).id,

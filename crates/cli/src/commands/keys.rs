@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use corridor_core::{OfficeId, OsEntropy};
 use corridor_encode::{
-    ExchangeMessage, ExchangeStep, Identity, PendingExchange, PublicIdentity, accept_offer,
+    ExchangeMessage, ExchangeStep, Identity, PendingExchange, ProjectKey, PublicIdentity, accept_offer,
 };
 
 use crate::args::{KeysCommand, PassphraseArgs};
@@ -108,7 +108,7 @@ fn exchange(files: &ExchangeFiles) -> anyhow::Result<()> {
         refuse_existing(&[out])?;
         let (pending, offer) = PendingExchange::offer(&identity, &peer, &mut entropy);
         pending.save(&files.pending, passphrase.as_bytes(), &mut entropy)?;
-        write_file(out, offer.to_json().as_bytes())?;
+        write_or_undo(out, &offer.to_json(), &files.pending)?;
         talk(&format!(
             "step 1 of 3: wrote {} for office {}",
             out.display(),
@@ -126,8 +126,9 @@ fn exchange(files: &ExchangeFiles) -> anyhow::Result<()> {
             let out = out()?;
             refuse_existing(&[out, &files.project])?;
             let (secret, reply) = accept_offer(&identity, &peer, &message, &mut entropy)?;
-            secret.save(&files.project, passphrase.as_bytes(), &mut entropy)?;
-            write_file(out, reply.to_json().as_bytes())?;
+            let key = ProjectKey::new(secret, &identity.to_public(), &peer);
+            key.save(&files.project, passphrase.as_bytes(), &mut entropy)?;
+            write_or_undo(out, &reply.to_json(), &files.project)?;
             talk(&format!(
                 "step 2 of 3: wrote the project key to {} and a reply for office {} to {}",
                 files.project.display(),
@@ -139,18 +140,28 @@ fn exchange(files: &ExchangeFiles) -> anyhow::Result<()> {
         ExchangeStep::Reply => {
             let pending = PendingExchange::load(&files.pending, passphrase.as_bytes())?;
             let secret = pending.finish(&identity, &peer, &message)?;
-            secret.save(&files.project, passphrase.as_bytes(), &mut entropy)?;
+            let key = ProjectKey::new(secret, &identity.to_public(), &peer);
+            key.save(&files.project, passphrase.as_bytes(), &mut entropy)?;
+            // An offer is answered once: a second reply to it would make a second key.
+            std::fs::remove_file(&files.pending)
+                .with_context(|| format!("cannot remove {}", files.pending.display()))?;
             talk(&format!(
-                "step 3 of 3: wrote the project key to {}",
-                files.project.display()
-            ));
-            talk(&format!(
-                "next: delete {}; agree with the other office (corridor agreement)",
+                "step 3 of 3: wrote the project key to {}, and removed {}, which it replaces",
+                files.project.display(),
                 files.pending.display()
             ));
+            talk("next: agree with the other office (corridor agreement)");
         }
     }
     Ok(())
+}
+
+/// Writes a message; where that fails, the key that belongs to it goes, so that the step can be done again.
+fn write_or_undo(path: &Path, text: &str, key: &Path) -> anyhow::Result<()> {
+    write_file(path, text.as_bytes()).inspect_err(|_| {
+        // The key was made a moment ago and is of no use to anybody.
+        drop(std::fs::remove_file(key));
+    })
 }
 
 fn refuse_existing(paths: &[&Path]) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ const MINIMUM_CHARS: usize = 12;
 pub(crate) fn read(args: &PassphraseArgs) -> anyhow::Result<Zeroizing<String>> {
     match &args.passphrase_file {
         Some(path) => {
+            refuse_if_readable_by_others(path)?;
             let text = Zeroizing::new(read_text(path)?);
             Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
         }
@@ -24,6 +25,21 @@ pub(crate) fn read(args: &PassphraseArgs) -> anyhow::Result<Zeroizing<String>> {
             "give --passphrase-file; a passphrase is never taken from the command line or the environment",
         )),
     }
+}
+
+/// A passphrase others can read protects nothing.
+fn refuse_if_readable_by_others(path: &std::path::Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if metadata.is_file() && mode & 0o077 != 0 {
+            return Err(input_error(
+                format!("{} can be read by others (mode {mode:o})", path.display()),
+                "chmod 600 the file, and think about who may have read it",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The passphrase of a new key file.

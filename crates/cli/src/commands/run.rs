@@ -50,12 +50,13 @@ pub(crate) async fn watch(client: &Client, id: corridor_core::Digest) -> anyhow:
     Ok(run)
 }
 
-/// A run that failed is a failure of the command that waited for it.
+/// A run that failed or was cancelled is a failure of the command that waited for it.
 pub(crate) fn fail_if_failed(run: &RunStatus) -> anyhow::Result<()> {
-    if run.state == RunState::Failed {
-        anyhow::bail!("the run failed: {}", run.reason);
+    match run.state {
+        RunState::Failed => anyhow::bail!("the run failed: {}", run.reason),
+        RunState::Cancelled => anyhow::bail!("the run was cancelled"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn show(run: &RunStatus, as_json: bool) -> anyhow::Result<()> {

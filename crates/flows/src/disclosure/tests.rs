@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::reconcile::tests::{any_lists, terms};
 use crate::table::FlowInput;
+use std::collections::BTreeMap;
 
 const MINIMUM: u64 = 10;
 
@@ -201,7 +202,8 @@ fn a_small_timing_class_takes_those_it_could_be_derived_from_along() {
             unmatched: 50,
         },
     };
-    let row = publish_year(terms().corridor, 2022, &classes, MINIMUM);
+    let corridor = terms().corridor;
+    let row = publish_year((corridor, 2022), &classes, false, MINIMUM);
     assert_eq!((row.emigrations, row.immigrations), (Some(154), Some(165)));
     assert_eq!(
         (row.agree, row.timing_origin, row.timing_destination),
@@ -209,4 +211,133 @@ fn a_small_timing_class_takes_those_it_could_be_derived_from_along() {
     );
     assert_eq!((row.partner_origin, row.unmatched_origin), (Some(20), Some(30)));
     assert_eq!((row.partner_destination, row.unmatched_destination), (None, None));
+}
+
+/// An attacker's linear programme on the yearly classes: a variable for the moves with an emigration in one year and an
+/// immigration in another (or outside the period), none negative, and, as is usual, no arrival a year before its
+/// departure. Published cells and the published sums of the rows are known. Gives the width of what a cell of
+/// timing or agreement can be.
+fn attack_years(years: &[YearRow], matched: &[Option<u64>], target: (usize, usize)) -> f64 {
+    let count = years.len();
+    let bound = |direction| {
+        let mut problem = Problem::new(direction);
+        // Index `count` is outside the period: before it as a year of emigration, after it as one of immigration.
+        let cell_of = |from: usize, to: usize| match (from, to) {
+            (from, to) if from == to => Some((from, 0)),
+            _ => None,
+        };
+        let mut variables = vec![vec![None; count + 1]; count + 1];
+        for from in 0..=count {
+            for to in 0..=count {
+                if from == count && to == count || from < count && to < from {
+                    continue;
+                }
+                let is_target = match target.1 {
+                    0 => cell_of(from, to) == Some(target),
+                    1 => from == target.0 && to != from,
+                    _ => to == target.0 && to != from,
+                };
+                variables[from][to] = Some(problem.add_var(f64::from(u8::from(is_target)), (0.0, 1e6)));
+            }
+        }
+        let mut fix = |cells: Vec<microlp::Variable>, value: u64| {
+            let value = f64::from(u32::try_from(value).unwrap());
+            let sum: Vec<_> = cells.into_iter().map(|cell| (cell, 1.0)).collect();
+            problem.add_constraint(sum, ComparisonOp::Eq, value);
+        };
+        for (year, row) in years.iter().enumerate() {
+            let timing_origin: Vec<_> = (0..=count)
+                .filter(|&to| to != year)
+                .filter_map(|to| variables[year][to])
+                .collect();
+            let timing_destination: Vec<_> = (0..=count)
+                .filter(|&from| from != year)
+                .filter_map(|from| variables[from][year])
+                .collect();
+            let agree: Vec<_> = variables[year][year].into_iter().collect();
+            if let Some(value) = row.agree {
+                fix(agree.clone(), value);
+            }
+            if let Some(value) = row.timing_origin {
+                fix(timing_origin.clone(), value);
+            }
+            if let Some(value) = row.timing_destination {
+                fix(timing_destination.clone(), value);
+            }
+            if let Some(matched) = matched[year] {
+                fix([agree.clone(), timing_destination].concat(), matched);
+            }
+            if let (Some(e), Some(partner), Some(unmatched)) =
+                (row.emigrations, row.partner_origin, row.unmatched_origin)
+            {
+                fix([agree, timing_origin].concat(), e - partner - unmatched);
+            }
+        }
+        match problem.solve().unwrap() {
+            SolveOutcome::Solution(solution) => solution.objective(),
+            SolveOutcome::Interrupted(_) => panic!("no limit was set"),
+        }
+    };
+    bound(OptimizationDirection::Maximize) - bound(OptimizationDirection::Minimize)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_small_timing_class_cannot_be_narrowed_through_the_other_years(
+        agree in prop::collection::vec(prop_oneof![Just(0_u64), 1_u64..9, 50_u64..300], 3),
+        late in prop::collection::vec(prop_oneof![Just(0_u64), 1_u64..9, 10_u64..60], 4),
+        alone in prop::collection::vec(30_u64..200, 6),
+    ) {
+        // `late[y]`: emigrations of the year before, counted as immigrations in year y.
+        let years: BTreeMap<i16, YearClasses> = (0..3)
+            .map(|y| {
+                let side = |timing, unmatched| SideClasses { timing, partner: 0, unmatched };
+                let classes = YearClasses {
+                    agree: agree[y],
+                    origin: side(late[y + 1], alone[2 * y]),
+                    destination: side(late[y], alone[2 * y + 1]),
+                };
+                (2022 + i16::try_from(y).unwrap(), classes)
+            })
+            .collect();
+        let strata = years
+            .iter()
+            .map(|(&year, classes)| {
+                let counts = Counts {
+                    matched: classes.agree + classes.destination.timing,
+                    only_origin: classes.origin.unmatched,
+                    only_destination: classes.destination.unmatched,
+                };
+                let stratum = crate::reconcile::Stratum {
+                    year,
+                    sex: corridor_core::Sex::Female,
+                    age_band: None,
+                };
+                (stratum, counts)
+            })
+            .collect();
+        let reconciliation = crate::reconcile::Reconciliation { terms: terms(), strata, years: years.clone() };
+        let table = FlowTable { corridors: vec![reconciliation.into()] };
+        let bands = AgeBands::try_from(vec![0]).unwrap();
+        let published = protect(table, &DisclosureRule { minimum_count: 10 }, &bands).into_published();
+        let matched: Vec<Option<u64>> = published
+            .years
+            .iter()
+            .map(|year| {
+                let is_row = |row: &&FlowRow| row.year == Some(year.year) && row.sex.is_none();
+                published.rows.iter().find(is_row).and_then(|row| row.counts).map(|counts| counts.matched)
+            })
+            .collect();
+        for (position, classes) in years.values().enumerate() {
+            let cells = [classes.agree, classes.origin.timing, classes.destination.timing];
+            for (kind, count) in cells.into_iter().enumerate() {
+                if is_small(count, MINIMUM) {
+                    let width = attack_years(&published.years, &matched, (position, kind));
+                    prop_assert!(width >= 10.0 - 1e-6, "year {position} cell {kind}: {count} within {width}");
+                }
+            }
+        }
+    }
 }
