@@ -36,6 +36,7 @@ pub(crate) fn enter(
     draw: &mut Draw,
 ) -> Entry {
     let custom = household.people.custom;
+    let office = &office.as_met(person.poor_papers);
     let mut given = write_tokens(office, &person.name.given, draw);
     let with_family = write_tokens(office, &person.name.family, family_draw);
     let apart = write_tokens(office, &person.name.family, draw);
@@ -51,12 +52,13 @@ pub(crate) fn enter(
         // The father's surname is the one that stays; of a chain of names, the nearest.
         match custom {
             Custom::Lusophone => family.remove(0),
-            _ => family.pop().unwrap_or_default(),
+            Custom::FamilyName { .. } | Custom::Nigerian { .. } | Custom::Patronymic | Custom::Spanish => {
+                family.pop().unwrap_or_default()
+            }
         };
     }
     if let Some(husbands) = person.married_name
         && draw.chance(office.married.share)
-        && !matches!(custom, Custom::Patronymic | Custom::Spanish)
     {
         if !office.married.appended {
             family.clear();

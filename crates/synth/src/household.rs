@@ -4,8 +4,10 @@ use jiff::civil::Date;
 use crate::draw::Draw;
 use crate::itinerary::{Leg, PERIOD_DAYS, Place, draw_legs, follow};
 use crate::margins::Margins;
+use crate::members::draw_members;
 use crate::names::NameBook;
-use crate::naming::{PersonName, adult_name, child_name};
+use crate::naming::{Naming, PersonName};
+use crate::office::POOR_PAPERS;
 use crate::profile::{Home, People, Profile};
 use crate::witness::{Witness, witness};
 
@@ -23,7 +25,7 @@ pub(crate) struct Person<'a> {
     /// Birth date on the papers; 1 January for those whose papers give only a year.
     pub(crate) birth: Date,
     pub(crate) name: PersonName<'a>,
-    /// The last of the family names of a woman's husband.
+    /// The family name of a married woman's husband.
     pub(crate) married_name: Option<&'static str>,
     /// Town of birth in the origin, by number.
     pub(crate) town: usize,
@@ -31,6 +33,8 @@ pub(crate) struct Person<'a> {
     pub(crate) born_at_home: bool,
     /// Has the destination's citizenship by now, which the origin may not know.
     pub(crate) naturalised: bool,
+    /// Written down with more errors than others by both offices.
+    pub(crate) poor_papers: bool,
     pub(crate) moves: Vec<Move>,
 }
 
@@ -48,19 +52,14 @@ pub(crate) struct Move {
 /// 365) and what each office imputes, 4.86 % of emigrants and 3.52 % of immigrants (Valencia 2006).
 pub(crate) const FIRST_OF_JANUARY_ON_PAPERS: f64 = 0.0305;
 
-/// Who makes up a household, with shares; alone is the rest.
-const COUPLE: f64 = 0.10;
-const COUPLE_WITH_CHILDREN: f64 = 0.13;
-const PARENT_WITH_CHILDREN: f64 = 0.09;
-const BROTHERS_AND_SISTERS: f64 = 0.07;
-/// Share of families whose others follow the first later.
-const FOLLOW_LATER: f64 = 0.35;
-/// Share of households of which only the first moves again.
-const FIRST_ALONE_MOVES_AGAIN: f64 = 0.25;
 /// Share of people born in the other country of the corridor.
 const BORN_ABROAD: f64 = 0.03;
 /// Share of people who became citizens of the destination.
 const NATURALISED: f64 = 0.05;
+/// Share of families whose others follow the first later.
+const FOLLOW_LATER: f64 = 0.35;
+/// Share of households of which only the first moves again.
+const FIRST_ALONE_MOVES_AGAIN: f64 = 0.25;
 
 /// The household of number `index`: the same for the same seed, whoever asks for it and when.
 pub(crate) fn draw_household<'a>(
@@ -70,75 +69,15 @@ pub(crate) fn draw_household<'a>(
     seed: u64,
     index: u32,
 ) -> Household<'a> {
-    let mut draw = Draw::new(seed, &format!("household {index}"));
-    let draw = &mut draw;
+    let draw = &mut Draw::new(seed, &format!("household {index}"));
     let people = &profile.peoples[draw.by_share(profile.peoples.iter().map(|(share, _)| *share))].1;
-    let names = book.pools(people.pools[draw.by_share(people.pools.iter().map(|(share, _)| *share))].1);
-    let english = book.english();
-
-    let adult = |sex: Sex, age: i32, draw: &mut Draw| {
-        (sex, age, adult_name(people.custom, names, english, sex, draw))
+    let pool = people.pools[draw.by_share(people.pools.iter().map(|(share, _)| *share))].1;
+    let naming = Naming {
+        custom: people.custom,
+        names: book.pools(pool),
+        english: book.english(),
     };
-    let head_age = margins.adult_age(draw);
-    let kind = draw.by_share(
-        [
-            COUPLE,
-            COUPLE_WITH_CHILDREN,
-            PARENT_WITH_CHILDREN,
-            BROTHERS_AND_SISTERS,
-            1.0,
-        ]
-        .into_iter(),
-    );
-    let mut members = Vec::with_capacity(4);
-    let mut spouse = None;
-    match kind {
-        0 | 1 => {
-            members.push(adult(Sex::Male, head_age, draw));
-            let age = (head_age - draw.between(-2, 8)).max(crate::margins::ADULT_AGE);
-            members.push(adult(Sex::Female, age, draw));
-            spouse = members[0].2.family.last().map(|token| token.text);
-        }
-        _ => {
-            let sex = if draw.chance(margins.male) {
-                Sex::Male
-            } else {
-                Sex::Female
-            };
-            members.push(adult(sex, head_age, draw));
-        }
-    }
-    if matches!(kind, 1 | 2) {
-        let youngest_parent = members.iter().map(|(_, age, _)| *age).min().unwrap_or(head_age);
-        // A father's or mother's name goes on even when that parent does not come along.
-        let (father, mother) = match (&members[0], members.get(1)) {
-            (father, Some(mother)) => (father.2.clone(), mother.2.clone()),
-            ((Sex::Male, _, father), None) => (
-                father.clone(),
-                adult_name(people.custom, names, english, Sex::Female, draw),
-            ),
-            ((_, _, mother), None) => (
-                adult_name(people.custom, names, english, Sex::Male, draw),
-                mother.clone(),
-            ),
-        };
-        let count = CHILDREN[draw.by_share(CHILDREN.iter().map(|(share, _)| *share))].1;
-        for _ in 0..count {
-            let sex = if draw.chance(0.51) { Sex::Male } else { Sex::Female };
-            let age = margins.child_age(youngest_parent, draw);
-            let name = child_name(people.custom, names, english, sex, (&father, &mother), draw);
-            members.push((sex, age, name));
-        }
-    } else if kind == 3 {
-        let sex = if draw.chance(margins.male) {
-            Sex::Male
-        } else {
-            Sex::Female
-        };
-        let sibling = members[0].2.to_sibling(people.custom, names, english, sex, draw);
-        members.push((sex, (head_age - draw.between(1, 7)).max(14), sibling));
-    }
-
+    let members = draw_members(&naming, margins, draw);
     let home = match people.home {
         Home::Destination => Place::Destination,
         Home::Origin => Place::Origin,
@@ -146,28 +85,28 @@ pub(crate) fn draw_household<'a>(
     let legs = draw_legs(home, profile.third_countries.len(), margins.mobility, draw);
     let itineraries = to_itineraries(&legs, members.len(), draw);
     let moves = witness(profile, &itineraries, draw);
-    let persons = members
-        .into_iter()
-        .zip(moves)
-        .enumerate()
-        .map(|(position, ((sex, age, name), moves))| Person {
-            sex,
-            birth: draw_birth(legs[0].day, age, draw),
-            name,
-            married_name: spouse.filter(|_| position == 1),
-            town: draw
-                .position(profile.towns.len())
-                .min(draw.position(profile.towns.len())),
+    let mut persons: Vec<Person<'a>> = Vec::with_capacity(members.len());
+    for (member, moves) in members.into_iter().zip(moves) {
+        let birth = match persons.last() {
+            Some(older) if member.is_twin => older.birth,
+            _ => draw_birth(legs[0].day, member.age, draw),
+        };
+        // The smaller of two draws: the first towns of the list are the largest.
+        let town = draw.position(profile.towns.len());
+        persons.push(Person {
+            sex: member.sex,
+            birth,
+            name: member.name,
+            married_name: member.married_name,
+            town: town.min(draw.position(profile.towns.len())),
             born_at_home: !draw.chance(BORN_ABROAD),
             naturalised: draw.chance(NATURALISED),
+            poor_papers: draw.chance(POOR_PAPERS),
             moves,
-        })
-        .collect();
+        });
+    }
     Household { people, persons }
 }
-
-/// Number of children, with shares.
-const CHILDREN: &[(f64, u32)] = &[(0.45, 1), (0.32, 2), (0.15, 3), (0.08, 4)];
 
 /// Who of `count` people goes along on which of the household's moves.
 fn to_itineraries(legs: &[Leg], count: usize, draw: &mut Draw) -> Vec<Vec<Leg>> {

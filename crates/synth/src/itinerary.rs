@@ -168,12 +168,14 @@ mod tests {
 
     #[test]
     fn returns_follow_reported_flows_within_bounds() {
-        assert_eq!(
-            Mobility::from_flows(None, Some(5)).returns,
-            RETURNS_WHERE_UNREPORTED
-        );
-        assert_eq!(Mobility::from_flows(Some(100), Some(90)).returns, MOST_RETURNS);
-        assert_eq!(Mobility::from_flows(Some(1_000), Some(1)).returns, LEAST_RETURNS);
-        assert!((Mobility::from_flows(Some(100), Some(15)).returns - 0.30).abs() < 1e-12);
+        for (flow, back, expected) in [
+            (None, Some(5), RETURNS_WHERE_UNREPORTED),
+            (Some(100), Some(90), MOST_RETURNS),
+            (Some(1_000), Some(1), LEAST_RETURNS),
+            (Some(100), Some(15), 0.30),
+        ] {
+            let returns = Mobility::from_flows(flow, back).returns;
+            assert!((returns - expected).abs() < 1e-12, "{returns}");
+        }
     }
 }

@@ -34,8 +34,8 @@
 //!
 //! # Seeds, size and memory
 //! A household is a pure function of the seed and its number, and a row is written from its household when its turn
-//! in the shuffled file comes. So the same seed gives the same bytes on every machine, and memory is about 30 bytes a
-//! row.
+//! in the shuffled file comes. So the same seed gives the same bytes on every machine, and memory is less than 100 bytes
+//! a row.
 //!
 //! # Errors
 //! [`SynthError`]: a corridor without a profile, or a size out of range.
@@ -47,6 +47,7 @@ mod entry;
 mod household;
 mod itinerary;
 mod margins;
+mod members;
 mod names;
 mod naming;
 mod office;

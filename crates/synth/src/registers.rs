@@ -11,7 +11,7 @@ use crate::population::Population;
 use crate::witness::{Counterpart, Witness};
 
 /// Two registers of a population, by where each row comes from: a row's text is made when it is written, so that
-/// memory is some 30 bytes a row whatever the rows say.
+/// memory is less than 100 bytes a row whatever the rows say.
 #[derive(Debug)]
 pub struct Registers<'a> {
     population: &'a Population,

@@ -80,7 +80,9 @@ pub(crate) fn respell(text: &str, language: Language, draw: &mut Draw) -> String
     let start = draw.position(sounds.len());
     for turn in 0..sounds.len() {
         let (theirs, ours) = sounds[(start + turn) % sounds.len()];
-        if rest.contains(theirs) {
+        // Where the name has this language's letters already, there is nothing to hear.
+        let is_ours = ours.contains(theirs) && rest.contains(ours);
+        if rest.contains(theirs) && !is_ours {
             return format!("{first}{}", rest.replace(theirs, ours));
         }
     }
@@ -201,6 +203,8 @@ mod tests {
         assert!(spellings("Youssef", Language::English).contains("Yussef"));
         assert!(spellings("Gebremedhin", Language::Italian).contains("Gebremedhin"));
         assert!(spellings("Ouattara", Language::Spanish).contains("Wattara"));
+        assert!(spellings("Yusuf", Language::French).contains("Yousouf"));
+        assert_eq!(spellings("Youcef", Language::French).len(), 1);
         assert!(spellings("Ali", Language::French).contains("Ali"));
     }
 

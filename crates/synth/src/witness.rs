@@ -136,4 +136,40 @@ mod tests {
             assert!(coverage(rate, true) <= 1.0);
         }
     }
+
+    #[test]
+    fn offices_know_of_as_many_moves_as_declared() {
+        let profile = Profile::find("SN-FR").unwrap();
+        let leg = Leg {
+            day: 700,
+            from: Place::Origin,
+            to: Place::Destination,
+        };
+        let third = Leg {
+            to: Place::Third(0),
+            ..leg
+        };
+        let mut draw = Draw::new(1, "witness");
+        let moves: Vec<Move> = (0..20_000)
+            .flat_map(|_| witness(profile, &[vec![leg]], &mut draw).remove(0))
+            .collect();
+        let count = |is_met: &dyn Fn(&Move) -> bool| {
+            let met = moves.iter().filter(|known| is_met(known)).count();
+            f64::from(u32::try_from(met).unwrap()) / 20_000.0
+        };
+        let (left, right) = (&profile.origin, &profile.destination);
+        // Four standard errors of 20,000 draws are at most 0.014.
+        assert!((count(&|m| m.origin.is_some()) - left.knows_departures).abs() < 0.014);
+        assert!((count(&|m| m.destination.is_some()) - right.knows_arrivals).abs() < 0.014);
+        let late = count(&|m| m.destination.is_some_and(|known| known.day >= leg.day + 60));
+        assert!((late - right.late * right.knows_arrivals).abs() < 0.010, "{late}");
+        // People without papers are in neither, so that being in one says something of being in the other.
+        let both = count(&|m| m.origin.is_some() && m.destination.is_some());
+        assert!(
+            both > left.knows_departures * right.knows_arrivals + 0.005,
+            "{both}"
+        );
+        let gone = witness(profile, &vec![vec![third]; 50], &mut draw);
+        assert!(gone.iter().flatten().all(|known| known.destination.is_none()));
+    }
 }
