@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use corridor_core::{Assignment, Digest, OfficeId, Profile, Threshold};
 
+use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
 /// Links the emigration records of one statistical office with the immigration records of another, through
@@ -87,6 +88,15 @@ pub(crate) enum Command {
     ///
     /// Example: cargo demo -- --left my.csv --right theirs.csv --left-mapping my.toml --right-mapping theirs.toml
     Demo(DemoArgs),
+    /// Makes two registers of invented movers of a corridor, with the truth.
+    ///
+    /// People have the names, ages and moves (out, back, out again) of the corridor, and each office its own gaps,
+    /// delays, spellings, codes and slips. Writes a.csv (the origin's) and b.csv (the destination's), left.toml and
+    /// right.toml (their mappings), truth.csv (id_a, id_b: the same move) and persons.csv (person_a, person_b: the
+    /// same person) to a new folder. The same seed gives the same bytes.
+    ///
+    /// Example: corridor synth --corridor SN-FR --records 5000 --seed 7 --out sn-fr
+    Synth(SynthArgs),
 }
 
 #[derive(Debug, Args)]

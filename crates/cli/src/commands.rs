@@ -15,6 +15,7 @@ mod registers;
 mod rehearse;
 mod results;
 mod run;
+pub(crate) mod synth;
 mod terms;
 mod upload;
 
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Demo(args) => block_on(demo::run(args)),
+        Command::Synth(args) => synth::run(&args),
     }
 }
 

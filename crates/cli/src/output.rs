@@ -96,13 +96,24 @@ impl FileSet {
 
     /// Adds a file; it is on the disk afterwards, under a name of its own.
     pub(crate) fn add(&mut self, name: &'static str, text: &str) -> anyhow::Result<()> {
-        let write = || -> io::Result<tempfile::NamedTempFile> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(text.as_bytes())?;
+        self.add_with(name, |out| out.write_all(text.as_bytes()))
+    }
+
+    /// Adds a file that `write` writes piece by piece, for what is too large to hold in memory.
+    pub(crate) fn add_with(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let write_all = || -> io::Result<tempfile::NamedTempFile> {
+            let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(&self.folder)?);
+            write(&mut out)?;
+            let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
             Ok(file)
         };
-        let file = write().with_context(|| format!("cannot write {}", self.folder.join(name).display()))?;
+        let file =
+            write_all().with_context(|| format!("cannot write {}", self.folder.join(name).display()))?;
         self.files.push((name, file));
         Ok(())
     }
