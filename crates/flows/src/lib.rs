@@ -46,14 +46,26 @@
 
 mod codec;
 mod disclosure;
+mod dual_system;
 mod estimate;
+mod interval;
+mod number;
 mod published;
 mod reconcile;
 mod table;
 
 pub use codec::CodecError;
 pub use disclosure::{Disclosable, protect};
+pub use dual_system::{
+    AssociationTest, Bootstrap, ChiSquared, CompletedCells, Consistency, Convergence, CorrectedEstimate,
+    Dependence, DependenceRow, DualCounts, DualSystemError, Estimator, IncompleteCells, IncompleteEstimate,
+    IncompleteSensitivity, LinkageErrorRates, LinkageErrors, LinkedCounts, LinkedStratum, LoglinearTerms,
+    ODDS_RATIOS, OddsRatio, PersonOutcome, PooledStratum, PoolingRule, PopulationEstimate, RecaptureMatrix,
+    StratifiedEstimate, Stratum, ThinStratum, TrimmedEstimate, Trimming, bootstrap_over_persons,
+    parametric_bootstrap, stratified_chapman, stratified_corrected, to_count, trimmed,
+};
 pub use estimate::Estimate;
+pub use interval::{Confidence, ConfidenceError, Interval};
 pub use published::{ALL, FlowCounts, FlowRow, PublishedTable, SUPPRESSED, YearRow};
 pub use reconcile::{FlowError, FlowTerms};
 pub use table::{FlowInput, FlowTable};
