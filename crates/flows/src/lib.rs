@@ -47,6 +47,7 @@
 mod codec;
 mod disclosure;
 mod dual_system;
+mod duration;
 mod estimate;
 mod interval;
 mod number;
@@ -63,6 +64,10 @@ pub use dual_system::{
     ODDS_RATIOS, OddsRatio, PersonOutcome, PooledStratum, PoolingRule, PopulationEstimate, RecaptureMatrix,
     StratifiedEstimate, Stratum, ThinStratum, TrimmedEstimate, Trimming, bootstrap_over_persons,
     parametric_bootstrap, stratified_chapman, stratified_corrected, to_count, trimmed,
+};
+pub use duration::{
+    ConvertedCount, DurationConversion, DurationError, EXPERT_WILLEKENS_2019, ExponentialRate, IMEM_2013,
+    KaplanMeier, MIXTURE_WILLEKENS_2019, POISSON_WILLEKENS_2019, Stay, Stays, SurvivalStep,
 };
 pub use estimate::Estimate;
 pub use interval::{Confidence, ConfidenceError, Interval};

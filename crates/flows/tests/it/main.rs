@@ -5,4 +5,5 @@ mod bad_input;
 mod coverage;
 mod laws;
 mod published_dual_system;
+mod published_duration;
 mod support;
