@@ -6,4 +6,5 @@ mod coverage;
 mod laws;
 mod published_dual_system;
 mod published_duration;
+mod published_mirror;
 mod support;
