@@ -109,7 +109,8 @@ pub use estimate::Estimate;
 pub use interval::{Confidence, ConfidenceError, Interval};
 pub use mirror::{
     AdjustmentFactors, BilateralRatio, Counted, Disagreement, FactorComponent, FactorPin, MirrorCell,
-    MirrorError, MirrorTable, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Weighting, bilateral_ratio,
+    MirrorError, MirrorTable, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Totals, Weighting,
+    bilateral_ratio,
 };
 pub use published::{ALL, FlowCounts, FlowRow, PublishedTable, SUPPRESSED, YearRow};
 pub use reconcile::{FlowError, FlowTerms};

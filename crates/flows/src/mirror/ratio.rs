@@ -14,6 +14,17 @@ pub struct Counted {
     pub of: Option<f64>,
 }
 
+/// Whether a table says of how many moves a count is a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Totals {
+    /// It holds every flow of its offices: totals are sums of the table.
+    InTable,
+    /// It holds some flows only. Counts are taken as small parts of unknown totals, which makes intervals wider, not
+    /// narrower.
+    Unknown,
+}
+
 /// What one side reports over what the other does. Below 1 the first side has fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BilateralRatio {
@@ -86,14 +97,15 @@ impl MirrorTable {
     /// For each office, year and flow: what it reports of its moves to and from the reference set, over what the
     /// reference offices report of the same moves. Flows that one side does not report are left out on both.
     ///
-    /// The totals behind the interval are what the office, and the reference offices, report in the whole table.
-    /// Sorted by office, then flow, then year.
+    /// The totals behind the interval are what the office, and the reference offices, report in the whole table, where
+    /// that holds them. Sorted by office, then flow, then year.
     ///
     /// # Errors
     /// A reference office that is not in the table.
     pub fn office_ratios(
         &self,
         reference: &[String],
+        totals: Totals,
         confidence: Confidence,
     ) -> Result<Vec<OfficeRatio>, MirrorError> {
         let offices = self.offices();
@@ -115,7 +127,20 @@ impl MirrorTable {
                         .filter(|cell| cell.year == year)
                         .map(|cell| Entry::new(cell, flow))
                         .collect();
-                    ratios.push(office_ratio(office, year, flow, &of_year, &reference, confidence));
+                    let (counts, cells, estimated) = sums(office, &of_year, &reference);
+                    let [own, mirror] = counts.map(|(moves, of)| Counted {
+                        moves,
+                        // Sums in another order may come out a hair smaller.
+                        of: (totals == Totals::InTable).then_some(of.max(moves)),
+                    });
+                    ratios.push(OfficeRatio {
+                        office: office.to_owned(),
+                        year,
+                        flow,
+                        cells,
+                        ratio: bilateral_ratio(own, mirror, confidence).ok(),
+                        estimated,
+                    });
                 }
             }
         }
@@ -151,14 +176,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn office_ratio(
-    office: &str,
-    year: i16,
-    flow: ReportedFlow,
-    entries: &[Entry<'_>],
-    reference: &BTreeSet<&str>,
-    confidence: Confidence,
-) -> OfficeRatio {
+/// Moves and totals of the office and of its mirror, how many flows are in them, and whether one was converted.
+fn sums(office: &str, entries: &[Entry<'_>], reference: &BTreeSet<&str>) -> ([(f64, f64); 2], u32, bool) {
     let (mut own, mut mirror, mut own_total, mut mirror_total) = (0.0, 0.0, 0.0, 0.0);
     let (mut cells, mut estimated) = (0, false);
     for entry in entries {
@@ -175,17 +194,5 @@ fn office_ratio(
             }
         }
     }
-    let counted = |moves: f64, of: f64| Counted {
-        moves,
-        // Sums in another order may come out a hair smaller.
-        of: Some(of.max(moves)),
-    };
-    OfficeRatio {
-        office: office.to_owned(),
-        year,
-        flow,
-        cells,
-        ratio: bilateral_ratio(counted(own, own_total), counted(mirror, mirror_total), confidence).ok(),
-        estimated,
-    }
+    ([(own, own_total), (mirror, mirror_total)], cells, estimated)
 }

@@ -2,7 +2,7 @@
 
 use corridor_flows::{
     AdjustmentFactors, Confidence, Counted, DurationConversion, FactorPin, IMEM_2013, MirrorCell,
-    MirrorError, MirrorTable, Reported, ReportedFlow, Weighting, bilateral_ratio,
+    MirrorError, MirrorTable, Reported, ReportedFlow, Totals, Weighting, bilateral_ratio,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -439,13 +439,13 @@ fn tables_that_say_nothing_are_refused() {
     );
     assert_eq!(
         one_sided
-            .office_ratios(&["FR".to_owned()], Confidence::default())
+            .office_ratios(&["FR".to_owned()], Totals::Unknown, Confidence::default())
             .unwrap_err()
             .to_string(),
         "FR is neither an origin nor a destination of the table"
     );
     let ratios = one_sided
-        .office_ratios(&["IT".to_owned()], Confidence::default())
+        .office_ratios(&["IT".to_owned()], Totals::Unknown, Confidence::default())
         .unwrap();
     assert!(ratios.iter().all(|ratio| ratio.ratio.is_none()));
     let counted = |moves, of| Counted { moves, of };
@@ -481,7 +481,9 @@ fn an_office_is_set_against_its_references_by_the_flows_both_report() {
     ])
     .unwrap();
     let reference = ["SE", "DK", "FI"].map(str::to_owned);
-    let ratios = table.office_ratios(&reference, Confidence::default()).unwrap();
+    let ratios = table
+        .office_ratios(&reference, Totals::InTable, Confidence::default())
+        .unwrap();
     let of = |office: &str, flow| {
         let mut found = ratios
             .iter()
@@ -495,6 +497,15 @@ fn an_office_is_set_against_its_references_by_the_flows_both_report() {
     assert_close(ratio.numerator.of.unwrap(), 960.0, REL_TOL);
     assert_close(ratio.denominator.of.unwrap(), 930.0, REL_TOL);
     assert!(ratio.interval.contains(ratio.ratio));
+    // Without totals the interval is wider.
+    let wider = table
+        .office_ratios(&reference, Totals::Unknown, Confidence::default())
+        .unwrap();
+    let same = wider
+        .iter()
+        .find(|r| r.office == "TN" && r.ratio.is_some())
+        .unwrap();
+    assert!(same.ratio.unwrap().interval.high > ratio.interval.high);
     // An office is no reference for itself.
     assert_eq!(of("SE", ReportedFlow::Emigration).cells, 1);
     assert_eq!(of("TN", ReportedFlow::Immigration).ratio, None);
