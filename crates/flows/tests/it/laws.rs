@@ -180,6 +180,30 @@ fn resampling_persons_who_move_once_is_resampling_moves() {
 }
 
 #[test]
+fn uncertain_rates_widen_the_delta_method_as_they_widen_the_bootstrap() {
+    let confidence = Confidence::default();
+    let spread = |var_alpha, var_beta| {
+        let errors = LinkageErrors::try_from(LinkageErrorRates {
+            alpha: 0.95,
+            beta: 0.02,
+            var_alpha,
+            var_beta,
+        })
+        .unwrap();
+        let counts = LinkedCounts::try_new(8000, 6000, 4584, errors).unwrap();
+        let delta = counts.corrected(confidence).estimate.standard_error;
+        let mut entropy = SeededEntropy::new(2, "rates");
+        let bootstrap = parametric_bootstrap(&counts, 2000, confidence, &mut entropy).unwrap();
+        assert_close(bootstrap.standard_error, delta, BOOTSTRAP_TOL);
+        delta
+    };
+    let known = spread(0.0, 0.0);
+    let alpha_uncertain = spread(1e-4, 0.0);
+    let beta_uncertain = spread(0.0, 4e-4);
+    assert!(alpha_uncertain > 1.5 * known && beta_uncertain > 1.1 * known);
+}
+
+#[test]
 fn strata_that_share_uncertain_rates_err_together() {
     let errors = LinkageErrors::try_from(LinkageErrorRates {
         alpha: 0.95,
