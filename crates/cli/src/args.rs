@@ -6,11 +6,15 @@ use corridor_core::{Assignment, Digest, OfficeId, Profile, Threshold};
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
+mod figures;
+
+pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
+
 /// Links the emigration records of one statistical office with the immigration records of another, through
 /// keyed encodings, and reconciles their flow statistics, without either seeing who the people are.
 ///
 /// Two offices work in this order: keys, agreement, encode, upload, run, flows. An office alone tries its
-/// settings with rehearse. `corridor demo` plays it all in a minute.
+/// settings with rehearse. `corridor demo` plays it all in a minute. Figures from counts alone: estimate, mirror.
 ///
 /// Data goes to standard output, talk to standard error. Exit codes: 0 done; 1 failed; 2 wrong command line;
 /// 3 a file given cannot be used; 4 the service refused; 5 the service cannot be reached. An error ends with
@@ -80,6 +84,39 @@ pub(crate) enum Command {
     ///
     /// Example: corridor compare a.json b.json --threshold 0.8 --json -o pairs.csv
     Compare(CompareArgs),
+    /// Estimates how many moves there were, from two incomplete lists, without any linkage.
+    ///
+    /// Takes n1 and n2, the moves in each list, and m, those in both, by flags or as JSON on standard input. Prints
+    /// Petersen's, Chapman's and Bailey's estimates, each with its variance, a normal and a log-normal interval, what it
+    /// would be if the lists were not independent, and the coverage that implies. Also, where the input has it:
+    ///
+    /// - links, alpha, beta (var_alpha, var_beta): the estimate corrected for linkage error, beside the naive one;
+    ///
+    /// - strata: [{"label", "n1", "n2", "m"}, …], each also with links, alpha, beta: stratified estimates. Thin strata
+    ///   are pooled into one, which the next thinnest join until it has enough;
+    ///
+    /// - trimmed: {"records", "matched"}: the estimate after false records of the first list were trimmed;
+    ///
+    /// - recapture: {"n1": […], "n2": […], "matched": [[…], …]}: three tests of whether strata may be pooled;
+    ///
+    /// - persons: [{"in_1", "in_2", "links", "persons"}, …]: a bootstrap over persons, who may move more than once;
+    ///
+    /// - cells: {"both": [[…], …], "only_1": […], "only_2": […]}: each list has a covariate that the other has not.
+    ///
+    /// Example: corridor estimate --n1 8000 --n2 6000 --links 4584 --alpha 0.95 --beta 0.02
+    Estimate(EstimateArgs),
+    /// Says what offices miss, from a table of the same flows as both sides report them, without any linkage.
+    ///
+    /// The table (CSV) has the columns origin, destination, year, reported_by_origin and reported_by_destination, and
+    /// may have origin_duration_months and destination_duration_months, the minimum stay each side asks for. A blank is
+    /// a flow that is not reported. Counts under another minimum stay are converted, and marked as estimated.
+    ///
+    /// Prints how far the two reports of a flow are apart; with --reference, what each office reports over what the
+    /// reference offices do, with an interval; and by what each report is to be multiplied for all to agree, as far as
+    /// flows tie it to the pinned one. With --out it writes ratios.csv, factors.csv and mirror.json.
+    ///
+    /// Example: corridor mirror flows.csv --reference SE,DK,NO,FI --pin SE --out mirror
+    Mirror(MirrorArgs),
     /// Plays two offices and a service in one process, on the bundled registers or your own.
     ///
     /// Starts a real service on a free loopback port with mutual TLS, makes keys, agrees, encodes, uploads, runs

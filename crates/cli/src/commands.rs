@@ -6,10 +6,12 @@ mod agreement;
 mod compare;
 mod demo;
 mod encode;
+mod estimate;
 mod flows;
 mod inspect;
 mod keys;
 mod mapping;
+mod mirror;
 mod passphrase;
 mod registers;
 mod rehearse;
@@ -35,6 +37,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Flows(command) => block_on(flows::run(command)),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
+        Command::Mirror(args) => mirror::run(&args),
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Synth(args) => synth::run(&args),
     }

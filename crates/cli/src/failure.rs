@@ -5,6 +5,7 @@ use corridor_encode::{
     EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError, PartyError, WriteError,
 };
 use corridor_engine::EngineError;
+use corridor_flows::{DualSystemError, DurationError, MirrorError};
 use corridor_link::LinkError;
 use corridor_store::DatasetFileError;
 
@@ -139,6 +140,15 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
             }
         });
     }
+    if let Some(error) = cause.downcast_ref::<DualSystemError>() {
+        return input(estimate_hint(error));
+    }
+    if cause.is::<MirrorError>() {
+        return input("correct the table, or the codes named; corridor mirror --help says what it takes");
+    }
+    if cause.is::<DurationError>() {
+        return input("correct the durations, which are in months, or name another --durations or --rate");
+    }
     if cause.is::<DatasetFileError>() {
         return input("encode the register again, or copy the file again from where it was written");
     }
@@ -157,6 +167,35 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
     cause
         .downcast_ref::<LinkError>()
         .map(|error| (Exit::Failed, link_hint(error).to_owned()))
+}
+
+fn estimate_hint(error: &DualSystemError) -> &'static str {
+    match error {
+        DualSystemError::AboveList { .. }
+        | DualSystemError::MarginAboveList { .. }
+        | DualSystemError::NotACount { .. }
+        | DualSystemError::TrimmedAway { .. } => {
+            "check the counts: what is in both lists is also in each of them"
+        }
+        DualSystemError::BootstrapUnbounded { .. }
+        | DualSystemError::LinksAllFalse { .. }
+        | DualSystemError::NothingMatched { .. }
+        | DualSystemError::StrataTooThin { .. } => {
+            "more moves must be found in both lists before anything can be said"
+        }
+        DualSystemError::OutOfRange { .. } | DualSystemError::RatesIndistinguishable { .. } => {
+            "check the rates: alpha is the share of matches that are linked, beta the share of others linked falsely"
+        }
+        DualSystemError::LevelUnlinked { .. }
+        | DualSystemError::RatesDiffer
+        | DualSystemError::StratumEmpty { .. }
+        | DualSystemError::StratumRepeated { .. }
+        | DualSystemError::TestEmptyMargin { .. } => "leave the group out, or join it with another",
+        DualSystemError::CellsMismatch { .. } | DualSystemError::Nothing(_) => {
+            "corridor estimate --help says what the input looks like"
+        }
+        DualSystemError::Stratum { problem, .. } => estimate_hint(problem),
+    }
 }
 
 fn extract_hint(error: &ExtractError) -> &'static str {

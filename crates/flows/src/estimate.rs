@@ -1,5 +1,9 @@
 use serde::{Deserialize, Serialize};
 
+use crate::dual_system::DualCounts;
+use crate::interval::Confidence;
+use crate::number::real;
+
 /// A dual-system estimate of the true number of moves from two incomplete lists.
 ///
 /// Assumes that being in one list says nothing of being in the other, that no link is false and none is
@@ -25,44 +29,23 @@ pub struct Estimate {
     pub if_odds_ratio_three_halves: f64,
 }
 
-/// Two-sided 95 % point of the normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
-
-/// Estimates from n₁ moves in one list, n₂ in the other and m in both.
-///
-/// Chapman 1951: N = (n₁+1)(n₂+1)/(m+1) − 1 with variance (n₁+1)(n₂+1)(n₁−m)(n₂−m)/((m+1)²(m+2)) (Seber 1970);
-/// interval after Chao 1987: log-normal on f₀ = N − (n₁+n₂−m). Under an odds ratio θ the unseen are
-/// θ·(n₁−m)(n₂−m)/m. `None` when m is 0 or above n₁ or n₂: then nothing can be said.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
-    reason = "counts of people are far below 2^52"
-)]
+/// Estimates from n₁ moves in one list, n₂ in the other and m in both: [`DualCounts::chapman`] with the figures a
+/// flow table shows. `None` when m is 0 or above n₁ or n₂: then nothing can be said.
 pub(crate) fn chapman(n1: u64, n2: u64, m: u64) -> Option<Estimate> {
-    if m == 0 || m > n1 || m > n2 {
+    let counts = DualCounts::try_new(n1, n2, m).ok()?;
+    let estimate = counts.chapman(Confidence::default()).ok()?;
+    let &[two_thirds, _, three_halves] = estimate.dependence.rows.as_slice() else {
         return None;
-    }
-    let (n1, n2, m) = (n1 as f64, n2 as f64, m as f64);
-    let point = (n1 + 1.0) * (n2 + 1.0) / (m + 1.0) - 1.0;
-    let variance = (n1 + 1.0) * (n2 + 1.0) * (n1 - m) * (n2 - m) / ((m + 1.0) * (m + 1.0) * (m + 2.0));
-    let seen = n1 + n2 - m;
-    let unseen = point - seen;
-    let (low, high) = if unseen > 0.0 && variance > 0.0 {
-        let factor = (Z_95 * (1.0 + variance / (unseen * unseen)).ln().sqrt()).exp();
-        (seen + unseen / factor, seen + unseen * factor)
-    } else {
-        (seen, seen)
     };
-    let if_odds_ratio = |theta: f64| seen + theta * (n1 - m) * (n2 - m) / m;
     Some(Estimate {
-        coverage_origin: m / n2,
-        coverage_destination: m / n1,
-        point,
-        standard_error: variance.sqrt(),
-        low,
-        high,
-        if_odds_ratio_two_thirds: if_odds_ratio(2.0 / 3.0),
-        if_odds_ratio_three_halves: if_odds_ratio(1.5),
+        coverage_origin: real(m) / real(n2),
+        coverage_destination: real(m) / real(n1),
+        point: estimate.point,
+        standard_error: estimate.standard_error,
+        low: estimate.log_normal.low,
+        high: estimate.log_normal.high,
+        if_odds_ratio_two_thirds: two_thirds.point,
+        if_odds_ratio_three_halves: three_halves.point,
     })
 }
 

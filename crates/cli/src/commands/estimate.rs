@@ -1,0 +1,147 @@
+use corridor_core::SeededEntropy;
+use corridor_flows::{
+    Bootstrap, Confidence, Consistency, CorrectedEstimate, DualCounts, DualSystemError, IncompleteEstimate,
+    LinkageErrors, LinkedCounts, LoglinearTerms, PoolingRule, PopulationEstimate, StratifiedEstimate,
+    TrimmedEstimate, bootstrap_over_persons, parametric_bootstrap, stratified_chapman, stratified_corrected,
+    trimmed,
+};
+use serde::Serialize;
+
+use crate::args::EstimateArgs;
+use crate::commands::estimate::input::Problem;
+use crate::output::{data, json};
+
+mod input;
+mod page;
+
+/// Everything that can be estimated from the counts given.
+#[derive(Debug, Serialize)]
+struct Report {
+    confidence: f64,
+    seed: u64,
+    /// What the plain estimates are made from; links in the place of matches where m was not given.
+    counts: Option<DualCounts>,
+    /// Petersen, Chapman, Bailey.
+    estimates: Vec<PopulationEstimate>,
+    /// Of Petersen's estimate.
+    bootstrap: Option<Bootstrap>,
+    linkage_error_corrected: Option<Corrected>,
+    stratified: Option<StratifiedEstimate>,
+    stratified_linkage_error_corrected: Option<StratifiedEstimate>,
+    trimmed: Option<TrimmedEstimate>,
+    consistency: Option<Consistency>,
+    incomplete_covariates: Option<Incomplete>,
+    /// What must be read beside the figures.
+    notes: [&'static str; 2],
+}
+
+#[derive(Debug, Serialize)]
+struct Corrected {
+    #[serde(flatten)]
+    corrected: CorrectedEstimate,
+    parametric_bootstrap: Option<Bootstrap>,
+    bootstrap_over_persons: Option<Bootstrap>,
+}
+
+#[derive(Debug, Serialize)]
+struct Incomplete {
+    #[serde(flatten)]
+    estimate: IncompleteEstimate,
+    bootstrap: Option<Bootstrap>,
+}
+
+const NOTES: [&str; 2] = [
+    "People with papers tend to be in both lists, so that an estimate under independence is rather too low.",
+    "Petersen, Chapman and Bailey take every link at its word: a missed link makes them too high, a false one too low.",
+];
+
+pub(crate) fn run(args: &EstimateArgs) -> anyhow::Result<()> {
+    let report = estimate(&Problem::read(args)?, args)?;
+    if args.json {
+        return json(&report);
+    }
+    data(&page::to_page(&report))
+}
+
+fn estimate(problem: &Problem, args: &EstimateArgs) -> anyhow::Result<Report> {
+    let confidence = args.confidence;
+    let rule = PoolingRule {
+        minimum_matched: args.minimum_matched,
+    };
+    let bootstrap =
+        |purpose: &str, draw: &dyn Fn(&mut SeededEntropy) -> Result<Bootstrap, DualSystemError>| {
+            (args.replicates > 0)
+                .then(|| draw(&mut SeededEntropy::new(args.seed, purpose)))
+                .transpose()
+        };
+    let counts = problem.counts()?;
+    let plain = counts.map(|counts| plain(counts, confidence)).transpose()?;
+    let plain_bootstrap = match counts {
+        None => None,
+        Some(counts) => {
+            let linked =
+                LinkedCounts::try_new(counts.n1(), counts.n2(), counts.matched(), LinkageErrors::NONE)?;
+            bootstrap("estimate plain", &|entropy| {
+                parametric_bootstrap(&linked, args.replicates, confidence, entropy)
+            })?
+        }
+    };
+    let corrected = match problem.linked()? {
+        None => None,
+        Some(linked) => Some(Corrected {
+            corrected: linked.corrected(confidence),
+            parametric_bootstrap: bootstrap("estimate corrected", &|entropy| {
+                parametric_bootstrap(&linked, args.replicates, confidence, entropy)
+            })?,
+            bootstrap_over_persons: match problem.persons()? {
+                None => None,
+                Some(persons) => bootstrap("estimate persons", &|entropy| {
+                    bootstrap_over_persons(&persons, linked.errors(), args.replicates, confidence, entropy)
+                })?,
+            },
+        }),
+    };
+    let incomplete = match problem.cells()? {
+        None => None,
+        Some(cells) => Some(Incomplete {
+            estimate: cells.estimate(LoglinearTerms::MAXIMAL, confidence),
+            bootstrap: bootstrap("estimate cells", &|entropy| {
+                cells.bootstrap(LoglinearTerms::MAXIMAL, args.replicates, confidence, entropy)
+            })?,
+        }),
+    };
+    Ok(Report {
+        confidence: confidence.to_level(),
+        seed: args.seed,
+        counts,
+        estimates: plain.unwrap_or_default(),
+        bootstrap: plain_bootstrap,
+        linkage_error_corrected: corrected,
+        stratified: problem
+            .strata()?
+            .map(|strata| stratified_chapman(&strata, rule, confidence))
+            .transpose()?,
+        stratified_linkage_error_corrected: problem
+            .linked_strata()?
+            .map(|strata| stratified_corrected(&strata, rule, confidence))
+            .transpose()?,
+        trimmed: match problem.trimmed()?.zip(counts) {
+            None => None,
+            Some((trimming, counts)) => Some(trimmed(counts, trimming, confidence)?),
+        },
+        consistency: match problem.recapture()? {
+            None => None,
+            Some(matrix) => Some(matrix.consistency()?),
+        },
+        incomplete_covariates: incomplete,
+        notes: NOTES,
+    })
+}
+
+fn plain(counts: DualCounts, confidence: Confidence) -> Result<Vec<PopulationEstimate>, DualSystemError> {
+    Ok(vec![
+        counts.petersen(confidence)?,
+        counts.chapman(confidence)?,
+        counts.bailey(confidence)?,
+    ])
+}

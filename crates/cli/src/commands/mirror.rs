@@ -1,0 +1,340 @@
+use clap::ValueEnum as _;
+use corridor_flows::{
+    AdjustmentFactors, Confidence, Disagreement, DurationConversion, EXPERT_WILLEKENS_2019, FactorPin,
+    IMEM_2013, MIXTURE_WILLEKENS_2019, MirrorTable, OfficeRatio, Totals,
+};
+use serde::Serialize;
+
+use crate::args::{DurationsArg, MirrorArgs};
+use crate::commands::mirror::table::{Conversion, ConversionCounts};
+use crate::output::{FileSet, data, json, talk, to_columns};
+
+mod table;
+
+/// What mirror.json holds.
+#[derive(Debug, Serialize)]
+struct Report {
+    confidence: f64,
+    durations: Durations,
+    disagreement: Disagreement,
+    reference: Vec<String>,
+    ratios: Vec<OfficeRatio>,
+    factors: Vec<FactorsOfYear>,
+    method: Method,
+}
+
+#[derive(Debug, Serialize)]
+struct Durations {
+    converted_to_months: f64,
+    by: String,
+    #[serde(flatten)]
+    counts: ConversionCounts,
+}
+
+/// Factors of a year, or of all years when `year` is `None`.
+#[derive(Debug, Serialize)]
+struct FactorsOfYear {
+    year: Option<i16>,
+    fitted: Option<AdjustmentFactors>,
+    /// Why there are none.
+    problem: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Method {
+    disagreement: &'static str,
+    ratios: &'static str,
+    factors: &'static str,
+}
+
+const METHOD: Method = Method {
+    disagreement: "median over flows that both sides report of the larger report over the smaller",
+    ratios: "reported by the office over reported by the reference offices, over the flows that both report; interval \
+             exp(ln U ± z·sqrt((1-p1)/x + (1-p2)/y)) with p the share of the office's total, 0 unless the table is complete",
+    factors: "least squares on ln(I/E) = ln a(origin) - ln b(destination), one factor pinned to 1; a report that no \
+              chain of flows ties to the pinned one is not identified and has none",
+};
+
+pub(crate) fn run(args: &MirrorArgs) -> anyhow::Result<()> {
+    let conversion = Conversion {
+        to_months: args.months,
+        relation: relation(args)?,
+    };
+    let (table, counts) = table::read(&args.input, &conversion)?;
+    let report = Report {
+        confidence: args.confidence.to_level(),
+        durations: Durations {
+            converted_to_months: args.months,
+            by: args.rate.map_or_else(
+                || name_of(args.durations),
+                |rate| format!("exponential, {rate} a year"),
+            ),
+            counts,
+        },
+        disagreement: table.disagreement(),
+        ratios: if args.reference.is_empty() {
+            Vec::new()
+        } else {
+            let totals = if args.complete {
+                Totals::InTable
+            } else {
+                Totals::Unknown
+            };
+            table.office_ratios(&args.reference, totals, args.confidence)?
+        },
+        reference: args.reference.clone(),
+        factors: factors(&table, args, args.confidence)?,
+        method: METHOD,
+    };
+    if let Some(out) = &args.out {
+        let mut files = FileSet::new(out)?;
+        files.add("ratios.csv", &ratios_csv(&report)?)?;
+        files.add("factors.csv", &factors_csv(&report)?)?;
+        files.add("mirror.json", &(serde_json::to_string_pretty(&report)? + "\n"))?;
+        files.write_new()?;
+        talk(&format!(
+            "wrote ratios.csv, factors.csv and mirror.json to {}",
+            out.display()
+        ));
+    }
+    if args.json {
+        return json(&report);
+    }
+    data(&to_page(&report))
+}
+
+fn name_of(durations: DurationsArg) -> String {
+    durations
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn relation(args: &MirrorArgs) -> anyhow::Result<DurationConversion> {
+    Ok(match (args.rate, args.durations) {
+        (Some(rate), _) => DurationConversion::exponential(rate)?,
+        (None, DurationsArg::Expert2019) => DurationConversion::table(&EXPERT_WILLEKENS_2019)?,
+        (None, DurationsArg::Imem2013) => DurationConversion::table(&IMEM_2013)?,
+        (None, DurationsArg::Mixture2019) => DurationConversion::table(&MIXTURE_WILLEKENS_2019)?,
+    })
+}
+
+/// Factors by year or of all. A year in which the pin is not reported has none, and says why.
+fn factors(
+    table: &MirrorTable,
+    args: &MirrorArgs,
+    confidence: Confidence,
+) -> anyhow::Result<Vec<FactorsOfYear>> {
+    let pin = args.pin.clone().map(|office| FactorPin {
+        office,
+        flow: args.pin_flow.into(),
+    });
+    let fit = |year| table.adjustment_factors(year, pin.clone(), args.weighting.into(), confidence);
+    if args.pooled {
+        return Ok(vec![FactorsOfYear {
+            year: None,
+            fitted: Some(fit(None)?),
+            problem: None,
+        }]);
+    }
+    let by_year: Vec<FactorsOfYear> = table
+        .years()
+        .into_iter()
+        .map(|year| {
+            let (fitted, problem) = match fit(Some(year)) {
+                Ok(fitted) => (Some(fitted), None),
+                Err(problem) => (None, Some(problem.to_string())),
+            };
+            FactorsOfYear {
+                year: Some(year),
+                fitted,
+                problem,
+            }
+        })
+        .collect();
+    if by_year.iter().all(|of_year| of_year.fitted.is_none()) {
+        // What is wrong in every year is wrong with the table or the pin.
+        fit(None)?;
+    }
+    Ok(by_year)
+}
+
+fn ratios_csv(report: &Report) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "office",
+        "flow",
+        "year",
+        "cells",
+        "reported",
+        "reported_by_reference",
+        "ratio",
+        "low",
+        "high",
+        "estimated",
+    ])?;
+    for row in &report.ratios {
+        let figure = |of: fn(&corridor_flows::BilateralRatio) -> f64| {
+            row.ratio
+                .as_ref()
+                .map_or_else(String::new, |ratio| of(ratio).to_string())
+        };
+        writer.write_record([
+            row.office.clone(),
+            row.flow.as_str().to_owned(),
+            row.year.to_string(),
+            row.cells.to_string(),
+            figure(|ratio| ratio.numerator.moves),
+            figure(|ratio| ratio.denominator.moves),
+            figure(|ratio| ratio.ratio),
+            figure(|ratio| ratio.interval.low),
+            figure(|ratio| ratio.interval.high),
+            row.estimated.to_string(),
+        ])?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn factors_csv(report: &Report) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "year",
+        "office",
+        "flow",
+        "status",
+        "factor",
+        "low",
+        "high",
+        "component",
+        "cells",
+    ])?;
+    for of_year in &report.factors {
+        let year = of_year
+            .year
+            .map_or_else(|| "all".to_owned(), |year| year.to_string());
+        for factor in of_year.fitted.iter().flat_map(|fitted| &fitted.factors) {
+            let pinned = of_year
+                .fitted
+                .as_ref()
+                .is_some_and(|fitted| fitted.pin.office == factor.office && fitted.pin.flow == factor.flow);
+            let status = match (pinned, factor.factor) {
+                (true, _) => "pinned",
+                (false, Some(_)) => "identified",
+                (false, None) => "unidentified",
+            };
+            let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+            writer.write_record([
+                year.clone(),
+                factor.office.clone(),
+                factor.flow.as_str().to_owned(),
+                status.to_owned(),
+                text(factor.factor),
+                text(factor.interval.map(|interval| interval.low)),
+                text(factor.interval.map(|interval| interval.high)),
+                factor.component.to_string(),
+                factor.cells.to_string(),
+            ])?;
+        }
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn to_page(report: &Report) -> String {
+    let disagreement = &report.disagreement;
+    let mut page = format!(
+        "{} flows, {} reported by both sides, {} of them with a number above 0 on both\n",
+        disagreement.cells, disagreement.reported_by_both, disagreement.compared
+    );
+    if let Some(median) = disagreement.median_factor {
+        page += &format!("the two reports of a flow differ by a factor of {median:.2} (median)\n");
+    }
+    let durations = &report.durations;
+    if durations.counts.converted > 0 || durations.counts.without_duration > 0 {
+        page += &format!(
+            "{} reports converted to a minimum stay of {} months ({}), {} left as they are for want of a duration\n",
+            durations.counts.converted,
+            durations.converted_to_months,
+            durations.by,
+            durations.counts.without_duration
+        );
+    }
+    let ratios: Vec<Vec<String>> = report.ratios.iter().filter_map(ratio_row).collect();
+    if !report.reference.is_empty() {
+        page += &format!("\nagainst {}\n", report.reference.join(", "));
+        page += &to_columns(
+            &[
+                "office",
+                "flow",
+                "year",
+                "reported",
+                "by reference",
+                "ratio",
+                "interval",
+                "",
+            ],
+            &ratios,
+        );
+    }
+    for of_year in &report.factors {
+        let year = of_year
+            .year
+            .map_or_else(|| "all years".to_owned(), |year| year.to_string());
+        match (&of_year.fitted, &of_year.problem) {
+            (Some(fitted), _) => page += &factors_part(&year, fitted),
+            (None, problem) => {
+                page += &format!(
+                    "\nfactors, {year}: none; {}\n",
+                    problem.as_deref().unwrap_or_default()
+                );
+            }
+        }
+    }
+    page
+}
+
+fn ratio_row(row: &OfficeRatio) -> Option<Vec<String>> {
+    let ratio = row.ratio?;
+    Some(vec![
+        row.office.clone(),
+        row.flow.as_str().to_owned(),
+        row.year.to_string(),
+        format!("{:.0}", ratio.numerator.moves),
+        format!("{:.0}", ratio.denominator.moves),
+        format!("{:.3}", ratio.ratio),
+        format!("{:.3} – {:.3}", ratio.interval.low, ratio.interval.high),
+        if row.estimated { "estimated" } else { "" }.to_owned(),
+    ])
+}
+
+fn factors_part(year: &str, fitted: &AdjustmentFactors) -> String {
+    let mut part = format!(
+        "\nfactors, {year}: {} of {} is 1, {} flows\n",
+        fitted.pin.flow.as_str(),
+        fitted.pin.office,
+        fitted.cells_used
+    );
+    let rows: Vec<Vec<String>> = fitted
+        .factors
+        .iter()
+        .map(|factor| {
+            vec![
+                factor.office.clone(),
+                factor.flow.as_str().to_owned(),
+                factor
+                    .factor
+                    .map_or_else(|| "not identified".to_owned(), |factor| format!("{factor:.3}")),
+                factor.interval.map_or_else(String::new, |interval| {
+                    format!("{:.3} – {:.3}", interval.low, interval.high)
+                }),
+                factor.cells.to_string(),
+            ]
+        })
+        .collect();
+    part += &to_columns(&["office", "flow", "factor", "interval", "flows"], &rows);
+    for component in fitted.components.iter().filter(|component| !component.identified) {
+        part += &format!(
+            "{} reports with {} flows among them (component {}) are tied to the pinned one by no flow\n",
+            component.reports, component.cells, component.component
+        );
+    }
+    part
+}

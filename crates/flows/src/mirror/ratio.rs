@@ -1,0 +1,198 @@
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{MirrorCell, MirrorError, MirrorTable, Reported, ReportedFlow};
+use crate::interval::{Confidence, Interval};
+
+/// Moves, and all the moves they are part of.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Counted {
+    /// Moves.
+    pub moves: f64,
+    /// What they are part of; `None` where not known, as if they were a small part.
+    pub of: Option<f64>,
+}
+
+/// Whether a table says of how many moves a count is a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Totals {
+    /// It holds every flow of its offices: totals are sums of the table.
+    InTable,
+    /// It holds some flows only. Counts are taken as small parts of unknown totals, which makes intervals wider, not
+    /// narrower.
+    Unknown,
+}
+
+/// What one side reports over what the other does. Below 1 the first side has fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BilateralRatio {
+    /// U = numerator / denominator.
+    pub ratio: f64,
+    /// exp(ln U ± z·√((1−p₁)/x + (1−p₂)/y)), p the share each count is of its total.
+    pub interval: Interval,
+    /// Moves the office reports.
+    pub numerator: Counted,
+    /// Moves the other side reports.
+    pub denominator: Counted,
+}
+
+/// The ratio of an office in a year against a reference set, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OfficeRatio {
+    /// The office.
+    pub office: String,
+    /// Year.
+    pub year: i16,
+    /// Which of its flows is set against its mirror.
+    pub flow: ReportedFlow,
+    /// Flows with reference offices that both sides report.
+    pub cells: u32,
+    /// The ratio; `None` when no flow is reported by both, or one side reports nothing.
+    pub ratio: Option<BilateralRatio>,
+    /// Whether a count in it was converted to another minimum stay.
+    pub estimated: bool,
+}
+
+/// The ratio of two counts of what should be the same moves, each a part of a larger count (ratio of two binomial
+/// proportions, Katz et al. 1978).
+///
+/// # Errors
+/// A count of 0 or no number, or above its total.
+pub fn bilateral_ratio(
+    numerator: Counted,
+    denominator: Counted,
+    confidence: Confidence,
+) -> Result<BilateralRatio, MirrorError> {
+    let (x, y) = (numerator.moves, denominator.moves);
+    if !(x > 0.0 && y > 0.0 && x.is_finite() && y.is_finite()) {
+        return Err(MirrorError::RatioOfNothing {
+            numerator: x,
+            denominator: y,
+        });
+    }
+    let part = |counted: Counted| match counted.of {
+        None => Ok(1.0 / counted.moves),
+        Some(of) if of >= counted.moves => Ok((1.0 - counted.moves / of) / counted.moves),
+        Some(of) => Err(MirrorError::CountAboveTotal {
+            count: counted.moves,
+            of,
+        }),
+    };
+    let factor = (confidence.z() * (part(numerator)? + part(denominator)?).sqrt()).exp();
+    let ratio = x / y;
+    Ok(BilateralRatio {
+        ratio,
+        interval: Interval {
+            low: ratio / factor,
+            high: ratio * factor,
+        },
+        numerator,
+        denominator,
+    })
+}
+
+impl MirrorTable {
+    /// For each office, year and flow: what it reports of its moves to and from the reference set, over what the
+    /// reference offices report of the same moves. Flows that one side does not report are left out on both.
+    ///
+    /// The totals behind the interval are what the office, and the reference offices, report in the whole table, where
+    /// that holds them. Sorted by office, then flow, then year.
+    ///
+    /// # Errors
+    /// A reference office that is not in the table.
+    pub fn office_ratios(
+        &self,
+        reference: &[String],
+        totals: Totals,
+        confidence: Confidence,
+    ) -> Result<Vec<OfficeRatio>, MirrorError> {
+        let offices = self.offices();
+        for office in reference {
+            if !offices.contains(&office.as_str()) {
+                return Err(MirrorError::OfficeUnknown {
+                    office: office.clone(),
+                });
+            }
+        }
+        let reference: BTreeSet<&str> = reference.iter().map(String::as_str).collect();
+        let mut ratios = Vec::new();
+        for office in offices {
+            for flow in [ReportedFlow::Emigration, ReportedFlow::Immigration] {
+                for year in self.years() {
+                    let of_year: Vec<Entry<'_>> = self
+                        .cells()
+                        .iter()
+                        .filter(|cell| cell.year == year)
+                        .map(|cell| Entry::new(cell, flow))
+                        .collect();
+                    let (counts, cells, estimated) = sums(office, &of_year, &reference);
+                    let [own, mirror] = counts.map(|(moves, of)| Counted {
+                        moves,
+                        // Sums in another order may come out a hair smaller.
+                        of: (totals == Totals::InTable).then_some(of.max(moves)),
+                    });
+                    ratios.push(OfficeRatio {
+                        office: office.to_owned(),
+                        year,
+                        flow,
+                        cells,
+                        ratio: bilateral_ratio(own, mirror, confidence).ok(),
+                        estimated,
+                    });
+                }
+            }
+        }
+        Ok(ratios)
+    }
+}
+
+/// A cell seen from the office whose flow it is.
+#[derive(Debug, Clone, Copy)]
+struct Entry<'a> {
+    office: &'a str,
+    partner: &'a str,
+    own: Option<Reported>,
+    mirror: Option<Reported>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(cell: &'a MirrorCell, flow: ReportedFlow) -> Self {
+        match flow {
+            ReportedFlow::Emigration => Self {
+                office: &cell.origin,
+                partner: &cell.destination,
+                own: cell.reported_by_origin,
+                mirror: cell.reported_by_destination,
+            },
+            ReportedFlow::Immigration => Self {
+                office: &cell.destination,
+                partner: &cell.origin,
+                own: cell.reported_by_destination,
+                mirror: cell.reported_by_origin,
+            },
+        }
+    }
+}
+
+/// Moves and totals of the office and of its mirror, how many flows are in them, and whether one was converted.
+fn sums(office: &str, entries: &[Entry<'_>], reference: &BTreeSet<&str>) -> ([(f64, f64); 2], u32, bool) {
+    let (mut own, mut mirror, mut own_total, mut mirror_total) = (0.0, 0.0, 0.0, 0.0);
+    let (mut cells, mut estimated) = (0, false);
+    for entry in entries {
+        if entry.office == office {
+            own_total += entry.own.map_or(0.0, |report| report.moves);
+        }
+        if reference.contains(entry.partner) && entry.partner != office {
+            mirror_total += entry.mirror.map_or(0.0, |report| report.moves);
+            if let (true, Some(a), Some(b)) = (entry.office == office, entry.own, entry.mirror) {
+                own += a.moves;
+                mirror += b.moves;
+                cells += 1;
+                estimated |= a.estimated || b.estimated;
+            }
+        }
+    }
+    ([(own, own_total), (mirror, mirror_total)], cells, estimated)
+}
