@@ -324,6 +324,80 @@ fn rows_that_cannot_be_used_are_counted_by_reason_line_and_column() {
 }
 
 #[test]
+fn a_file_without_a_header_shows_no_person() {
+    let folder = folder(rows(1..30), MAPPING);
+    for arguments in [
+        vec!["inspect", "register.csv", "--mapping", "mapping.toml"],
+        vec!["mapping", "init", "register.csv", "-o", "drafted.toml"],
+    ] {
+        let refused = corridor(folder.path(), &arguments).failed(3, &["register.csv line 1"]);
+        for value in ["Mohamed", "Salah", "1990", "R1"] {
+            assert!(!refused.stderr.contains(value), "{value} in {}", refused.stderr);
+        }
+    }
+    assert!(!folder.path().join("drafted.toml").exists());
+}
+
+#[test]
+fn quotes_astray_swallow_no_row() {
+    let stray = |id: &str| row(id).replace("Mohamed", "\"Mohamed");
+    let register = format!(
+        "{HEADER}\n{}{}\n{}{}\n{}",
+        rows(1..5),
+        stray("S1"),
+        rows(5..9),
+        stray("S2"),
+        rows(9..40)
+    );
+    let folder_astray = folder(&register, MAPPING);
+    inspect(folder_astray.path()).failed(3, &["register.csv line 6", "quote not closed"]);
+    // Declared line breaks are read.
+    let register = format!(
+        "{HEADER}\n{}\n{}",
+        row("R1").replace("Ben Salah", "\"Ben\nSalah\""),
+        rows(2..30)
+    );
+    let mapping = format!("{MAPPING}[file]\nmultiline = true\n");
+    let folder_multiline = folder(&register, &mapping);
+    assert!(problems(&inspect(folder_multiline.path()).succeeded()).is_empty());
+    let folder_undeclared = folder(register, MAPPING);
+    inspect(folder_undeclared.path()).failed(3, &["register.csv line 2", "quote not closed"]);
+}
+
+#[test]
+fn a_wrong_order_of_dates_is_not_taken_for_missing_dates() {
+    let register = format!("{HEADER}\n{}", rows(1..100)).replace("1990-05-17", "17/05/1990");
+    let folder = folder(register, MAPPING);
+    let refused = rehearse(folder.path(), &["--threshold", "0.9"]).failed(3, &["99 of 99 rows", "line 2"]);
+    assert!(refused.stderr.contains("order of dates"), "{}", refused.stderr);
+}
+
+#[test]
+fn lines_are_counted_alike_with_either_line_end() {
+    for end in ["\n", "\r\n"] {
+        let register = format!("{HEADER}\n{}{}\n", rows(1..10), row("R4")).replace('\n', end);
+        let folder = folder(register, MAPPING);
+        inspect(folder.path()).failed(3, &["register.csv line 11", "the record id of line 5 again"]);
+    }
+}
+
+#[test]
+fn results_of_somebody_else_are_not_replaced() {
+    let folder = folder(format!("{HEADER}\n{}", rows(1..50)), MAPPING);
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::write(folder.path().join("out/links.csv"), "mine").unwrap();
+    rehearse(folder.path(), &["--threshold", "0.9"]).failed(3, &["out/links.csv exists already"]);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out/links.csv")).unwrap(),
+        "mine"
+    );
+    fs::remove_file(folder.path().join("out/links.csv")).unwrap();
+    for _ in 0..2 {
+        rehearse(folder.path(), &["--threshold", "0.9"]).succeeded();
+    }
+}
+
+#[test]
 fn invalid_utf8_in_one_row_loses_that_row_only() {
     let mut register = format!("{HEADER}\n{}", rows(1..4)).into_bytes();
     register.extend(b"R4,Mohamed,Ben Sal\xe9h,1990-05-17,M,TN,2023-02-01,OUT,IT\n");

@@ -1,21 +1,19 @@
 //! The gRPC edge: what a client does wrong is refused with a stable reason, and nothing of it stays.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use corridor_cli::{Client, ClientError, Connection, to_frames};
-use corridor_core::{DatasetDeclaration, DatasetState, Digest, SystemClock};
-use corridor_engine::{Compute, Engine, Limits, Store};
-use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_core::{DatasetDeclaration, DatasetState, Digest};
+use corridor_server::TrialCa;
 use corridor_tests::sample::{self, Sample};
 use corridor_wire::v1;
 use corridor_wire::v1::dataset_service_client::DatasetServiceClient;
 use corridor_wire::v1::run_service_client::RunServiceClient;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -23,118 +21,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_types::StatusExt as _;
 
-/// A service in this process, for the offices of [`sample`] and one that is no party.
-struct Service {
-    folder: tempfile::TempDir,
-    ca: TrialCa,
-    address: SocketAddr,
-    stop: CancellationToken,
-    serving: tokio::task::JoinHandle<()>,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self::start_in(folder, TrialCa::new().unwrap()).await
-    }
-
-    async fn start_in(folder: tempfile::TempDir, ca: TrialCa) -> Self {
-        let server = ca.issue_server("localhost").unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let limits = Limits {
-            max_dataset_bytes: 8 << 20,
-        };
-        let engine = Engine::new(
-            store.clone(),
-            Compute::new(2).unwrap(),
-            Arc::new(SystemClock),
-            limits,
-        );
-        let office = |id: &str| OfficeConfig {
-            id: id.parse().unwrap(),
-            certificate_name: id.to_owned(),
-        };
-        let options = ServeOptions {
-            certificate: server.certificate,
-            private_key: server.private_key,
-            client_ca: ca.to_pem(),
-            offices: vec![
-                office(sample::ORIGIN),
-                office(sample::DESTINATION),
-                office("THIRD"),
-            ],
-            limits: LimitsConfig::default(),
-            reflection: true,
-        };
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        #[expect(clippy::disallowed_methods, reason = "the handle is awaited in stop")]
-        let serving = tokio::spawn(async move {
-            serve(
-                listener,
-                engine,
-                options,
-                async move { stopped.cancelled().await },
-            )
-            .await
-            .unwrap();
-            store.close().await;
-        });
-        Self {
-            folder,
-            ca,
-            address,
-            stop,
-            serving,
-        }
-    }
-
-    fn connection(&self, common_name: &str) -> Connection {
-        let pair = self.ca.issue_client(common_name).unwrap();
-        Connection {
-            server: format!("https://localhost:{}", self.address.port()),
-            ca: self.ca.to_pem(),
-            certificate: pair.certificate,
-            private_key: pair.private_key,
-        }
-    }
-
-    async fn client(&self, office: &str) -> Client {
-        Client::connect(&self.connection(office)).await.unwrap()
-    }
-
-    /// A channel of an office, for calls the client would not make.
-    async fn channel(&self, office: &str) -> Channel {
-        let connection = self.connection(office);
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(&connection.ca))
-            .identity(tonic::transport::Identity::from_pem(
-                &connection.certificate,
-                &connection.private_key,
-            ));
-        Endpoint::from_shared(connection.server)
-            .unwrap()
-            .tls_config(tls)
-            .unwrap()
-            .connect()
-            .await
-            .unwrap()
-    }
-
-    async fn stop(self) -> (tempfile::TempDir, TrialCa) {
-        self.stop.cancel();
-        self.serving.await.unwrap();
-        (self.folder, self.ca)
-    }
-
-    /// Stops the service and starts it again on the same data.
-    async fn restart(self) -> Self {
-        let (folder, ca) = self.stop().await;
-        Self::start_in(folder, ca).await
-    }
-}
+use crate::service::Service;
 
 /// The sample's agreement, proposed and signed by both offices.
 async fn agree(service: &Service, sample: &Sample) {
@@ -426,6 +313,123 @@ fn assert_nothing_staged(folder: &Path) {
         let left = std::fs::read_dir(folder.join(name)).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{name} holds something of a refused dataset");
     }
+}
+
+#[tokio::test]
+async fn two_uploads_at_once_leave_the_bytes_that_were_acknowledged() {
+    let (service, sample) = (Service::start().await, Sample::new());
+    agree(&service, &sample).await;
+    let (declaration, bytes) = &sample.datasets[0];
+    let client = service.client(sample::ORIGIN).await;
+    for trial in 0..10_u8 {
+        // A declaration of its own each time, so that each begins anew.
+        let declaration = DatasetDeclaration {
+            content: Digest::of(&[trial]),
+            ..declaration.clone()
+        };
+        let status = client.declare_dataset(&declaration).await.unwrap();
+        let first = to_frames(&status, bytes).remove(0);
+        let variants = (0..4_u8).map(|variant| {
+            let data = Bytes::from(vec![variant; first.data.len()]);
+            v1::UploadDatasetRequest {
+                checksum: Digest::of(&data).as_bytes().to_vec(),
+                data,
+                ..first.clone()
+            }
+        });
+        let sent = futures::future::join_all(variants.map(|frame| {
+            let service = &service;
+            async move {
+                (
+                    frame.data[0],
+                    send(service, sample::ORIGIN, vec![frame.clone()]).await,
+                )
+            }
+        }))
+        .await;
+        let acknowledged: Vec<u8> = sent
+            .iter()
+            .filter(|(_, outcome)| outcome.is_ok())
+            .map(|(v, _)| *v)
+            .collect();
+        assert_eq!(acknowledged.len(), 1, "one of them was first");
+        let staged =
+            std::fs::read(service.folder.path().join("staging").join(status.id.to_string())).unwrap();
+        assert!(
+            staged.iter().all(|byte| *byte == acknowledged[0]),
+            "other bytes than acknowledged"
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_dataset_refused_at_its_seal_leaves_nothing() {
+    let (service, sample) = (
+        Service::start().await,
+        Sample::with_key_checks([b"one key", b"another"]),
+    );
+    agree(&service, &sample).await;
+    let clients = [
+        service.client(sample::ORIGIN).await,
+        service.client(sample::DESTINATION).await,
+    ];
+    // Both are there before either is sealed, so that the difference shows at the second seal only.
+    let mut ids = Vec::new();
+    for (client, (declaration, bytes)) in clients.iter().zip(&sample.datasets) {
+        let status = client.declare_dataset(declaration).await.unwrap();
+        client
+            .send_frames(to_frames(&status, bytes), &|_| {})
+            .await
+            .unwrap();
+        ids.push(status.id);
+    }
+    clients[0].seal_dataset(ids[0]).await.unwrap();
+    let error = clients[1].seal_dataset(ids[1]).await.unwrap_err();
+    assert_eq!(reason(&error), "KEY_CHECK_MISMATCH");
+    let names = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(service.folder.path().join(folder)).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    assert_eq!(names("objects/datasets"), [format!("{}.parquet", ids[0])]);
+    assert!(names("staging").is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn old_tls_is_not_spoken() {
+    let service = Service::start().await;
+    let connection = service.connection(sample::ORIGIN);
+    let handshake = |version: &'static rustls::SupportedProtocolVersion| {
+        let connection = connection.clone();
+        let address = service.address;
+        async move {
+            let mut roots = rustls::RootCertStore::empty();
+            roots
+                .add(CertificateDer::from_pem_slice(connection.ca.as_bytes()).unwrap())
+                .unwrap();
+            let chain = CertificateDer::pem_slice_iter(connection.certificate.as_bytes())
+                .collect::<Result<Vec<_>, _>>()
+                .unwrap();
+            let key = PrivateKeyDer::from_pem_slice(connection.private_key.as_bytes()).unwrap();
+            let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+                rustls::crypto::ring::default_provider(),
+            ))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .unwrap();
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+            connector.connect("localhost".try_into().unwrap(), stream).await
+        }
+    };
+    handshake(&rustls::version::TLS13).await.unwrap();
+    handshake(&rustls::version::TLS12).await.unwrap_err();
+    service.stop().await;
 }
 
 #[tokio::test]

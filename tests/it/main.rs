@@ -9,4 +9,5 @@ mod edge;
 mod generated;
 mod office_job;
 mod python;
+mod service;
 mod size;

@@ -237,6 +237,25 @@ fn a_dataset_under_another_agreement_key_or_office_does_not_get_in() {
 }
 
 #[test]
+fn nothing_is_encoded_under_an_agreement_of_others_making() {
+    // Somebody else's keys under the same office names, all properly signed.
+    let job = Job::start();
+    let forger = Job::start();
+    forger.agree(&Terms::default());
+    fs::copy(
+        forger.path("tn").join("agreement.json"),
+        job.path("tn").join("agreement.json"),
+    )
+    .unwrap();
+    job.encode("tn", "project.key", "dataset.parquet").failed(
+        3,
+        &["not between the two offices that exchanged this project key"],
+    );
+    assert!(!job.path("tn").join("dataset.parquet").exists());
+    assert!(!job.path("tn").join("dataset.parquet.ids.csv").exists());
+}
+
+#[test]
 fn a_run_is_cancelled_and_taken_up_again() {
     let job = Job::start();
     let agreement = job.agree(&Terms::default());

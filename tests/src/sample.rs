@@ -34,13 +34,22 @@ impl Sample {
     /// Never, unless this program's own rules changed.
     #[expect(clippy::new_without_default, reason = "it costs a second")]
     pub fn new() -> Self {
+        Self::with_key_checks([b"the key both hold", b"the key both hold"])
+    }
+
+    /// The same with a key check of each office: different ones as if they held different keys.
+    ///
+    /// # Panics
+    /// As [`Sample::new`].
+    pub fn with_key_checks(key_checks: [&[u8]; 2]) -> Self {
         let identity = |office: &str, seed| {
             let office = office.parse().expect("an office id");
             Identity::generate(office, &mut SeededEntropy::new(seed, "sample"))
         };
         let identities = [identity(ORIGIN, 1), identity(DESTINATION, 2)];
         let agreement = agreement(&identities);
-        let datasets = [ORIGIN, DESTINATION].map(|office| dataset(office, &agreement));
+        let datasets = [(ORIGIN, key_checks[0]), (DESTINATION, key_checks[1])]
+            .map(|(office, key_check)| dataset(office, Digest::of(key_check), &agreement));
         Self {
             identities,
             agreement,
@@ -95,7 +104,7 @@ fn agreement(identities: &[Identity; 2]) -> Agreement {
     }
 }
 
-fn dataset(office: &str, agreement: &Agreement) -> (DatasetDeclaration, Bytes) {
+fn dataset(office: &str, key_check: Digest, agreement: &Agreement) -> (DatasetDeclaration, Bytes) {
     let mut entropy = SeededEntropy::new(7, office);
     let mut records: Vec<Pseudonym> = (0..RECORDS)
         .map(|_| {
@@ -134,7 +143,7 @@ fn dataset(office: &str, agreement: &Agreement) -> (DatasetDeclaration, Bytes) {
             office: office.parse().expect("an office id"),
             measure: agreement.encoding.profile.measure(),
             record_count: u64::try_from(RECORDS).expect("a count"),
-            key_check: Digest::of(b"the key both hold"),
+            key_check,
         },
         persons: records.clone(),
         records,

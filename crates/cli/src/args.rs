@@ -225,6 +225,17 @@ pub(crate) struct InspectArgs {
     pub(crate) json: bool,
 }
 
+/// Threads at most: more only get in each other's way.
+const MOST_THREADS: usize = 1024;
+
+/// Reads a number of threads.
+fn parse_threads(text: &str) -> Result<usize, String> {
+    text.parse::<usize>()
+        .ok()
+        .filter(|threads| *threads <= MOST_THREADS)
+        .ok_or_else(|| format!("expected a number from 0 to {MOST_THREADS}"))
+}
+
 /// Reads `1%` or `0.01` as a share.
 fn parse_share(text: &str) -> Result<f64, String> {
     let (number, scale) = match text.strip_suffix('%') {
@@ -266,7 +277,7 @@ pub(crate) struct EncodeArgs {
     #[arg(long, value_parser = parse_share, default_value = "0")]
     pub(crate) max_refused: f64,
     /// Threads; one per core when 0.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
     /// The report as JSON on standard output.
     #[arg(long)]
@@ -467,7 +478,7 @@ pub(crate) struct PipelineArgs {
     )]
     pub(crate) age_bands: Vec<u8>,
     /// Counts above 0 and below this are suppressed.
-    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) minimum_count: u32,
     /// Share of a register's rows that may be left out because they cannot be used, as in 1%.
     #[arg(long, value_parser = parse_share, default_value = "1%")]
@@ -476,7 +487,7 @@ pub(crate) struct PipelineArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Threads; one per core when 0.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
     /// True pairs (CSV: id_a, id_b), to measure the quality of the links. Never used to make them.
     #[arg(long, value_name = "FILE")]
@@ -520,7 +531,7 @@ pub(crate) struct CompareArgs {
     #[arg(long)]
     pub(crate) one_to_one: bool,
     /// Threads; one per core when 0.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
     /// Most pairs kept in memory; more is an error.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000_000)]

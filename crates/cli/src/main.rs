@@ -7,6 +7,7 @@ use clap::Parser as _;
 use corridor_cli::{Cli, Exit, classify, run};
 
 fn main() -> ExitCode {
+    refuse_core_dumps();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return say(&error),
@@ -33,4 +34,23 @@ fn say(error: &clap::Error) -> ExitCode {
         "hint: the same command with --help shows what it takes, with an example"
     ));
     Exit::Usage.into()
+}
+
+/// A core dump of this process would hold keys and names.
+fn refuse_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        // Lowering one's own limit is always allowed.
+        if setrlimit(Resource::Core, none).is_err() {
+            drop(writeln!(
+                std::io::stderr(),
+                "note: core dumps could not be turned off"
+            ));
+        }
+    }
 }

@@ -77,6 +77,9 @@ pub(crate) fn refuse_existing(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A file that says that the results in its folder may be replaced.
+const MARKER: &str = ".corridor-results";
+
 /// Files that belong together: all are written, or none.
 #[derive(Debug)]
 pub(crate) struct FileSet {
@@ -126,9 +129,19 @@ impl FileSet {
         self.write()
     }
 
-    /// Gives every file its name, in place of old ones. Of the files `known`, those that are not in the set are
-    /// removed, so that nothing of an earlier run stands beside this one.
-    pub(crate) fn replace(self, known: &[&str]) -> anyhow::Result<()> {
+    /// Gives every file its name, in place of those of an earlier run. Of the files `known`, those that are not in the set are
+    /// removed, so that nothing of an earlier run stands beside this one. A folder is one of ours when it holds the
+    /// [`MARKER`]; files of the same names in any other are somebody else's.
+    pub(crate) fn replace(mut self, known: &[&str]) -> anyhow::Result<()> {
+        if !self.folder.join(MARKER).exists() {
+            for name in known {
+                refuse_existing(&self.folder.join(name))?;
+            }
+            self.add(
+                MARKER,
+                "Made by corridor, which replaces its results in this folder.\n",
+            )?;
+        }
         let made: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
         let folder = self.folder.clone();
         self.write()?;

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 use zeroize::Zeroize;
 
-use crate::extract::{ExtractError, ExtractReader, ReadReport, RowProblem};
+use crate::extract::{ExtractError, ExtractReader};
 use crate::filters::FilterEncoder;
 use crate::key::{KeyUse, LinkageKey, hmac_sha256};
 use crate::mapping::Mapping;
 use crate::record::Record;
+use crate::report::{ReadReport, RowProblem};
 use crate::schema::{EncodingSchema, MINIMUM_TOKENS, MatchField};
 
 /// What an encoding job is done under.

@@ -1,18 +1,16 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use corridor_core::{DatePrecision, Digest, EventDate, Sex};
 use jiff::civil::Date;
-use serde::Serialize;
 
 use crate::birth::BirthDate;
+use crate::lines::{LimitedLines, LineTooLong, MAX_LINE_BYTES};
 use crate::mapping::Mapping;
 use crate::record::{Record, RecordEvent};
-
-/// Bytes of the longest line that is read; a longer one is a broken file.
-pub const MAX_LINE_BYTES: usize = 1 << 20;
+use crate::report::{ReadReport, RowProblem};
 
 /// Lines a row can span where the mapping says that values hold line breaks; more is a quote that was never closed, which
 /// would swallow rows.
@@ -99,107 +97,6 @@ pub(crate) fn looks_like_header<'a>(mut cells: impl Iterator<Item = &'a str>) ->
             run == 4
         })
     })
-}
-
-/// Why a row cannot be used, or a value was taken as missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowProblem {
-    /// Value taken as missing: a birth country that is no known or declared code.
-    BirthCountryUnknown,
-    /// Value taken as missing: a birth date that is no day of the calendar in the declared order.
-    BirthDateImpossible,
-    /// Value taken as missing: a citizenship that is no known or declared code.
-    CitizenshipUnknown,
-    /// Row refused: the other country is no known or declared code.
-    CounterpartUndeclared,
-    /// Row refused: a code of direction that is not declared.
-    DirectionUndeclared,
-    /// Row refused: an event date that is missing or no day of the calendar in the declared order.
-    EventDateImpossible,
-    /// Row refused: more or fewer columns than the header.
-    FieldCount,
-    /// Row refused: bytes that are no UTF-8.
-    InvalidUtf8,
-    /// Row refused: no record id.
-    RecordIdEmpty,
-    /// Row refused: a code of sex that is not declared.
-    SexUndeclared,
-    /// Row refused: fewer tokens than are safe to encode.
-    TooFewTokens,
-}
-
-impl RowProblem {
-    /// Whether the row cannot be used (or only a value was taken as missing).
-    pub const fn refuses_row(self) -> bool {
-        !matches!(
-            self,
-            Self::BirthCountryUnknown | Self::BirthDateImpossible | Self::CitizenshipUnknown
-        )
-    }
-
-    /// The problem in words.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BirthCountryUnknown => "birth country is no known or declared code; taken as missing",
-            Self::BirthDateImpossible => {
-                "birth date is no day of the calendar in the declared order; taken as missing"
-            }
-            Self::CitizenshipUnknown => "citizenship is no known or declared code; taken as missing",
-            Self::CounterpartUndeclared => "counterpart country is no known or declared code",
-            Self::DirectionUndeclared => "code of direction is not declared",
-            Self::EventDateImpossible => {
-                "event date is missing or no day of the calendar in the declared order"
-            }
-            Self::FieldCount => "more or fewer columns than the header",
-            Self::InvalidUtf8 => "bytes that are no UTF-8",
-            Self::RecordIdEmpty => "record id is empty",
-            Self::SexUndeclared => "code of sex is not declared",
-            Self::TooFewTokens => "too little to link and too easy to guess (fewer than 8 tokens)",
-        }
-    }
-}
-
-/// How often a problem was met, and where first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Occurrences {
-    /// How often.
-    pub count: u64,
-    /// The column it is in, where it is in one.
-    pub column: Option<String>,
-    /// The first lines, at most [`Occurrences::MAX_LINES`].
-    pub first_lines: Vec<u64>,
-}
-
-impl Occurrences {
-    /// Lines listed at most.
-    pub const MAX_LINES: usize = 5;
-}
-
-/// What was read of a register: every row is either a record or counted here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ReadReport {
-    /// Rows below the header.
-    pub rows_read: u64,
-    /// Rows that cannot be used.
-    pub rows_refused: u64,
-    /// Problems by kind.
-    pub problems: BTreeMap<RowProblem, Occurrences>,
-}
-
-impl ReadReport {
-    /// Counts a problem of the row on `line`.
-    pub(crate) fn add(&mut self, problem: RowProblem, line: u64, column: Option<&str>) {
-        let occurrences = self.problems.entry(problem).or_default();
-        occurrences.count += 1;
-        occurrences.column = column.map(str::to_owned);
-        if occurrences.first_lines.len() < Occurrences::MAX_LINES {
-            occurrences.first_lines.push(line);
-        }
-        if problem.refuses_row() {
-            self.rows_refused += 1;
-        }
-    }
 }
 
 /// Reads the rows of one register, a chunk at a time.
@@ -593,124 +490,9 @@ fn read_failure(file: &str, error: csv::Error) -> ExtractError {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("line {line} is too long")]
-struct LineTooLong {
-    line: u64,
-}
-
-/// Passes bytes on, line ends as `\n` alone, so that lines are counted alike in every file; stops at a line beyond
-/// [`MAX_LINE_BYTES`], so that a broken file cannot fill memory.
-struct LimitedLines<R> {
-    inner: R,
-    raw: Vec<u8>,
-    /// Bytes to pass on, from `passed` on.
-    ready: Vec<u8>,
-    passed: usize,
-    line: u64,
-    line_bytes: usize,
-    /// A carriage return was read and not passed on yet.
-    pending_return: bool,
-}
-
-/// Bytes read at a time.
-const READ_BYTES: usize = 1 << 16;
-
-impl<R: Read> LimitedLines<R> {
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            raw: vec![0; READ_BYTES],
-            ready: Vec::with_capacity(READ_BYTES + 1),
-            passed: 0,
-            line: 1,
-            line_bytes: 0,
-            pending_return: false,
-        }
-    }
-
-    /// Reads until there is something to pass on, or nothing is left.
-    fn fill(&mut self) -> io::Result<()> {
-        self.ready.clear();
-        self.passed = 0;
-        while self.ready.is_empty() {
-            let len = self.inner.read(&mut self.raw)?;
-            if len == 0 {
-                if std::mem::take(&mut self.pending_return) {
-                    self.ready.push(b'\r');
-                }
-                return Ok(());
-            }
-            for &byte in &self.raw[..len] {
-                if std::mem::take(&mut self.pending_return) && byte != b'\n' {
-                    self.ready.push(b'\r');
-                }
-                if byte == b'\r' {
-                    self.pending_return = true;
-                } else {
-                    self.ready.push(byte);
-                }
-                if byte == b'\n' {
-                    self.line += 1;
-                    self.line_bytes = 0;
-                } else {
-                    self.line_bytes += 1;
-                    if self.line_bytes > MAX_LINE_BYTES {
-                        return Err(io::Error::other(LineTooLong { line: self.line }));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for LimitedLines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.passed == self.ready.len() {
-            self.fill()?;
-        }
-        let open = &self.ready[self.passed..];
-        let len = open.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&open[..len]);
-        self.passed += len;
-        Ok(len)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn through(bytes: &[u8], step: usize) -> Vec<u8> {
-        struct Steps<'a>(&'a [u8], usize);
-        impl Read for Steps<'_> {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let len = self.1.min(self.0.len()).min(buffer.len());
-                buffer[..len].copy_from_slice(&self.0[..len]);
-                self.0 = &self.0[len..];
-                Ok(len)
-            }
-        }
-        let mut out = Vec::new();
-        LimitedLines::new(Steps(bytes, step))
-            .read_to_end(&mut out)
-            .unwrap();
-        out
-    }
-
-    #[test]
-    fn line_ends_become_one_byte_and_other_returns_stay() {
-        for step in 1..9 {
-            assert_eq!(
-                through(b"a\r\nb\rc\r\r\nd\r", step),
-                b"a\nb\rc\r\nd\r",
-                "{step} bytes at a time"
-            );
-            assert_eq!(through(b"", step), b"");
-            assert_eq!(through(b"\r\n", step), b"\n");
-        }
-    }
 
     #[test]
     fn a_row_of_a_register_does_not_look_like_a_header() {

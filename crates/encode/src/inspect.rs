@@ -4,9 +4,10 @@ use std::path::Path;
 use corridor_core::{Digest, Sex};
 use serde::Serialize;
 
-use crate::extract::{ExtractError, ExtractReader, ReadReport};
+use crate::extract::{ExtractError, ExtractReader};
 use crate::mapping::Mapping;
 use crate::record::Record;
+use crate::report::ReadReport;
 
 /// What a mapping makes of a register, field by field, without any value of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

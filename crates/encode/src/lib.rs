@@ -47,9 +47,11 @@ mod filters;
 mod identity;
 mod inspect;
 mod key;
+mod lines;
 mod mapping;
 mod names;
 mod record;
+mod report;
 mod schema;
 mod sealed;
 #[cfg(test)]
@@ -63,14 +65,16 @@ pub use encoder::{
 pub use exchange::{
     ExchangeError, ExchangeMessage, ExchangeStep, PartyError, PendingExchange, ProjectKey, accept_offer,
 };
-pub use extract::{ExtractError, ExtractReader, MAX_LINE_BYTES, Occurrences, ReadReport, RowProblem};
+pub use extract::{ExtractError, ExtractReader};
 pub use file::{WriteError, write_dataset, write_pseudonyms};
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};
 pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspect};
 pub use key::{LinkageKey, ProjectSecret};
+pub use lines::MAX_LINE_BYTES;
 pub use mapping::{
     Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
 };
 pub use record::{Record, RecordEvent};
+pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
 pub use sealed::KeyFileError;

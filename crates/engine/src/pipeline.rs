@@ -1,10 +1,12 @@
 use std::ops::ControlFlow;
 
-use corridor_core::{AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, LinkageTerms, Period};
+use corridor_core::{
+    AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, LinkageTerms, MigrationEvent, Period,
+};
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
-    CandidatePair, ComparePlan, Comparison, Decision, LinkSet, LinkSide, Tile, decide, pair_events,
-    plan_tiles,
+    CandidatePair, ComparePlan, Comparison, Decision, EventPair, LinkSet, LinkSide, Tile, decide,
+    pair_events, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -190,25 +192,38 @@ impl<'a> Pipeline<'a> {
         )?)
     }
 
-    /// The flow table of linked moves.
+    /// Which moves of linked persons are the same, by left record.
+    ///
+    /// # Errors
+    /// When a register holds persons only.
+    pub fn pair_moves(&self, links: &LinkSet) -> Result<Vec<EventPair>, EngineError> {
+        let (left_events, right_events) = self.events()?;
+        Ok(pair_events(
+            &links.links,
+            (&self.left_side, left_events),
+            (&self.right_side, right_events),
+            self.terms.event_window_days,
+        ))
+    }
+
+    fn events(&self) -> Result<(&[MigrationEvent], &[MigrationEvent]), EngineError> {
+        match (&self.left.events, &self.right.events) {
+            (Some(left), Some(right)) => Ok((left, right)),
+            _ => Err(EngineError::NoEvents),
+        }
+    }
+
+    /// The flow table of paired moves.
     ///
     /// # Errors
     /// When a register holds persons only, or the events do not fit together, which is a defect of this
     /// program.
     pub fn reconcile(
         &self,
-        links: &LinkSet,
+        pairs: &[EventPair],
         terms: &FlowTableTerms,
     ) -> Result<Disclosable<FlowTable>, EngineError> {
-        let (Some(left_events), Some(right_events)) = (&self.left.events, &self.right.events) else {
-            return Err(EngineError::NoEvents);
-        };
-        let pairs = pair_events(
-            &links.links,
-            (&self.left_side, left_events),
-            (&self.right_side, right_events),
-            self.terms.event_window_days,
-        );
+        let (left_events, right_events) = self.events()?;
         let pairs: Vec<(u32, u32)> = pairs.iter().map(|pair| (pair.left, pair.right)).collect();
         let table = FlowTable::reconcile(&FlowInput {
             terms: FlowTerms {

@@ -199,7 +199,7 @@ impl Engine {
             .run(move || {
                 let pipeline = Pipeline::with_plan(&job.origin, &job.destination, job.linkage, plan)?;
                 let links = pipeline.decide(&candidates)?;
-                let table = pipeline.reconcile(&links, &job.flows)?;
+                let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows)?;
                 let link_bytes = encode_links(&links.links, &job.origin, &job.destination);
                 let report = LinkageReport::from(&links.decision);
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))

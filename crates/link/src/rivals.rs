@@ -108,8 +108,7 @@ mod tests {
         let links = [pairs[0], pairs[1], pairs[4]];
         let rivals = Rivals::of(&links[..2], &links, &pairs, LookAt::Left);
         assert_eq!(rivals.persons, 2);
-        assert_eq!(rivals.in_bin(bin_of(0.6)), 1.0);
-        let all: f64 = (0..=bin_of(1.0)).map(|bin| rivals.in_bin(bin)).sum();
-        assert_eq!(all, 1.0, "left 1 has no rival");
+        assert_eq!(rivals.counts[bin_of(0.6)], 1);
+        assert_eq!(rivals.count_from(0), 1, "left 1 has no rival");
     }
 }

@@ -91,12 +91,38 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         stop.cancel();
         outcome
     };
-    let (served, played) = tokio::join!(serving, playing);
+    let playing_and_serving = async { tokio::join!(serving, playing) };
+    let (served, played) = tokio::select! {
+        ended = playing_and_serving => ended,
+        // The folder with the registers, keys and datasets is removed on the way out.
+        () = interrupted() => bail!("interrupted; everything the demonstration had made is gone"),
+    };
     played?;
     served?;
     service.store.close().await;
     steps.ended();
     Ok(())
+}
+
+/// Waits for SIGINT, or SIGTERM where there is one.
+async fn interrupted() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
 }
 
 /// The registers to play with, and the truth where there is one.

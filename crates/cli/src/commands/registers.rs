@@ -1,6 +1,6 @@
 //! What a rehearsal and a demonstration do with two registers before and after the linkage.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
@@ -179,7 +179,7 @@ pub(crate) struct QualityReport {
     pub(crate) true_links: u64,
     pub(crate) false_links: u64,
     pub(crate) missed_matches: u64,
-    /// True pairs of records of the two registers.
+    /// True pairs of persons of the two registers (of records, where the mappings name no person_key).
     pub(crate) true_pairs: u64,
     /// Pairs of the truth file that name a record of neither; not counted.
     pub(crate) true_pairs_outside: u64,
@@ -191,20 +191,22 @@ pub(crate) struct QualityReport {
 /// A pair of record ids, left and right.
 pub(crate) type IdPair = (String, String);
 
-/// Measures links against the truth file.
+/// Measures links against the truth file. Where the mappings name a person_key, pairs of records count as the pairs of
+/// persons they are of: a link is of persons, and any of their moves may stand for it.
 pub(crate) fn measure_quality(
     links: &HashSet<IdPair>,
     truth: &Path,
     registers: (&Register, &Register),
     report: &LinkageReport,
 ) -> anyhow::Result<QualityReport> {
-    let (left_ids, right_ids) = (read_ids(registers.0)?, read_ids(registers.1)?);
+    let (left_persons, right_persons) = (read_persons(registers.0)?, read_persons(registers.1)?);
+    let to_persons = |(left, right): &IdPair| -> Option<IdPair> {
+        Some((left_persons.get(left)?.clone(), right_persons.get(right)?.clone()))
+    };
     let all = read_truth(truth)?;
-    let all_count = all.len();
-    let inside: HashSet<IdPair> = all
-        .into_iter()
-        .filter(|(left, right)| left_ids.contains(left) && right_ids.contains(right))
-        .collect();
+    let outside = all.iter().filter(|pair| to_persons(pair).is_none()).count();
+    let inside: HashSet<IdPair> = all.iter().filter_map(to_persons).collect();
+    let links: HashSet<IdPair> = links.iter().filter_map(to_persons).collect();
     if inside.is_empty() {
         return Err(input_error(
             format!(
@@ -214,7 +216,7 @@ pub(crate) fn measure_quality(
             "id_a is a record id of the left register, id_b of the right",
         ));
     }
-    let quality = LinkageQuality::measure(links, &inside);
+    let quality = LinkageQuality::measure(&links, &inside);
     let to_count = |len: usize| u64::try_from(len).expect("a length fits");
     let chosen = if report.threshold_policy == "fixed" {
         "given on the command line"
@@ -233,7 +235,7 @@ pub(crate) fn measure_quality(
         false_links: quality.false_links,
         missed_matches: quality.missed_matches,
         true_pairs: to_count(inside.len()),
-        true_pairs_outside: to_count(all_count - inside.len()),
+        true_pairs_outside: to_count(outside),
         expected_precision: report.expected_precision,
         expected_recall: report.expected_recall,
         expected_f1: report.expected_f1,
@@ -251,11 +253,22 @@ fn read_truth(path: &Path) -> anyhow::Result<HashSet<IdPair>> {
     })
 }
 
-/// Every record id of a register, also of rows that cannot be used.
-fn read_ids(register: &Register) -> anyhow::Result<HashSet<String>> {
+/// Person of every record of a register, also of rows that cannot be used: the person key, or the record id where there is
+/// none.
+fn read_persons(register: &Register) -> anyhow::Result<HashMap<String, String>> {
     let delimiter = u8::try_from(register.mapping.file.delimiter).unwrap_or(b',');
-    let rows = read_columns(&register.path, delimiter, &[&register.mapping.columns.record_id])?;
-    Ok(rows.into_iter().flatten().collect())
+    let columns = &register.mapping.columns;
+    let mut names = vec![columns.record_id.as_str()];
+    names.extend(columns.person_key.as_deref());
+    let rows = read_columns(&register.path, delimiter, &names)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|mut row| {
+            let id = row.first()?.clone();
+            let person = row.pop().filter(|person| !person.is_empty());
+            Some((id.clone(), person.unwrap_or(id)))
+        })
+        .collect())
 }
 
 /// Some columns of a CSV file, trimmed.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use corridor_core::{Digest, OfficeId, SeededEntropy, Stopwatch, SystemClock};
 use corridor_encode::{EncodeTerms, EncodedRegister, LinkageKey, Mapping, ProjectSecret};
-use corridor_engine::{Compute, LinkageReport, Pipeline};
+use corridor_engine::{Compute, EventPair, LinkageReport, Pipeline};
 use corridor_link::LinkSet;
 use serde_json::json;
 
@@ -84,8 +84,18 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
             Ok::<_, anyhow::Error>(quality)
         })
         .transpose()?;
-    if let Some(flows) = &flows {
+    if let Some((flows, moves)) = &flows {
         add_flows(&mut files, flows)?;
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["left_id", "right_id", "days_apart"])?;
+        for pair in moves {
+            writer.write_record([
+                id(&left, pair.left),
+                id(&right, pair.right),
+                pair.days_apart.to_string(),
+            ])?;
+        }
+        files.add("moves.csv", &String::from_utf8(writer.into_inner()?)?)?;
     }
     files.replace(&RESULT_FILES)?;
 
@@ -99,7 +109,7 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         }));
     }
     tell(&registers, &left, &right, &links, &report);
-    if let Some(flows) = &flows {
+    if let Some((flows, _)) = &flows {
         data(&to_page(&flows.table))?;
     }
     tell_quality(quality.as_ref());
@@ -163,12 +173,15 @@ fn encode(
     Ok(encoded)
 }
 
+/// A flow table and the pairs of moves it was made from.
+type PairedFlows = (FlowResult, Vec<EventPair>);
+
 /// Links and, for moves, the flow table. Runs on the current rayon pool.
 fn link(
     registers: &Registers,
     left: &EncodedRegister,
     right: &EncodedRegister,
-) -> anyhow::Result<(LinkSet, Option<FlowResult>)> {
+) -> anyhow::Result<(LinkSet, Option<PairedFlows>)> {
     let pipeline = Pipeline::new(&left.dataset, &right.dataset, registers.linkage)?;
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
@@ -188,15 +201,19 @@ fn link(
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
     let flows = match &registers.flows {
-        Ok(terms) => Some(FlowResult {
-            table: pipeline.reconcile(&links, terms)?.into_published(),
-            report: LinkageReport::from(&links.decision),
-            provenance: Provenance {
-                agreement: None,
-                run: None,
-                result: None,
-            },
-        }),
+        Ok(terms) => {
+            let moves = pipeline.pair_moves(&links)?;
+            let flows = FlowResult {
+                table: pipeline.reconcile(&moves, terms)?.into_published(),
+                report: LinkageReport::from(&links.decision),
+                provenance: Provenance {
+                    agreement: None,
+                    run: None,
+                    result: None,
+                },
+            };
+            Some((flows, moves))
+        }
         Err(_) => None,
     };
     Ok((links, flows))

@@ -9,8 +9,9 @@ use crate::client::Client;
 use crate::output::{FileSet, to_columns};
 
 /// Every file a rehearsal or a demonstration may write.
-pub(crate) const RESULT_FILES: [&str; 6] = [
+pub(crate) const RESULT_FILES: [&str; 7] = [
     "links.csv",
+    "moves.csv",
     "report.json",
     "quality.json",
     "flows.csv",
@@ -66,8 +67,9 @@ impl FlowResult {
                                 further rows with it, so that no suppressed count can be derived",
             },
             "definitions": {
-                "emigrations": "reported by the origin's office; a matched move in the year, sex and age band the \
-                                destination gives it",
+                "emigrations": "in the table: reported by the origin's office, a matched move in the year, sex and age \
+                                band the destination gives it, so that it counts once; a move whose arrival is outside \
+                                the period is in no row. In years: in the origin's own year",
                 "immigrations": "reported by the destination's office",
                 "matched": "moves both offices report",
                 "only_origin": "moves the origin's office alone reports for this corridor",
@@ -156,7 +158,8 @@ pub(crate) fn to_page(table: &PublishedTable) -> String {
         page += &to_columns(&header, &years);
         page.push('\n');
     }
-    page += "··  suppressed. E: emigrations reported by the origin. I: immigrations reported by the destination.\n\
+    page += "··  suppressed. E: emigrations reported by the origin; in the table by sex and age, a matched one where the\n\
+             destination has it, so that it counts once. I: immigrations reported by the destination.\n\
              cov.: share of the other list's moves that this list has. estimate: moves in truth (Chapman), if the two\n\
              lists are independent; not corrected for linkage error.\n";
     page

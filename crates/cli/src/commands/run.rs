@@ -52,11 +52,13 @@ pub(crate) async fn watch(client: &Client, id: corridor_core::Digest) -> anyhow:
 
 /// A run that failed or was cancelled is a failure of the command that waited for it.
 pub(crate) fn fail_if_failed(run: &RunStatus) -> anyhow::Result<()> {
-    match run.state {
-        RunState::Failed => anyhow::bail!("the run failed: {}", run.reason),
-        RunState::Cancelled => anyhow::bail!("the run was cancelled"),
-        _ => Ok(()),
+    if run.state == RunState::Failed {
+        anyhow::bail!("the run failed: {}", run.reason);
     }
+    if run.state == RunState::Cancelled {
+        anyhow::bail!("the run was cancelled");
+    }
+    Ok(())
 }
 
 fn show(run: &RunStatus, as_json: bool) -> anyhow::Result<()> {

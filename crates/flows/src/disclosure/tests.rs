@@ -227,8 +227,8 @@ fn attack_years(years: &[YearRow], matched: &[Option<u64>], target: (usize, usiz
             _ => None,
         };
         let mut variables = vec![vec![None; count + 1]; count + 1];
-        for from in 0..=count {
-            for to in 0..=count {
+        for (from, variables) in variables.iter_mut().enumerate() {
+            for (to, variable) in variables.iter_mut().enumerate() {
                 if from == count && to == count || from < count && to < from {
                     continue;
                 }
@@ -237,7 +237,7 @@ fn attack_years(years: &[YearRow], matched: &[Option<u64>], target: (usize, usiz
                     1 => from == target.0 && to != from,
                     _ => to == target.0 && to != from,
                 };
-                variables[from][to] = Some(problem.add_var(f64::from(u8::from(is_target)), (0.0, 1e6)));
+                *variable = Some(problem.add_var(f64::from(u8::from(is_target)), (0.0, 1e6)));
             }
         }
         let mut fix = |cells: Vec<microlp::Variable>, value: u64| {

@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Why a row cannot be used, or a value was taken as missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowProblem {
+    /// Value taken as missing: a birth country that is no known or declared code.
+    BirthCountryUnknown,
+    /// Value taken as missing: a birth date that is no day of the calendar in the declared order.
+    BirthDateImpossible,
+    /// Value taken as missing: a citizenship that is no known or declared code.
+    CitizenshipUnknown,
+    /// Row refused: the other country is no known or declared code.
+    CounterpartUndeclared,
+    /// Row refused: a code of direction that is not declared.
+    DirectionUndeclared,
+    /// Row refused: an event date that is missing or no day of the calendar in the declared order.
+    EventDateImpossible,
+    /// Row refused: more or fewer columns than the header.
+    FieldCount,
+    /// Row refused: bytes that are no UTF-8.
+    InvalidUtf8,
+    /// Row refused: no record id.
+    RecordIdEmpty,
+    /// Row refused: a code of sex that is not declared.
+    SexUndeclared,
+    /// Row refused: fewer tokens than are safe to encode.
+    TooFewTokens,
+}
+
+impl RowProblem {
+    /// Whether the row cannot be used (or only a value was taken as missing).
+    pub const fn refuses_row(self) -> bool {
+        !matches!(
+            self,
+            Self::BirthCountryUnknown | Self::BirthDateImpossible | Self::CitizenshipUnknown
+        )
+    }
+
+    /// The problem in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BirthCountryUnknown => "birth country is no known or declared code; taken as missing",
+            Self::BirthDateImpossible => {
+                "birth date is no day of the calendar in the declared order; taken as missing"
+            }
+            Self::CitizenshipUnknown => "citizenship is no known or declared code; taken as missing",
+            Self::CounterpartUndeclared => "counterpart country is no known or declared code",
+            Self::DirectionUndeclared => "code of direction is not declared",
+            Self::EventDateImpossible => {
+                "event date is missing or no day of the calendar in the declared order"
+            }
+            Self::FieldCount => "more or fewer columns than the header",
+            Self::InvalidUtf8 => "bytes that are no UTF-8",
+            Self::RecordIdEmpty => "record id is empty",
+            Self::SexUndeclared => "code of sex is not declared",
+            Self::TooFewTokens => "too little to link and too easy to guess (fewer than 8 tokens)",
+        }
+    }
+}
+
+/// How often a problem was met, and where first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Occurrences {
+    /// How often.
+    pub count: u64,
+    /// The column it is in, where it is in one.
+    pub column: Option<String>,
+    /// The first lines, at most [`Occurrences::MAX_LINES`].
+    pub first_lines: Vec<u64>,
+}
+
+impl Occurrences {
+    /// Lines listed at most.
+    pub const MAX_LINES: usize = 5;
+}
+
+/// What was read of a register: every row is either a record or counted here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReadReport {
+    /// Rows below the header.
+    pub rows_read: u64,
+    /// Rows that cannot be used.
+    pub rows_refused: u64,
+    /// Problems by kind.
+    pub problems: BTreeMap<RowProblem, Occurrences>,
+}
+
+impl ReadReport {
+    /// Counts a problem of the row on `line`.
+    pub(crate) fn add(&mut self, problem: RowProblem, line: u64, column: Option<&str>) {
+        let occurrences = self.problems.entry(problem).or_default();
+        occurrences.count += 1;
+        occurrences.column = column.map(str::to_owned);
+        if occurrences.first_lines.len() < Occurrences::MAX_LINES {
+            occurrences.first_lines.push(line);
+        }
+        if problem.refuses_row() {
+            self.rows_refused += 1;
+        }
+    }
+}

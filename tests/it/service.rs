@@ -1,0 +1,126 @@
+//! A service in this process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use corridor_cli::{Client, Connection};
+use corridor_core::SystemClock;
+use corridor_engine::{Compute, Engine, Limits, Store};
+use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_tests::sample;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+
+/// A service in this process, for the offices of [`sample`] and one that is no party.
+pub(crate) struct Service {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) ca: TrialCa,
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, TrialCa::new().unwrap()).await
+    }
+
+    async fn start_in(folder: tempfile::TempDir, ca: TrialCa) -> Self {
+        let server = ca.issue_server("localhost").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let limits = Limits {
+            max_dataset_bytes: 8 << 20,
+        };
+        let engine = Engine::new(
+            store.clone(),
+            Compute::new(2).unwrap(),
+            Arc::new(SystemClock),
+            limits,
+        );
+        let office = |id: &str| OfficeConfig {
+            id: id.parse().unwrap(),
+            certificate_name: id.to_owned(),
+        };
+        let options = ServeOptions {
+            certificate: server.certificate,
+            private_key: server.private_key,
+            client_ca: ca.to_pem(),
+            offices: vec![
+                office(sample::ORIGIN),
+                office(sample::DESTINATION),
+                office("THIRD"),
+            ],
+            limits: LimitsConfig::default(),
+            reflection: true,
+        };
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        #[expect(clippy::disallowed_methods, reason = "the handle is awaited in stop")]
+        let serving = tokio::spawn(async move {
+            serve(
+                listener,
+                engine,
+                options,
+                async move { stopped.cancelled().await },
+            )
+            .await
+            .unwrap();
+            store.close().await;
+        });
+        Self {
+            folder,
+            ca,
+            address,
+            stop,
+            serving,
+        }
+    }
+
+    pub(crate) fn connection(&self, common_name: &str) -> Connection {
+        let pair = self.ca.issue_client(common_name).unwrap();
+        Connection {
+            server: format!("https://localhost:{}", self.address.port()),
+            ca: self.ca.to_pem(),
+            certificate: pair.certificate,
+            private_key: pair.private_key,
+        }
+    }
+
+    pub(crate) async fn client(&self, office: &str) -> Client {
+        Client::connect(&self.connection(office)).await.unwrap()
+    }
+
+    /// A channel of an office, for calls the client would not make.
+    pub(crate) async fn channel(&self, office: &str) -> Channel {
+        let connection = self.connection(office);
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&connection.ca))
+            .identity(tonic::transport::Identity::from_pem(
+                &connection.certificate,
+                &connection.private_key,
+            ));
+        Endpoint::from_shared(connection.server)
+            .unwrap()
+            .tls_config(tls)
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn stop(self) -> (tempfile::TempDir, TrialCa) {
+        self.stop.cancel();
+        self.serving.await.unwrap();
+        (self.folder, self.ca)
+    }
+
+    /// Stops the service and starts it again on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        let (folder, ca) = self.stop().await;
+        Self::start_in(folder, ca).await
+    }
+}
