@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use corridor_core::{AgeBands, Digest, Filters, Profile};
-use corridor_encode::{EncodeTerms, EncodingSchema, Mapping, ProjectSecret, RefusalLimit, encode_register};
+use corridor_core::{AgeBands, Digest, EncodedDataset, Filters, Profile};
+use corridor_encode::{
+    EncodeTerms, EncodingSchema, Mapping, MatchField, ProjectSecret, RefusalLimit, encode_register,
+};
 
 /// The bundled registers.
 pub fn fixture(name: &str) -> PathBuf {
@@ -21,14 +23,25 @@ pub fn fixture(name: &str) -> PathBuf {
 pub fn bundled_filters(profile: Profile) -> [Filters; 2] {
     let mappings =
         ["left.toml", "right.toml"].map(|name| Mapping::load(&fixture(name)).expect("a sound mapping"));
-    let fields = mappings[0].match_fields();
+    encode(profile, &[fixture("a.csv"), fixture("b.csv")], &mappings).map(|dataset| dataset.filters)
+}
+
+/// Two registers, encoded on all fields they share under a key that protects nothing.
+///
+/// # Panics
+/// When a register cannot be encoded.
+pub fn encode(profile: Profile, registers: &[PathBuf; 2], mappings: &[Mapping; 2]) -> [EncodedDataset; 2] {
+    let fields: Vec<MatchField> = mappings[0]
+        .match_fields()
+        .into_iter()
+        .filter(|field| mappings[1].match_fields().contains(field))
+        .collect();
     let schema = EncodingSchema::try_new(profile, &fields).expect("a sound schema");
     let agreement = Digest::of(b"benchmark");
     let key = ProjectSecret::new(&[1; 32], &[2; 32], &[3; 32]).to_linkage_key(&agreement);
     let office = "BENCH".parse().expect("an office id");
     let age_bands = AgeBands::try_from(vec![0]).expect("one band");
-    let registers = [("a.csv", &mappings[0]), ("b.csv", &mappings[1])];
-    registers.map(|(name, mapping)| {
+    [0, 1].map(|side| {
         let terms = EncodeTerms {
             agreement,
             office: &office,
@@ -37,10 +50,8 @@ pub fn bundled_filters(profile: Profile) -> [Filters; 2] {
             key: &key,
             age_bands: &age_bands,
         };
-        let encoded = encode_register(&fixture(name), mapping, &terms, RefusalLimit::NONE, &|_| {});
-        encoded
-            .expect("the bundled registers can be encoded")
-            .dataset
-            .filters
+        let limit = RefusalLimit::try_new(0.01).expect("a share");
+        let encoded = encode_register(&registers[side], &mappings[side], &terms, limit, &|_| {});
+        encoded.expect("the register can be encoded").dataset
     })
 }

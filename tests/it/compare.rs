@@ -84,6 +84,31 @@ fn one_to_one_links_are_those_of_anonlinks_greedy_solver() {
 }
 
 #[test]
+fn the_most_similar_of_each_row_are_the_best_of_all_its_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = to_pairs(&compare(folder.path(), &["--threshold", "0.4"]).1);
+    let top = to_pairs(&compare(folder.path(), &["--threshold", "0.4", "--top-k", "3"]).1);
+    for row in 0..100 {
+        // Pairs come by similarity, then right: the first three of a row are its best.
+        let best: Vec<_> = all.iter().filter(|pair| pair.0 == row).take(3).collect();
+        let found: Vec<_> = top.iter().filter(|pair| pair.0 == row).collect();
+        assert_eq!(found, best, "row {row}");
+    }
+}
+
+#[test]
+fn a_stated_miss_bound_finds_the_same_pairs_here_whatever_the_order_of_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let exact = compare(folder.path(), &["--threshold", "0.8"]).1;
+    for seed in ["1", "2", "3"] {
+        let arguments = ["--threshold", "0.8", "--miss-bound", "1e-9", "--seed", seed];
+        let (report, statistical) = compare(folder.path(), &arguments);
+        assert_eq!(statistical, exact, "seed {seed}");
+        assert!(!report["checked_after_words"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
 fn threads_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let one = compare(folder.path(), &["--threshold", "0.4", "--threads", "1"]).1;

@@ -489,7 +489,8 @@ pub(crate) struct PipelineArgs {
     /// Threads; one per core when 0.
     #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
-    /// True pairs (CSV: id_a, id_b), to measure the quality of the links. Never used to make them.
+    /// True pairs of records (CSV: id_a, id_b) or of persons (person_a, person_b: person keys), to measure the quality of the
+    /// links. Never used to make them.
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
 }
@@ -528,8 +529,18 @@ pub(crate) struct CompareArgs {
     #[arg(long)]
     pub(crate) threshold: Threshold,
     /// Keep each row once, best pairs first.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "top_k")]
     pub(crate) one_to_one: bool,
+    /// Keep the so many most similar of the right side for each row of the left.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top_k: Option<u32>,
+    /// Give up pairs of strangers with a probability of at most this of giving up a pair at or above the threshold, such as
+    /// 1e-9; exactly, with no such risk, when not given. Bits are compared in a random order drawn from --seed.
+    #[arg(long, value_name = "PROBABILITY", conflicts_with = "top_k")]
+    pub(crate) miss_bound: Option<f64>,
+    /// Seed of the order of bits; from the system's randomness when not given.
+    #[arg(long, requires = "miss_bound")]
+    pub(crate) seed: Option<u64>,
     /// Threads; one per core when 0.
     #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,

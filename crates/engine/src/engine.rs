@@ -467,12 +467,14 @@ impl Engine {
         }
         let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
         let report = self.store.read_run_object(id, RunObject::Report).await?;
-        if result_digest(&flows, &report) != digest {
+        let table = PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?;
+        let report = serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?;
+        if result_digest(&table, &report) != digest {
             return Err(EngineError::StoredResult);
         }
         Ok(ReleasedResult {
-            table: PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?,
-            report: serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?,
+            table,
+            report,
             digest,
         })
     }
@@ -503,9 +505,12 @@ fn require_released(run: &RunStatus) -> Result<Digest, EngineError> {
     }
 }
 
-/// Digest of a result: the flow table and the linkage report as stored.
-pub(crate) fn result_digest(flows: &[u8], report: &[u8]) -> Digest {
-    Digest::of_parts(&[b"corridor/v1|result", flows, report])
+/// Digest of a result, which both offices sign to release it: of the flow table and the linkage report, each as JSON without
+/// blanks and with the fields in their order. An office works it out again from what it is given.
+pub fn result_digest(table: &PublishedTable, report: &LinkageReport) -> Digest {
+    let table = serde_json::to_vec(table).expect("every field has a JSON form");
+    let report = serde_json::to_vec(report).expect("every field has a JSON form");
+    Digest::of_parts(&[b"corridor/v1|result", &table, &report])
 }
 
 /// A dataset is what was declared and what was agreed, or it does not get in.

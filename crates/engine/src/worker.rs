@@ -214,8 +214,8 @@ impl Engine {
         tracing::info!(run = %run.to_short(), links = link_count, "links decided");
 
         let flows = table.as_published().to_parquet();
+        let result = result_digest(table.as_published(), &report);
         let report = serde_json::to_vec(&report).expect("every field has a JSON form");
-        let result = result_digest(&flows, &report);
         self.store
             .put_run_object(run, RunObject::FlowTable, flows)
             .await?;

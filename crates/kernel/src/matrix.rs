@@ -88,6 +88,34 @@ impl<'a> FilterMatrix<'a> {
         &self.words[index * self.words_per_filter..(index + 1) * self.words_per_filter]
     }
 
+    /// The words of the same filters with their bits in another order: bit `j` of a result is bit `order[j]` of a filter.
+    /// Distances and popcounts stay as they are when both sides take the same order.
+    ///
+    /// # Panics
+    /// When `order` does not name as many bits as a filter has, each below that number.
+    pub fn to_permuted(&self, order: &[u32]) -> Vec<u64> {
+        let bits = self.words_per_filter * 64;
+        assert_eq!(order.len(), bits, "a place for each bit");
+        let places: Vec<(usize, u32)> = order
+            .iter()
+            .map(|&bit| {
+                let bit = usize::try_from(bit).expect("a bit of a filter");
+                assert!(bit < bits, "a bit of a filter");
+                (bit / 64, u32::try_from(bit % 64).expect("below 64"))
+            })
+            .collect();
+        let mut permuted = Vec::with_capacity(self.words.len());
+        for row in self.words.chunks_exact(self.words_per_filter) {
+            permuted.extend(places.chunks_exact(64).map(|places| {
+                places
+                    .iter()
+                    .rev()
+                    .fold(0, |word, &(from, shift)| word << 1 | (row[from] >> shift & 1))
+            }));
+        }
+        permuted
+    }
+
     /// The same filters in groups of eight, as the right side of a comparison.
     pub fn to_packed(&self) -> PackedMatrix {
         PackedMatrix::new(self)

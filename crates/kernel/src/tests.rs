@@ -331,6 +331,29 @@ fn oracle_and_kernel(measure: Measure, a: u64, b: u64, p: u32, q: u32) -> usize 
 }
 
 #[test]
+fn bits_in_another_order_have_the_same_distances() {
+    let mut bits = Bits(6);
+    let words = bits.filters(12, 3, 4);
+    let matrix = FilterMatrix::try_new(&words, 3).unwrap();
+    // 77 and 192 have no factor in common, so that every bit has a place.
+    let order: Vec<u32> = (0..192).map(|j| (j * 77 + 5) % 192).collect();
+    let permuted = matrix.to_permuted(&order);
+    let bit = |words: &[u64], j: usize| words[j / 64] >> (j % 64) & 1;
+    for (row, permuted) in words.chunks(3).zip(permuted.chunks(3)) {
+        for (j, &from) in order.iter().enumerate() {
+            assert_eq!(bit(permuted, j), bit(row, usize::try_from(from).unwrap()));
+        }
+    }
+    let other = FilterMatrix::try_new(&permuted, 3).unwrap();
+    let distances = |matrix: &FilterMatrix<'_>| {
+        let mut found = Vec::new();
+        Kernel::best().distances(matrix.row(0), &matrix.to_packed(), &mut found);
+        found
+    };
+    assert_eq!(distances(&matrix), distances(&other));
+}
+
+#[test]
 fn refuses_what_is_no_matrix() {
     assert!(FilterMatrix::try_new(&[0; 3], 2).is_err());
     assert!(FilterMatrix::try_new(&[0; 3], 0).is_err());

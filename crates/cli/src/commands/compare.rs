@@ -2,9 +2,11 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use bytes::Bytes;
-use corridor_core::{FilterLen, Filters, Measure, Stopwatch, SystemClock, Threshold};
+use corridor_core::{
+    Entropy, FilterLen, Filters, Measure, OsEntropy, SeededEntropy, Stopwatch, SystemClock, Threshold, fill,
+};
 use corridor_engine::Compute;
-use corridor_kernel::{Cut, FilterMatrix, Kernel, Search};
+use corridor_kernel::{Cut, FilterMatrix, Kernel, PackedMatrix, Pair, Search};
 use corridor_store::parse_dataset;
 use data_encoding::BASE64;
 use rayon::prelude::*;
@@ -45,8 +47,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let compute = Compute::new(args.threads)?;
     let clock = SystemClock;
     let watch = Stopwatch::start(&clock);
-    let mut pairs =
-        compute.run_blocking(|| compare(&left, &right, left_measure, args.threshold, args.max_pairs))?;
+    let (mut pairs, checks) = compute.run_blocking(|| compare(&left, &right, left_measure, args))?;
     let seconds = watch.elapsed_s();
     compute.run_blocking(|| {
         pairs.par_sort_unstable_by(|a, b| {
@@ -87,6 +88,9 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
             "measure": left_measure.as_str(),
             "threshold": args.threshold,
             "one_to_one": args.one_to_one,
+            "top_k": args.top_k,
+            "miss_bound": args.miss_bound,
+            "checked_after_words": checks,
             "pairs_written": pairs.len(),
             "pairs_compared": compared,
             "seconds_comparing": seconds,
@@ -103,24 +107,65 @@ fn rate(pairs: u64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| pairs as f64 / seconds)
 }
 
-/// All pairs at or above the threshold, in no order. Runs on the current rayon pool.
+/// All pairs at or above the threshold, in no order, or the most similar of each row; and after how many words strangers
+/// were given up. Runs on the current rayon pool.
 fn compare(
     left: &Filters,
     right: &Filters,
     measure: Measure,
-    threshold: Threshold,
-    max_pairs: usize,
-) -> anyhow::Result<Vec<SimilarPair>> {
+    args: &CompareArgs,
+) -> anyhow::Result<(Vec<SimilarPair>, Vec<usize>)> {
     let words = left.filter_len().to_words();
-    let kernel = Kernel::best();
-    let left = FilterMatrix::try_new(left.as_words(), words)?;
-    let right = FilterMatrix::try_new(right.as_words(), words)?.to_packed();
     let measure = match measure {
         Measure::Dice => corridor_kernel::Measure::Dice,
         Measure::Rho => corridor_kernel::Measure::Rho,
     };
-    let cut = Cut::new(measure, words, threshold.numerator(), Threshold::DENOMINATOR);
-    let search = Search::exact(cut, &left, &right);
+    let cut = Cut::new(measure, words, args.threshold.numerator(), Threshold::DENOMINATOR);
+    let plain = [left, right].map(|side| FilterMatrix::try_new(side.as_words(), words));
+    let [left, right] = plain;
+    let (left, right) = (left?, right?);
+    let Some(miss_bound) = args.miss_bound else {
+        let right = right.to_packed();
+        let search = Search::exact(cut, &left, &right);
+        return search_pairs(&left, &right, &search, args);
+    };
+    let order = bit_order(words * 64, args.seed);
+    let (left_words, right_words) = (left.to_permuted(&order), right.to_permuted(&order));
+    let left = FilterMatrix::try_new(&left_words, words)?;
+    let right = FilterMatrix::try_new(&right_words, words)?.to_packed();
+    let search = Search::statistical(cut, &left, &right, miss_bound)
+        .map_err(|error| input_error(error.to_string(), "give --miss-bound as in 1e-9"))?;
+    search_pairs(&left, &right, &search, args)
+}
+
+/// A random order of bits (Fisher & Yates 1938), nobody's to know beforehand unless a seed is given.
+fn bit_order(bits: usize, seed: Option<u64>) -> Vec<u32> {
+    let mut entropy: Box<dyn Entropy> = match seed {
+        Some(seed) => Box::new(SeededEntropy::new(seed, "order of bits")),
+        None => Box::new(OsEntropy::default()),
+    };
+    let mut draw = |below: usize| {
+        let mut bytes = [0; 8];
+        fill(&mut *entropy, &mut bytes);
+        // The bias of a remainder of 64 bits below 4,096 is under 2⁻⁵².
+        let below = u64::try_from(below).expect("a number of bits");
+        usize::try_from(u64::from_le_bytes(bytes) % below).expect("below a number of bits")
+    };
+    let mut order: Vec<u32> = (0..u32::try_from(bits).expect("at most 4096")).collect();
+    for last in (1..order.len()).rev() {
+        order.swap(last, draw(last + 1));
+    }
+    order
+}
+
+fn search_pairs(
+    left: &FilterMatrix<'_>,
+    right: &PackedMatrix,
+    search: &Search,
+    args: &CompareArgs,
+) -> anyhow::Result<(Vec<SimilarPair>, Vec<usize>)> {
+    let kernel = Kernel::best();
+    let max_pairs = args.max_pairs;
     let found = std::sync::atomic::AtomicUsize::new(0);
     let starts: Vec<usize> = (0..left.len()).step_by(ROWS_PER_TASK).collect();
     let too_many = || {
@@ -129,34 +174,52 @@ fn compare(
             "give a higher --threshold, or a higher --max-pairs when there is memory for it",
         )
     };
+    let to_similar = |pair: &Pair| {
+        let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
+        let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
+        Some(SimilarPair {
+            left: pair.left,
+            right: pair.right,
+            similarity: search.cut().similarity(pair.distance, ones)?,
+        })
+    };
     let parts: Vec<Vec<SimilarPair>> = starts
         .par_iter()
         .map(|&start| {
             let rows = start..(start + ROWS_PER_TASK).min(left.len());
             let mut pairs = Vec::new();
             let mut similar = Vec::new();
-            for block in (0..right.len()).step_by(1 << 16) {
-                let block = block..(block + (1 << 16)).min(right.len());
+            // Blocks of the right side, so that too many pairs are noticed before they fill the memory.
+            let step = if args.top_k.is_some() {
+                right.len().max(1)
+            } else {
+                1 << 16
+            };
+            for block in (0..right.len()).step_by(step) {
+                let block = block..(block + step).min(right.len());
                 pairs.clear();
-                kernel.pairs_reaching((&left, rows.clone()), (&right, block), &search, &mut pairs);
+                match args.top_k {
+                    Some(k) => {
+                        let k = usize::try_from(k).unwrap_or(usize::MAX);
+                        kernel.top_k((left, rows.clone()), right, search.cut(), k, &mut pairs);
+                    }
+                    None => kernel.pairs_reaching((left, rows.clone()), (right, block), search, &mut pairs),
+                }
                 let before = found.fetch_add(pairs.len(), std::sync::atomic::Ordering::Relaxed);
                 if before + pairs.len() > max_pairs {
                     return Err(too_many());
                 }
-                similar.extend(pairs.iter().filter_map(|pair| {
-                    let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
-                    let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
-                    Some(SimilarPair {
-                        left: pair.left,
-                        right: pair.right,
-                        similarity: search.cut().similarity(pair.distance, ones)?,
-                    })
-                }));
+                similar.extend(pairs.iter().filter_map(to_similar));
             }
             Ok(similar)
         })
         .collect::<Result<_, _>>()?;
-    Ok(parts.concat())
+    let checks = if args.top_k.is_some() {
+        Vec::new()
+    } else {
+        search.check_words()
+    };
+    Ok((parts.concat(), checks))
 }
 
 /// clkhash's file.

@@ -3,15 +3,25 @@ use std::fmt::Write as _;
 use corridor_encode::{Inspection, Mapping, ReadReport, inspect};
 
 use crate::args::InspectArgs;
+use crate::failure::input_error;
 use crate::output::{data, json, to_columns};
 
 pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let mapping = Mapping::load(&args.mapping)?;
     let inspection = inspect(&args.input, &mapping)?;
     if args.json {
-        return json(&inspection);
+        json(&inspection)?;
+    } else {
+        data(&to_page(&inspection))?;
     }
-    data(&to_page(&inspection))
+    let read = &inspection.read;
+    if read.rows_refused == read.rows_read {
+        return Err(input_error(
+            format!("no row of {} can be used", read.rows_read),
+            "the codes or the order of dates in the mapping may be wrong: the page above says on which lines",
+        ));
+    }
+    Ok(())
 }
 
 /// The problems of a report, a line each.

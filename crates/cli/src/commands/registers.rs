@@ -203,9 +203,22 @@ pub(crate) fn measure_quality(
     let to_persons = |(left, right): &IdPair| -> Option<IdPair> {
         Some((left_persons.get(left)?.clone(), right_persons.get(right)?.clone()))
     };
-    let all = read_truth(truth)?;
-    let outside = all.iter().filter(|pair| to_persons(pair).is_none()).count();
-    let inside: HashSet<IdPair> = all.iter().filter_map(to_persons).collect();
+    let (outside, inside): (usize, HashSet<IdPair>) = match read_truth(truth)? {
+        Truth::Records(pairs) => (
+            pairs.iter().filter(|pair| to_persons(pair).is_none()).count(),
+            pairs.iter().filter_map(to_persons).collect(),
+        ),
+        Truth::Persons(pairs) => {
+            let known = |persons: &HashMap<String, String>| -> HashSet<String> {
+                persons.values().cloned().collect()
+            };
+            let (left, right) = (known(&left_persons), known(&right_persons));
+            let (inside, outside): (HashSet<IdPair>, HashSet<IdPair>) = pairs
+                .into_iter()
+                .partition(|pair| left.contains(&pair.0) && right.contains(&pair.1));
+            (outside.len(), inside)
+        }
+    };
     let links: HashSet<IdPair> = links.iter().filter_map(to_persons).collect();
     if inside.is_empty() {
         return Err(input_error(
@@ -242,15 +255,27 @@ pub(crate) fn measure_quality(
     })
 }
 
-fn read_truth(path: &Path) -> anyhow::Result<HashSet<IdPair>> {
-    read_columns(path, b',', &["id_a", "id_b"]).map(|rows| {
+/// What a truth file says.
+enum Truth {
+    /// Pairs of record ids: `id_a`, `id_b`.
+    Records(HashSet<IdPair>),
+    /// Pairs of person keys: `person_a`, `person_b`.
+    Persons(HashSet<IdPair>),
+}
+
+fn read_truth(path: &Path) -> anyhow::Result<Truth> {
+    let to_pairs = |rows: Vec<Vec<String>>| {
         rows.into_iter()
             .map(|mut row| {
                 let right = row.pop().unwrap_or_default();
                 (row.pop().unwrap_or_default(), right)
             })
             .collect()
-    })
+    };
+    if let Ok(rows) = read_columns(path, b',', &["person_a", "person_b"]) {
+        return Ok(Truth::Persons(to_pairs(rows)));
+    }
+    read_columns(path, b',', &["id_a", "id_b"]).map(|rows| Truth::Records(to_pairs(rows)))
 }
 
 /// Person of every record of a register, also of rows that cannot be used: the person key, or the record id where there is

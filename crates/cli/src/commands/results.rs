@@ -1,7 +1,9 @@
 use std::fmt::Write as _;
 
+use anyhow::bail;
+
 use corridor_core::{Corridor, Digest, Sex};
-use corridor_engine::LinkageReport;
+use corridor_engine::{LinkageReport, result_digest};
 use corridor_flows::{FlowRow, PublishedTable, YearRow};
 use serde::Serialize;
 
@@ -43,6 +45,10 @@ impl FlowResult {
     pub(crate) async fn fetch(client: &Client, run: Digest) -> anyhow::Result<Self> {
         let status = client.run(run).await?;
         let (table, report, result) = client.flow_table(run).await?;
+        // What was signed for release is what has come.
+        if result_digest(&table, &report) != result || status.result != Some(result) {
+            bail!("the result that came is not the one both offices released; do not use it");
+        }
         Ok(Self {
             table,
             report,

@@ -83,7 +83,7 @@ pub(crate) fn run(args: &SynthArgs) -> anyhow::Result<()> {
     talk(&format!("wrote to {out}"));
     talk(&format!(
         "next: corridor rehearse --left {out}/a.csv --right {out}/b.csv --left-mapping {out}/left.toml \
-         --right-mapping {out}/right.toml --truth {out}/truth.csv --out rehearsal"
+         --right-mapping {out}/right.toml --truth {out}/persons.csv --out rehearsal"
     ));
     Ok(())
 }

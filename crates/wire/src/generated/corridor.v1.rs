@@ -1404,7 +1404,7 @@ pub struct GetFlowTableResponse {
     /// How the links were decided.
     #[prost(message, optional, tag = "2")]
     pub linkage_report: ::core::option::Option<LinkageReport>,
-    /// Digest of the result both offices released, 32 bytes.
+    /// Digest of the result both offices released, 32 bytes: of the table and the report as canonical JSON.
     #[prost(bytes = "vec", tag = "3")]
     pub result_digest: ::prost::alloc::vec::Vec<u8>,
 }
