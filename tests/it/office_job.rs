@@ -315,3 +315,41 @@ fn a_service_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
     job.agree(&Terms::default());
     job.upload("tn", "dataset.parquet").succeeded();
 }
+
+#[test]
+fn a_run_that_meets_a_full_disk_goes_on_when_there_is_room() {
+    let mut job = Job::start();
+    job.kill_server();
+    job.start_server_on_small_disk(16 * 1024);
+    let agreement = job.agree(&Terms::default());
+    for office in ["tn", "it"] {
+        job.encode(office, "project.key", "dataset.parquet").succeeded();
+        job.upload(office, "dataset.parquet").succeeded();
+    }
+    // Somebody fills the disk to the last byte.
+    let filler = job.small_disk().join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 512]).is_ok() {}
+    let started = job.run("tn", &["run", "start", &agreement]);
+    if started.code == Some(0) {
+        // There was room for the note, not for the work.
+        let watched = job.run("tn", &["run", "watch", started.line()]);
+        assert_ne!(watched.code, Some(0), "{}", watched.stdout);
+    } else {
+        started.failed(4, &["disk is full"]);
+    }
+    // The service is still there.
+    job.run("it", &["agreement", "show", &agreement]).succeeded();
+    // The room is given back when nobody has the file open any more.
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    let run = job
+        .run("tn", &["run", "start", &agreement])
+        .succeeded()
+        .line()
+        .to_owned();
+    let watched = job.run("tn", &["run", "watch", &run]).succeeded();
+    assert!(watched.stdout.contains("reconciled"), "{}", watched.stdout);
+    let log = job.kill_server();
+    assert!(!log.contains("panicked"), "{log}");
+}

@@ -189,6 +189,11 @@ impl ServerProcess {
         self.address
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it at once (SIGKILL) and gives what it logged.
     ///
     /// # Panics

@@ -137,6 +137,20 @@ impl Job {
         ));
     }
 
+    /// The service's data folder as the service sees it, on its small disk.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn small_disk(&self) -> PathBuf {
+        let server = self.server.as_ref().expect("the service runs");
+        let data = self.path("server").join("data");
+        let inside = data.strip_prefix("/").expect("an absolute path").to_owned();
+        Path::new("/proc")
+            .join(server.id().to_string())
+            .join("root")
+            .join(inside)
+    }
+
     fn use_server(&mut self, server: ServerProcess) {
         for (office, id) in OFFICES {
             fs::create_dir_all(self.path(office)).expect("a folder can be made");
