@@ -111,6 +111,24 @@ fn assert_readme_shows(page: &str, steps: &str) {
 }
 
 #[test]
+fn the_alias_takes_arguments_with_and_without_dashes_before_them() {
+    let config = fs::read_to_string(workspace_root().join(".cargo/config.toml")).unwrap();
+    let config: toml::Table = config.parse().unwrap();
+    let alias = config["alias"]["demo"].as_str().unwrap();
+    // What cargo hands on: what stands behind the alias's own dashes, and then what the person typed.
+    let (cargo, ours) = alias.split_once(" -- ").unwrap();
+    assert!(cargo.contains("--bin corridor") && cargo.contains("--release"));
+    let ours: Vec<&str> = ours.split(' ').collect();
+    for (typed, out) in [(&["--"][..], "with"), (&[][..], "without")] {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = [&ours[..], typed, &["--profile", "clk-1024", "--out", out]].concat();
+        let outcome = corridor(folder.path(), &arguments).succeeded();
+        assert!(outcome.stderr.contains("profile clk-1024"), "{}", outcome.stderr);
+        assert!(folder.path().join(out).join("flows.csv").exists());
+    }
+}
+
+#[test]
 fn every_profile_links_well_on_the_agreed_fields() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| fixture(name).to_str().unwrap().to_owned();

@@ -1,5 +1,6 @@
 //! The binary `corridor`.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use corridor_cli::{Cli, Exit, classify, run};
 
 fn main() -> ExitCode {
     refuse_core_dumps();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(command_line(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return say(&error),
     };
@@ -21,6 +22,18 @@ fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// The command line. `cargo demo -- --left …` is `corridor demo -- --left …`, since the alias has a `--` of its own already: the
+/// second one is not meant for this program.
+fn command_line(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_some_and(|command| command == "demo")
+        && arguments.get(2).is_some_and(|argument| argument == "--")
+    {
+        arguments.remove(2);
+    }
+    arguments
 }
 
 /// A wrong command line, or a page that was asked for.
