@@ -7,7 +7,7 @@ use std::path::Path;
 use corridor_core::CountryCode;
 
 use crate::birth::DateOrder;
-use crate::extract::{ExtractError, looks_like_header};
+use crate::extract::ExtractError;
 
 /// Bytes of a file a draft looks at.
 const SAMPLE_BYTES: u64 = 1 << 20;
@@ -215,13 +215,6 @@ pub fn draft_mapping(path: &Path) -> Result<String, ExtractError> {
         .max_by_key(|&candidate| first_line.matches(candidate).count())
         .expect("four candidates");
     let table = Sample::read(text, delimiter);
-    if !looks_like_header(table.header.iter().map(String::as_str)) {
-        return Err(ExtractError::NotText {
-            file,
-            line: 1,
-            problem: "it looks like a row, not like column names; add a header".to_owned(),
-        });
-    }
     let mut columns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut unused = Vec::new();
     for (position, name) in table.header.iter().enumerate() {
@@ -233,6 +226,14 @@ pub fn draft_mapping(path: &Path) -> Result<String, ExtractError> {
             Some((key, _)) => columns.entry(key).or_default().push(position),
             None => unused.push(name.as_str()),
         }
+    }
+    // Without any word that is known, line 1 may be a row: nothing of it is shown.
+    if columns.is_empty() {
+        return Err(ExtractError::NotText {
+            file,
+            line: 1,
+            problem: "no column name is recognised; add a header, or write the mapping by hand".to_owned(),
+        });
     }
     Ok(table.to_toml(delimiter, &columns, &unused))
 }
@@ -479,6 +480,12 @@ mod tests {
             !text.contains("Ana") && !text.contains("1990"),
             "no value of a person is shown"
         );
+    }
+
+    #[test]
+    fn a_header_may_hold_numbers() {
+        let text = draft("id,nom,status_2023\n1,A,x\n");
+        assert!(text.contains("status_2023"), "{text}");
     }
 
     #[test]

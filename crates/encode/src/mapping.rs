@@ -110,6 +110,29 @@ pub struct Columns {
     pub counterpart: Option<String>,
 }
 
+impl Columns {
+    /// Every column that is named.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let one = [
+            &self.person_key,
+            &self.birth_date,
+            &self.sex,
+            &self.citizenship,
+            &self.birth_country,
+            &self.postcode,
+            &self.event_date,
+            &self.direction,
+            &self.counterpart,
+        ];
+        std::iter::once(&self.record_id)
+            .chain(&self.given_names)
+            .chain(&self.family_names)
+            .chain(&self.address)
+            .chain(one.into_iter().flatten())
+            .map(String::as_str)
+    }
+}
+
 /// The order in which dates are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
