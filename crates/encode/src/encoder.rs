@@ -220,10 +220,9 @@ pub fn encode_register(
     let mut encoded: Vec<EncodedRecord> = Vec::new();
     let mut too_short: Vec<u64> = Vec::new();
     loop {
-        let records = reader.read_chunk(CHUNK_RECORDS)?;
-        if records.is_empty() {
+        let Some(records) = reader.read_chunk(CHUNK_RECORDS)? else {
             break;
-        }
+        };
         let chunk: Vec<Result<EncodedRecord, u64>> = records
             .into_par_iter()
             .with_min_len(256)

@@ -90,11 +90,7 @@ pub fn inspect(path: &Path, mapping: &Mapping) -> Result<Inspection, ExtractErro
     let mut tallies: BTreeMap<usize, (&'static str, FieldTally)> = BTreeMap::new();
     let mut moves: BTreeMap<(&'static str, Option<String>, i16), u64> = BTreeMap::new();
     let (mut full_dates, mut first_of_january, mut usable) = (0_u64, 0_u64, 0_u64);
-    loop {
-        let records = reader.read_chunk(CHUNK_RECORDS)?;
-        if records.is_empty() {
-            break;
-        }
+    while let Some(records) = reader.read_chunk(CHUNK_RECORDS)? {
         for record in &records {
             usable += 1;
             for (position, (field, value)) in field_values(record, mapping).into_iter().enumerate() {

@@ -52,8 +52,10 @@ mod mapping;
 mod names;
 mod record;
 mod report;
+mod rows;
 mod schema;
 mod sealed;
+mod understand;
 #[cfg(test)]
 mod vectors;
 
