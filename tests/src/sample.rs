@@ -89,6 +89,7 @@ fn agreement(identities: &[Identity; 2]) -> Agreement {
         encoding: EncodingTerms {
             profile: Profile::Saul3x2048,
             schema: schema.digest(),
+            filter_bits: schema.filter_len(),
             match_fields: vec!["names".to_owned(), "birth_date".to_owned()],
         },
         linkage: LinkageTerms {
@@ -114,7 +115,7 @@ fn dataset(office: &str, key_check: Digest, agreement: &Agreement) -> (DatasetDe
         })
         .collect();
     records.sort_unstable();
-    let filter_len = agreement.encoding.profile.filter_len();
+    let filter_len = agreement.encoding.filter_bits;
     let mut filters = Filters::with_capacity(filter_len, RECORDS);
     let mut filter = vec![0; filter_len.to_bytes()];
     for _ in 0..RECORDS {

@@ -98,6 +98,11 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
             EncodeError::ValuesUnreadable { .. } => input(
                 "correct the order of dates or the codes in the mapping; corridor inspect counts what is understood",
             ),
+            EncodeError::Write(error) => classify_one(error),
+            EncodeError::Scratch(_) => Some((
+                Exit::Failed,
+                "make room beside the dataset, about its size, and run the command again; nothing was left behind".to_owned(),
+            )),
             EncodeError::RowsRefused { .. } => input(
                 "correct the rows or the mapping, or leave such rows out, counted, with --max-refused (as in 1%)",
             ),

@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    AgeBands, Corridor, CountryCode, Digest, Profile, PublicKey, Signature, SignatureError, SigningPurpose,
-    ThresholdPolicy,
+    AgeBands, Corridor, CountryCode, Digest, FilterLen, Profile, PublicKey, Signature, SignatureError,
+    SigningPurpose, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
@@ -128,8 +128,10 @@ impl Period {
 pub struct EncodingTerms {
     /// The profile.
     pub profile: Profile,
-    /// Digest of the whole encoding schema: profile, match fields, weights, normalisation.
+    /// Digest of the whole encoding schema: profile, match fields, weights, normalisation, hardenings.
     pub schema: Digest,
+    /// Length of a filter, in bits.
+    pub filter_bits: FilterLen,
     /// The fields both offices encode, by name and in the schema's order.
     pub match_fields: Vec<String>,
 }
@@ -437,6 +439,7 @@ mod tests {
             encoding: EncodingTerms {
                 profile: Profile::Saul3x2048,
                 schema: Digest::of(b"schema"),
+                filter_bits: Profile::Saul3x2048.filter_len(1).unwrap(),
                 match_fields: vec!["names".to_owned()],
             },
             linkage: LinkageTerms {

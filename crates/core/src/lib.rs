@@ -48,7 +48,7 @@ pub use event::{
 };
 pub use filter::Filters;
 pub use jiff::Timestamp;
-pub use profile::{FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
+pub use profile::{Construction, FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
 pub use status::{DatasetDeclaration, DatasetState, DatasetStatus, RunState, RunStatus};
 pub use threshold::{Threshold, ThresholdError};

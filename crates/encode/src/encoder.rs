@@ -1,20 +1,17 @@
 use std::path::Path;
 
-use corridor_core::{
-    AgeBands, Counterpart, CountryCode, DatasetManifest, Digest, EncodedDataset, Filters, MigrationEvent,
-    OfficeId, Pseudonym,
-};
-use rayon::prelude::*;
-use serde::Serialize;
+use corridor_core::{AgeBands, CountryCode, DatasetManifest, Digest, EncodedDataset, Filters, OfficeId};
 use zeroize::Zeroize;
 
-use crate::extract::{ExtractError, ExtractReader};
-use crate::filters::FilterEncoder;
-use crate::key::{KeyUse, LinkageKey, hmac_sha256};
+use crate::extract::ExtractError;
+use crate::file::{DatasetWriter, NewFile, PseudonymWriter};
+use crate::key::LinkageKey;
 use crate::mapping::Mapping;
-use crate::record::Record;
-use crate::report::{ReadReport, RowProblem};
-use crate::schema::{EncodingSchema, MINIMUM_TOKENS, MatchField};
+use crate::outcome::{EncodeError, EncodeReport, RefusalLimit};
+use crate::pipeline::{EncodedRows, encode_rows};
+use crate::row::{EncodedRow, read_row};
+use crate::schema::EncodingSchema;
+use crate::spool::Scratch;
 
 /// What an encoding job is done under.
 #[derive(Debug, Clone, Copy)]
@@ -76,125 +73,29 @@ impl Drop for PseudonymList {
     }
 }
 
-/// What an encoding job did. Nothing in it identifies a person.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EncodeReport {
-    /// The profile.
-    pub profile: &'static str,
-    /// Whether the linkage unit must be trusted with a list of the population under this profile.
-    pub needs_trusted_unit: bool,
-    /// The match fields, in schema order.
-    pub match_fields: Vec<&'static str>,
-    /// What was read and refused.
-    pub read: ReadReport,
-    /// Records encoded: rows read less rows refused.
-    pub records_encoded: u64,
-    /// Persons among them.
-    pub persons: u64,
-    /// Mean share of bits set in a filter.
-    pub mean_fill: f64,
+/// Two files with an encoded register.
+pub struct EncodedFiles {
+    /// Digest of the dataset file.
+    pub digest: Digest,
+    /// Filters of the first records of the dataset, at most [`EncodedFiles::SAMPLE`]: records stand in the order of their
+    /// pseudonyms, so these are a random sample.
+    pub sample: Filters,
+    /// What was read, encoded and refused.
+    pub report: EncodeReport,
 }
 
-/// Why a register was not encoded.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// The file.
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
-    /// The agreement wants a field the mapping has no column for.
-    #[error("the agreement encodes {field}, and the mapping names no column for it")]
-    FieldUnmapped {
-        /// The field.
-        field: &'static str,
-    },
-    /// No row could be used.
-    #[error("no row of {rows_read} can be used: {}", summarise(.report))]
-    NothingEncoded {
-        /// Rows read.
-        rows_read: u64,
-        /// Why.
-        report: Box<ReadReport>,
-    },
-    /// So many values were taken as missing that the mapping is likely wrong.
-    #[error(
-        "{count} of {} rows have a value that is not understood: {} (first on line {})",
-        .report.rows_read, .problem.as_str(), .first_line
-    )]
-    ValuesUnreadable {
-        /// What is the matter with them.
-        problem: RowProblem,
-        /// How many.
-        count: u64,
-        /// The first.
-        first_line: u64,
-        /// What else was read.
-        report: Box<ReadReport>,
-    },
-    /// More rows were refused than allowed.
-    #[error("{} of {} rows cannot be used: {}", .report.rows_refused, .report.rows_read, summarise(.report))]
-    RowsRefused {
-        /// Why.
-        report: Box<ReadReport>,
-    },
+impl EncodedFiles {
+    /// Filters sampled at most.
+    pub const SAMPLE: usize = 20_000;
 }
 
-/// The problems of a report in one line.
-fn summarise(report: &ReadReport) -> String {
-    let parts: Vec<String> = report
-        .problems
-        .iter()
-        .filter(|(problem, _)| problem.refuses_row())
-        .map(|(problem, occurrences)| {
-            let lines: Vec<String> = occurrences.first_lines.iter().map(u64::to_string).collect();
-            let column = occurrences
-                .column
-                .as_ref()
-                .map_or_else(String::new, |column| format!(" in column {column:?}"));
-            format!(
-                "{} ({} rows{column}, first on line {})",
-                problem.as_str(),
-                occurrences.count,
-                lines.join(", ")
-            )
-        })
-        .collect();
-    parts.join("; ")
-}
-
-/// Share of the rows that may be refused before a job fails.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct RefusalLimit(f64);
-
-impl RefusalLimit {
-    /// No row may be refused.
-    pub const NONE: Self = Self(0.0);
-
-    /// At most this share of the rows, in [0, 1]; `None` for anything else.
-    pub fn try_new(share: f64) -> Option<Self> {
-        (0.0..=1.0).contains(&share).then_some(Self(share))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    fn allows(self, report: &ReadReport) -> bool {
-        report.rows_refused as f64 <= self.0 * report.rows_read as f64
+impl std::fmt::Debug for EncodedFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EncodedFiles({} records)", self.report.records_encoded)
     }
 }
 
-/// One row in so many may have a value that is not understood: more is a wrong mapping, such as a wrong order of dates.
-const MOST_UNREADABLE: u64 = 10;
-
-/// Records encoded at a time.
-const CHUNK_RECORDS: usize = 16_384;
-
-struct EncodedRecord {
-    record: Pseudonym,
-    person: Pseudonym,
-    record_id: String,
-    filter: Vec<u64>,
-    event: Option<MigrationEvent>,
-}
-
-/// Reads a register and encodes it, on the current rayon pool. `progress` is told the number of rows read
+/// Reads a register and encodes it, on the current rayon pool, in memory. `progress` is told the number of rows read
 /// so far, now and then.
 ///
 /// The dataset's records are ordered by pseudonym: a keyed shuffle, the same for the same key and register.
@@ -209,249 +110,163 @@ pub fn encode_register(
     limit: RefusalLimit,
     progress: &dyn Fn(u64),
 ) -> Result<EncodedRegister, EncodeError> {
-    let mapped = mapping.match_fields();
-    if let Some(field) = terms.schema.fields().iter().find(|field| !mapped.contains(field)) {
-        return Err(EncodeError::FieldUnmapped {
-            field: field.as_str(),
-        });
-    }
-    let job = Job::new(terms);
-    let mut reader = ExtractReader::open(path, mapping)?;
-    let mut encoded: Vec<EncodedRecord> = Vec::new();
-    let mut too_short: Vec<u64> = Vec::new();
-    loop {
-        let Some(records) = reader.read_chunk(CHUNK_RECORDS)? else {
-            break;
-        };
-        let chunk: Vec<Result<EncodedRecord, u64>> = records
-            .into_par_iter()
-            .with_min_len(256)
-            .map_init(
-                || FilterEncoder::new(terms.schema, terms.key),
-                |encoder, record| job.encode(encoder, &record),
-            )
-            .collect();
-        for result in chunk {
-            match result {
-                Ok(record) => encoded.push(record),
-                Err(line) => too_short.push(line),
+    let rows = encode_rows(path, mapping, terms, limit, &Scratch::in_memory(), progress)?;
+    let (mut report, mut fill) = (to_report(terms, &rows), Fill::default());
+    let mut dataset = EncodedDataset {
+        manifest: to_manifest(terms, report.records_encoded),
+        records: Vec::new(),
+        persons: Vec::new(),
+        filters: Filters::with_capacity(terms.schema.filter_len(), 0),
+        events: mapping.has_events().then(Vec::new),
+    };
+    let mut ids = PseudonymList(Vec::new());
+    for_each_row(rows, mapping, terms, |row| {
+        fill.add(row.filter);
+        dataset.records.push(row.record);
+        dataset.persons.push(row.person);
+        dataset.filters.push_bytes(row.filter);
+        if let Some(events) = &mut dataset.events {
+            events.extend(row.event);
+        }
+        ids.0.push(row.record_id.to_owned());
+        Ok(())
+    })?;
+    report.mean_fill = fill.mean();
+    Ok(EncodedRegister {
+        dataset,
+        pseudonyms: ids,
+        report,
+    })
+}
+
+/// Reads a register and encodes it, on the current rayon pool, into a dataset file and a pseudonym list (see
+/// [`crate::write_dataset`] and [`crate::write_pseudonyms`]), which are the same bytes as those of [`encode_register`]'s
+/// outcome. Memory does not grow with the register: what does not fit goes through `scratch`.
+///
+/// # Errors
+/// As [`encode_register`], and when a file exists or cannot be written whole; then neither is left behind.
+pub fn encode_to_files(
+    path: &Path,
+    mapping: &Mapping,
+    terms: &EncodeTerms<'_>,
+    limit: RefusalLimit,
+    files: (&Path, &Path),
+    scratch: &Scratch,
+    progress: &dyn Fn(u64),
+) -> Result<EncodedFiles, EncodeError> {
+    let (mut dataset_file, mut list_file) = (NewFile::create(files.0)?, NewFile::create(files.1)?);
+    let rows = encode_rows(path, mapping, terms, limit, scratch, progress)?;
+    let (mut report, mut fill) = (to_report(terms, &rows), Fill::default());
+    let manifest = to_manifest(terms, report.records_encoded);
+    let mut sample = Filters::with_capacity(terms.schema.filter_len(), 0);
+    let mut dataset = DatasetWriter::new(
+        &mut dataset_file,
+        &manifest,
+        terms.schema.filter_len(),
+        mapping.has_events(),
+    )?;
+    let mut list = PseudonymWriter::new(&mut list_file)?;
+    for_each_row(rows, mapping, terms, |row| {
+        fill.add(row.filter);
+        if sample.len() < EncodedFiles::SAMPLE {
+            sample.push_bytes(row.filter);
+        }
+        dataset.push(row)?;
+        list.push(row.record_id, &row.record)?;
+        Ok(())
+    })?;
+    report.mean_fill = fill.mean();
+    let digest = dataset.finish()?;
+    list.finish()?;
+    list_file.persist()?;
+    dataset_file.persist().inspect_err(|_| {
+        // Half of the result is no result.
+        drop(std::fs::remove_file(files.1));
+    })?;
+    Ok(EncodedFiles {
+        digest,
+        sample,
+        report,
+    })
+}
+
+/// Hands over the rows in the order of their pseudonyms.
+fn for_each_row(
+    rows: EncodedRows,
+    mapping: &Mapping,
+    terms: &EncodeTerms<'_>,
+    mut each: impl FnMut(&EncodedRow<'_>) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let filter_bytes = terms.schema.filter_len().to_bytes();
+    let mut last = None;
+    let mut first_repeated: Option<(u64, u64)> = None;
+    rows.spool.drain(|row| -> Result<(), EncodeError> {
+        let row = read_row(row, filter_bytes);
+        match last {
+            Some((record, first_line)) if record == row.record => {
+                let repeated = (row.line, first_line);
+                first_repeated = Some(first_repeated.map_or(repeated, |first| first.min(repeated)));
+                Ok(())
+            }
+            _ => {
+                last = Some((row.record, row.line));
+                each(&row)
             }
         }
-        progress(reader.report().rows_read);
-    }
-    let mut report = reader.finish()?;
-    for line in too_short {
-        report.add(RowProblem::TooFewTokens, line, None);
-    }
-    if encoded.is_empty() {
-        return Err(EncodeError::NothingEncoded {
-            rows_read: report.rows_read,
-            report: Box::new(report),
-        });
-    }
-    let unreadable = report.problems.iter().find(|(problem, occurrences)| {
-        !problem.refuses_row() && occurrences.count * MOST_UNREADABLE > report.rows_read
-    });
-    if let Some((&problem, occurrences)) = unreadable {
-        return Err(EncodeError::ValuesUnreadable {
-            problem,
-            count: occurrences.count,
-            first_line: occurrences.first_lines.first().copied().unwrap_or(0),
-            report: Box::new(report),
-        });
-    }
-    if !limit.allows(&report) {
-        return Err(EncodeError::RowsRefused {
-            report: Box::new(report),
-        });
-    }
-    encoded.sort_unstable_by_key(|record| record.record);
-    Ok(job.into_register(encoded, report, mapping.has_events()))
-}
-
-struct Job<'a> {
-    terms: &'a EncodeTerms<'a>,
-    record_key: zeroize::Zeroizing<[u8; 32]>,
-    person_key: zeroize::Zeroizing<[u8; 32]>,
-}
-
-impl<'a> Job<'a> {
-    fn new(terms: &'a EncodeTerms<'a>) -> Self {
-        let office = terms.office.as_str();
-        Self {
-            terms,
-            record_key: terms.key.derive(KeyUse::Person, office, "record"),
-            person_key: terms.key.derive(KeyUse::Person, office, "person"),
-        }
-    }
-
-    /// The encoded record, or the line of one with too few tokens.
-    fn encode(&self, encoder: &mut FilterEncoder<'_>, record: &Record) -> Result<EncodedRecord, u64> {
-        let tokens = self.terms.schema.tokens(record);
-        if tokens.len() < MINIMUM_TOKENS {
-            return Err(record.line);
-        }
-        Ok(EncodedRecord {
-            record: pseudonym(&self.record_key, &record.record_id),
-            person: pseudonym(&self.person_key, &record.person_key),
-            record_id: record.record_id.clone(),
-            filter: encoder.encode(&tokens),
-            event: self.coarse_event(record),
-        })
-    }
-
-    fn coarse_event(&self, record: &Record) -> Option<MigrationEvent> {
-        let event = record.event?;
-        let counterpart = match event.counterpart {
-            None => Counterpart::Unknown,
-            Some(country) if country == self.terms.partner => Counterpart::Partner,
-            Some(_) => Counterpart::Other,
-        };
-        Some(MigrationEvent {
-            direction: event.direction,
-            counterpart,
-            date: event.date,
-            sex: record.sex,
-            age_band: age_in_completed_years(record).map(|age_years| self.terms.age_bands.band(age_years)),
-        })
-    }
-
-    fn into_register(
-        self,
-        encoded: Vec<EncodedRecord>,
-        read: ReadReport,
-        has_events: bool,
-    ) -> EncodedRegister {
-        let terms = self.terms;
-        let mut filters = Filters::with_capacity(terms.schema.profile().filter_len(), encoded.len());
-        let mut records = Vec::with_capacity(encoded.len());
-        let mut persons = Vec::with_capacity(encoded.len());
-        let mut events = Vec::with_capacity(encoded.len());
-        let mut ids = Vec::with_capacity(encoded.len());
-        for record in encoded {
-            filters.push(&record.filter);
-            records.push(record.record);
-            persons.push(record.person);
-            events.extend(record.event);
-            ids.push(record.record_id);
-        }
-        let distinct: std::collections::HashSet<&Pseudonym> = persons.iter().collect();
-        let report = EncodeReport {
-            profile: terms.schema.profile().as_str(),
-            needs_trusted_unit: terms.schema.profile().needs_trusted_unit(),
-            match_fields: terms
-                .schema
-                .fields()
-                .iter()
-                .map(|field| MatchField::as_str(*field))
-                .collect(),
-            read,
-            records_encoded: to_count(records.len()),
-            persons: to_count(distinct.len()),
-            mean_fill: mean_fill(&filters),
-        };
-        let schema = terms.schema.digest();
-        EncodedRegister {
-            dataset: EncodedDataset {
-                manifest: DatasetManifest {
-                    agreement: terms.agreement,
-                    schema,
-                    office: terms.office.clone(),
-                    measure: terms.schema.profile().measure(),
-                    record_count: to_count(records.len()),
-                    key_check: terms.key.check(&terms.agreement, &schema),
-                },
-                records,
-                persons,
-                filters,
-                events: has_events.then_some(events),
-            },
-            pseudonyms: PseudonymList(ids),
-            report,
-        }
+    })?;
+    match first_repeated {
+        None => Ok(()),
+        Some((line, first_line)) => Err(EncodeError::Extract(ExtractError::RecordIdRepeated {
+            file: rows.file,
+            line,
+            first_line,
+            column: mapping.columns.record_id.clone(),
+        })),
     }
 }
 
-fn to_count(len: usize) -> u64 {
-    u64::try_from(len).expect("a length fits in 64 bits")
+/// Counts bits that are set.
+#[derive(Default)]
+struct Fill {
+    ones: u64,
+    bits: u64,
 }
 
-/// Keyed pseudonym: the first 16 bytes of HMAC-SHA256.
-pub(crate) fn pseudonym(key: &[u8; 32], id: &str) -> Pseudonym {
-    let tag = hmac_sha256(key, &[id.as_bytes()]);
-    Pseudonym::from_bytes(tag[..16].try_into().expect("half of 32 bytes"))
-}
-
-/// Age in completed years at the event. Where month and day of birth are not known (or the event's
-/// are not), the age reached in the year of the event. `None` without a birth year, or outside 0–120.
-fn age_in_completed_years(record: &Record) -> Option<u8> {
-    let event = record.event?.date;
-    let year = record.birth.year?;
-    let mut age = event.date.year() - year;
-    if let (Some(month_day), corridor_core::DatePrecision::Day) = (record.birth.month_day, event.precision)
-        && (event.date.month(), event.date.day()) < month_day
-    {
-        age -= 1;
-    }
-    u8::try_from(age).ok().filter(|age| *age <= 120)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
-fn mean_fill(filters: &Filters) -> f64 {
-    let ones: u64 = filters
-        .as_words()
-        .iter()
-        .map(|word| u64::from(word.count_ones()))
-        .sum();
-    let bits = filters.as_words().len() * 64;
-    ones as f64 / bits as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::birth::BirthDate;
-    use crate::record::RecordEvent;
-    use corridor_core::{DatePrecision, Direction, EventDate, Sex};
-
-    fn record(birth: BirthDate, event: &str) -> Record {
-        Record {
-            line: 2,
-            record_id: "1".into(),
-            person_key: "1".into(),
-            given_names: String::new(),
-            family_names: String::new(),
-            birth,
-            sex: Sex::Unknown,
-            citizenship: None,
-            birth_country: None,
-            address: String::new(),
-            postcode: String::new(),
-            event: Some(RecordEvent {
-                direction: Direction::Emigration,
-                counterpart: None,
-                date: EventDate {
-                    date: event.parse().unwrap(),
-                    precision: DatePrecision::Day,
-                },
-            }),
-        }
+impl Fill {
+    fn add(&mut self, filter: &[u8]) {
+        self.ones += filter
+            .iter()
+            .map(|byte| u64::from(byte.count_ones()))
+            .sum::<u64>();
+        self.bits += 8 * u64::try_from(filter.len()).expect("a length fits");
     }
 
-    #[test]
-    fn age_is_in_completed_years() {
-        let born = BirthDate {
-            year: Some(1990),
-            month_day: Some((6, 15)),
-            first_of_january: false,
-        };
-        assert_eq!(age_in_completed_years(&record(born, "2020-06-14")), Some(29));
-        assert_eq!(age_in_completed_years(&record(born, "2020-06-15")), Some(30));
-        assert_eq!(age_in_completed_years(&record(born, "1989-06-15")), None);
-        let year_only = BirthDate {
-            month_day: None,
-            ..born
-        };
-        assert_eq!(age_in_completed_years(&record(year_only, "2020-01-01")), Some(30));
+    #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
+    fn mean(&self) -> f64 {
+        self.ones as f64 / self.bits as f64
+    }
+}
+
+fn to_manifest(terms: &EncodeTerms<'_>, record_count: u64) -> DatasetManifest {
+    let schema = terms.schema.digest();
+    DatasetManifest {
+        agreement: terms.agreement,
+        schema,
+        office: terms.office.clone(),
+        measure: terms.schema.profile().measure(),
+        record_count,
+        key_check: terms.key.check(&terms.agreement, &schema),
+    }
+}
+
+fn to_report(terms: &EncodeTerms<'_>, rows: &EncodedRows) -> EncodeReport {
+    EncodeReport {
+        profile: terms.schema.profile().as_str(),
+        needs_trusted_unit: terms.schema.profile().needs_trusted_unit(),
+        match_fields: terms.schema.fields().map(|field| field.as_str()).collect(),
+        records_encoded: rows.read.rows_read - rows.read.rows_refused,
+        persons: rows.persons,
+        read: rows.read.clone(),
+        mean_fill: 0.0,
     }
 }

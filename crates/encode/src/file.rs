@@ -1,15 +1,15 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{Date32Builder, FixedSizeBinaryBuilder, StringBuilder, UInt8Builder};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::builder::{Date32Builder, StringBuilder, UInt8Builder};
+use arrow_array::{ArrayRef, FixedSizeBinaryArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use corridor_core::{
-    Digest, EncodedDataset, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, column, find_seal, metadata,
+    DatasetManifest, Digest, EncodedDataset, FilterLen, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, column,
+    find_seal, metadata,
 };
-use jiff::civil::Date;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::encoder::PseudonymList;
+use crate::row::{EncodedRow, days_since_1970};
 
 /// A dataset or pseudonym list that cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +49,27 @@ const ROWS_PER_GROUP: usize = 65_536;
 /// # Errors
 /// When the file exists or cannot be written whole; then nothing is left behind.
 pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, WriteError> {
-    write_new(path, |file| {
-        write_parquet(dataset, &mut *file)?;
-        seal(file.as_file_mut())
-    })
+    let mut file = NewFile::create(path)?;
+    let has_events = dataset.events.is_some();
+    let mut writer = DatasetWriter::new(
+        &mut file,
+        &dataset.manifest,
+        dataset.filters.filter_len(),
+        has_events,
+    )?;
+    for (row, &record) in dataset.records.iter().enumerate() {
+        writer.push(&EncodedRow {
+            record,
+            line: 0,
+            person: dataset.persons[row],
+            event: dataset.events.as_ref().map(|events| events[row].clone()),
+            filter: &dataset.filters.row_to_bytes(row),
+            record_id: "",
+        })?;
+    }
+    let digest = writer.finish()?;
+    file.persist()?;
+    Ok(digest)
 }
 
 /// Writes which record of the office is which of the dataset: CSV with `record_id` and `record`, in the
@@ -64,81 +82,240 @@ pub fn write_pseudonyms(
     list: &PseudonymList,
     path: &Path,
 ) -> Result<(), WriteError> {
-    write_new(path, |file| {
-        let mut writer = csv::Writer::from_writer(BufWriter::new(&mut *file));
-        writer.write_record(["record_id", "record"])?;
-        for (record_id, record) in list.iter().zip(&dataset.records) {
-            writer.write_record([record_id, &record.to_hex()])?;
-        }
-        writer.flush()
-    })
+    let mut file = NewFile::create(path)?;
+    let mut writer = PseudonymWriter::new(&mut file)?;
+    for (record_id, record) in list.iter().zip(&dataset.records) {
+        writer.push(record_id, record)?;
+    }
+    writer.finish()?;
+    file.persist()
 }
 
-/// Writes a new file through a temporary one beside it, which is gone whatever happens.
-fn write_new<T>(
-    path: &Path,
-    write: impl FnOnce(&mut NamedTempFile) -> io::Result<T>,
-) -> Result<T, WriteError> {
-    let io_error = |source| WriteError::Io {
+/// A file in the making: a temporary one beside it, which is gone whatever happens unless it gets its name.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl NewFile {
+    /// # Errors
+    /// When there is a file of that name, or the folder cannot be written to.
+    pub(crate) fn create(path: &Path) -> Result<Self, WriteError> {
+        if path.exists() {
+            return Err(WriteError::Exists {
+                file: path.display().to_string(),
+            });
+        }
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let file =
+            NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|source| WriteError::Io {
+                file: path.display().to_string(),
+                source,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Gives the file its name, once its bytes are on the disk.
+    pub(crate) fn persist(self) -> Result<(), WriteError> {
+        self.file
+            .as_file()
+            .sync_all()
+            .map_err(|source| self.error(source))?;
+        let path = self.path;
+        self.file
+            .persist_noclobber(&path)
+            .map_err(|error| WriteError::Io {
+                file: path.display().to_string(),
+                source: error.error,
+            })?;
+        Ok(())
+    }
+
+    fn error(&self, source: io::Error) -> WriteError {
+        WriteError::Io {
+            file: self.path.display().to_string(),
+            source,
+        }
+    }
+}
+
+/// Writes a pseudonym list row by row.
+pub(crate) struct PseudonymWriter<'f> {
+    path: &'f Path,
+    writer: csv::Writer<BufWriter<&'f mut NamedTempFile>>,
+}
+
+impl<'f> PseudonymWriter<'f> {
+    pub(crate) fn new(file: &'f mut NewFile) -> Result<Self, WriteError> {
+        let mut writer = Self {
+            path: &file.path,
+            writer: csv::Writer::from_writer(BufWriter::new(&mut file.file)),
+        };
+        writer.write(["record_id", "record"])?;
+        Ok(writer)
+    }
+
+    pub(crate) fn push(&mut self, record_id: &str, record: &Pseudonym) -> Result<(), WriteError> {
+        self.write([record_id, &record.to_hex()])
+    }
+
+    fn write(&mut self, row: [&str; 2]) -> Result<(), WriteError> {
+        self.writer
+            .write_record(row)
+            .map_err(|error| write_error(self.path, error.into()))
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(), WriteError> {
+        self.writer.flush().map_err(|error| write_error(self.path, error))
+    }
+}
+
+fn write_error(path: &Path, source: io::Error) -> WriteError {
+    WriteError::Io {
         file: path.display().to_string(),
         source,
-    };
-    if path.exists() {
-        return Err(WriteError::Exists {
-            file: path.display().to_string(),
-        });
     }
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(io_error)?;
-    let written = write(&mut file).map_err(io_error)?;
-    file.as_file().sync_all().map_err(io_error)?;
-    file.persist_noclobber(path)
-        .map_err(|error| io_error(error.error))?;
-    Ok(written)
 }
 
-fn write_parquet(dataset: &EncodedDataset, output: impl Write + Send) -> io::Result<()> {
-    let manifest = &dataset.manifest;
-    let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let properties = WriterProperties::builder()
-        .set_created_by("corridor".to_owned())
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_dictionary_enabled(false)
-        .set_key_value_metadata(Some(vec![
-            pair(metadata::FORMAT, metadata::FORMAT_1.to_owned()),
-            pair(metadata::AGREEMENT, manifest.agreement.to_string()),
-            pair(metadata::SCHEMA, manifest.schema.to_string()),
-            pair(metadata::OFFICE, manifest.office.to_string()),
-            pair(metadata::MEASURE, manifest.measure.as_str().to_owned()),
-            pair(metadata::RECORDS, manifest.record_count.to_string()),
-            pair(metadata::KEY_CHECK, manifest.key_check.to_string()),
-            pair(metadata::SEAL, metadata::SEAL_BLANK.to_owned()),
-        ]))
-        .build();
-    let schema = Arc::new(to_schema(dataset));
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
-    let mut writer =
-        ArrowWriter::try_new_with_options(output, schema.clone(), options).map_err(io::Error::other)?;
-    for start in (0..dataset.records.len()).step_by(ROWS_PER_GROUP) {
-        let end = (start + ROWS_PER_GROUP).min(dataset.records.len());
-        let batch = to_batch(dataset, &schema, start..end);
-        writer.write(&batch).map_err(io::Error::other)?;
-        writer.flush().map_err(io::Error::other)?;
-    }
-    writer.close().map_err(io::Error::other)?;
-    Ok(())
+/// Writes a dataset file row by row; see [`write_dataset`].
+pub(crate) struct DatasetWriter<'f> {
+    path: &'f Path,
+    writer: ArrowWriter<&'f mut NamedTempFile>,
+    schema: Arc<Schema>,
+    filter_bytes: usize,
+    has_events: bool,
+    manifest: DatasetManifest,
+    rows: RowBuilders,
 }
 
-fn to_schema(dataset: &EncodedDataset) -> Schema {
-    let filter_bytes = i32::try_from(dataset.filters.filter_len().to_bytes()).expect("at most 512");
+/// A group of rows in columns.
+struct RowBuilders {
+    len: usize,
+    records: Vec<u8>,
+    persons: Vec<u8>,
+    filters: Vec<u8>,
+    events: Vec<MigrationEvent>,
+}
+
+impl<'f> DatasetWriter<'f> {
+    pub(crate) fn new(
+        file: &'f mut NewFile,
+        manifest: &DatasetManifest,
+        filter_len: FilterLen,
+        has_events: bool,
+    ) -> Result<Self, WriteError> {
+        let schema = Arc::new(to_schema(filter_len, has_events));
+        let properties = WriterProperties::builder()
+            .set_created_by("corridor".to_owned())
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_dictionary_enabled(false)
+            .build();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let path = &file.path;
+        let writer = ArrowWriter::try_new_with_options(&mut file.file, schema.clone(), options)
+            .map_err(|error| write_error(path, io::Error::other(error)))?;
+        Ok(Self {
+            path,
+            writer,
+            schema,
+            filter_bytes: filter_len.to_bytes(),
+            has_events,
+            manifest: manifest.clone(),
+            rows: RowBuilders {
+                len: 0,
+                records: Vec::new(),
+                persons: Vec::new(),
+                filters: Vec::new(),
+                events: Vec::new(),
+            },
+        })
+    }
+
+    /// Appends a row; rows come in the order of their pseudonyms.
+    pub(crate) fn push(&mut self, row: &EncodedRow<'_>) -> Result<(), WriteError> {
+        let rows = &mut self.rows;
+        rows.records.extend_from_slice(row.record.as_bytes());
+        rows.persons.extend_from_slice(row.person.as_bytes());
+        rows.filters.extend_from_slice(row.filter);
+        if self.has_events {
+            rows.events.extend(row.event.clone());
+        }
+        rows.len += 1;
+        if rows.len == ROWS_PER_GROUP {
+            self.write_group()?;
+        }
+        Ok(())
+    }
+
+    fn write_group(&mut self) -> Result<(), WriteError> {
+        let bytes = |values: Vec<u8>, size: usize| -> ArrayRef {
+            let size = i32::try_from(size).expect("at most 512");
+            Arc::new(FixedSizeBinaryArray::new(size, values.into(), None))
+        };
+        let take = |values: &mut Vec<u8>| {
+            let capacity = values.capacity();
+            std::mem::replace(values, Vec::with_capacity(capacity))
+        };
+        let rows = &mut self.rows;
+        let mut columns = vec![
+            bytes(take(&mut rows.records), 16),
+            bytes(take(&mut rows.persons), 16),
+            bytes(take(&mut rows.filters), self.filter_bytes),
+        ];
+        if self.has_events {
+            columns.extend(event_columns(&rows.events));
+            rows.events.clear();
+        }
+        rows.len = 0;
+        let batch =
+            RecordBatch::try_new(self.schema.clone(), columns).expect("columns are made for this schema");
+        self.writer
+            .write(&batch)
+            .and_then(|()| self.writer.flush())
+            .map_err(|error| write_error(self.path, io::Error::other(error)))
+    }
+
+    /// Writes what is left and the metadata, and seals the file. Returns its digest.
+    pub(crate) fn finish(mut self) -> Result<Digest, WriteError> {
+        if self.rows.len > 0 {
+            self.write_group()?;
+        }
+        let manifest = &self.manifest;
+        for (key, value) in [
+            (metadata::FORMAT, metadata::FORMAT_1.to_owned()),
+            (metadata::AGREEMENT, manifest.agreement.to_string()),
+            (metadata::SCHEMA, manifest.schema.to_string()),
+            (metadata::OFFICE, manifest.office.to_string()),
+            (metadata::MEASURE, manifest.measure.as_str().to_owned()),
+            (metadata::RECORDS, manifest.record_count.to_string()),
+            (metadata::KEY_CHECK, manifest.key_check.to_string()),
+            (metadata::SEAL, metadata::SEAL_BLANK.to_owned()),
+        ] {
+            self.writer
+                .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        }
+        let path = self.path;
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(|error| write_error(path, io::Error::other(error)))?;
+        seal(file.as_file_mut()).map_err(|error| write_error(path, error))
+    }
+}
+
+fn to_schema(filter_len: FilterLen, has_events: bool) -> Schema {
+    let filter_bytes = i32::try_from(filter_len.to_bytes()).expect("at most 512");
     let mut fields = vec![
         Field::new(column::RECORD, DataType::FixedSizeBinary(16), false),
         Field::new(column::PERSON, DataType::FixedSizeBinary(16), false),
         Field::new(column::FILTER, DataType::FixedSizeBinary(filter_bytes), false),
     ];
-    if dataset.events.is_some() {
+    if has_events {
         fields.extend([
             Field::new(column::DIRECTION, DataType::Utf8, false),
             Field::new(column::COUNTERPART, DataType::Utf8, false),
@@ -149,33 +326,6 @@ fn to_schema(dataset: &EncodedDataset) -> Schema {
         ]);
     }
     Schema::new(fields)
-}
-
-fn to_batch(dataset: &EncodedDataset, schema: &Arc<Schema>, rows: std::ops::Range<usize>) -> RecordBatch {
-    let pseudonyms = |values: &[Pseudonym]| -> ArrayRef {
-        let mut builder = FixedSizeBinaryBuilder::with_capacity(values.len(), 16);
-        for value in values {
-            builder.append_value(value.as_bytes()).expect("16 bytes");
-        }
-        Arc::new(builder.finish())
-    };
-    let filter_bytes = dataset.filters.filter_len().to_bytes();
-    let mut filters =
-        FixedSizeBinaryBuilder::with_capacity(rows.len(), i32::try_from(filter_bytes).expect("at most 512"));
-    for row in rows.clone() {
-        filters
-            .append_value(dataset.filters.row_to_bytes(row))
-            .expect("as many bytes as the schema says");
-    }
-    let mut columns = vec![
-        pseudonyms(&dataset.records[rows.clone()]),
-        pseudonyms(&dataset.persons[rows.clone()]),
-        Arc::new(filters.finish()) as ArrayRef,
-    ];
-    if let Some(events) = &dataset.events {
-        columns.extend(event_columns(&events[rows]));
-    }
-    RecordBatch::try_new(schema.clone(), columns).expect("columns are made for this schema")
 }
 
 fn event_columns(events: &[MigrationEvent]) -> [ArrayRef; 6] {
@@ -198,13 +348,6 @@ fn event_columns(events: &[MigrationEvent]) -> [ArrayRef; 6] {
         words(|event| event.sex.as_str()),
         Arc::new(bands.finish()),
     ]
-}
-
-fn days_since_1970(date: Date) -> i32 {
-    jiff::civil::date(1970, 1, 1)
-        .until(date)
-        .expect("two civil dates are within the range of a span")
-        .get_days()
 }
 
 /// Puts the digest of the file with a blank seal in place of the blank. Returns the digest of the result.

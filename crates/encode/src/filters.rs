@@ -1,191 +1,373 @@
-//! From tokens to filters, for each profile.
+//! From records to filters, for each profile.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher};
-use corridor_core::Profile;
+use corridor_core::Construction;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::key::{KeyUse, LinkageKey, hmac_sha256};
-use crate::schema::{EncodingSchema, MatchField};
+use crate::birth::BirthDate;
+use crate::fields::{MatchField, address_tokens, birth_tokens, country_token, postcode_tokens, sex_token};
+use crate::harden::Hardener;
+use crate::key::{KeyUse, LinkageKey};
+use crate::keystream::Keystream;
+use crate::majority::majority;
+use crate::names;
+use crate::record::Record;
+use crate::schema::EncodingSchema;
 
-/// Layers XORed in the majority profile.
-const LAYERS: usize = 3;
-
-/// Turns token sets into filters under one key and schema, remembering the bits of tokens seen before.
+/// Turns records into filters under one key and schema, remembering the tokens of texts and the bits of tokens met before.
 ///
 /// The memory lives as long as the encoder and is wiped with it. Encoders of the same key and schema give
 /// the same bits, whatever they met before.
 pub(crate) struct FilterEncoder<'a> {
     schema: &'a EncodingSchema,
-    keys: HashMap<MatchField, Zeroizing<[u8; 32]>>,
-    tie_break: Vec<u64>,
-    cache: HashMap<(MatchField, String), Vec<u64>>,
-    counters: Vec<u64>,
+    key: &'a LinkageKey,
+    hardener: Hardener,
+    /// Words of a filter before hardening.
+    words: usize,
+    /// Words of the bits of one token.
+    stride: usize,
+    keys: HashMap<(MatchField, Salt), Zeroizing<[u8; 32]>>,
+    tie_breaks: HashMap<Salt, Zeroizing<Vec<u64>>>,
+    tokens: HashMap<(MatchField, Salt), HashMap<String, u32>>,
+    /// Tokens of a text met before, as a range of `text_tokens`.
+    texts: HashMap<(TextKind, Salt), HashMap<String, std::ops::Range<usize>>>,
+    text_tokens: Vec<u32>,
+    text_count: usize,
+    dates: HashMap<(Salt, BirthDate), Vec<u32>>,
+    /// By token: its field's position in the schema, its bits, and the record it was met in last.
+    token_fields: Vec<usize>,
+    token_bits: Vec<u64>,
+    last_records: Vec<u64>,
+    record: u64,
+    /// Distinct tokens of the record at hand.
+    record_tokens: Vec<u32>,
+    layers: Vec<u64>,
 }
 
-/// Tokens remembered at most; names of a whole country have fewer bigrams, and dates are bounded.
-const CACHED_TOKENS: usize = 1 << 15;
+/// The birth year that chooses the keys, in profiles salted by it; `None` in other profiles and without a year.
+type Salt = Option<i16>;
+
+/// What a text is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum TextKind {
+    Names,
+    Address,
+    Postcode,
+}
+
+/// Bytes of token bits remembered at most; names of a whole country have fewer bigrams, and dates are bounded.
+const CACHED_TOKEN_BYTES: usize = 24 << 20;
+
+/// Texts remembered at most.
+const CACHED_TEXTS: usize = 1 << 16;
 
 impl<'a> FilterEncoder<'a> {
-    pub(crate) fn new(schema: &'a EncodingSchema, key: &LinkageKey) -> Self {
-        let keys = schema
-            .fields()
-            .iter()
-            .map(|&field| (field, key.derive(KeyUse::Encode, field.as_str(), "")))
-            .collect();
-        let tie_key = key.derive(KeyUse::Encode, "tie_break", "");
-        let words = schema.profile().filter_len().to_words();
+    pub(crate) fn new(schema: &'a EncodingSchema, key: &'a LinkageKey) -> Self {
+        let len = schema
+            .profile()
+            .filter_len(schema.weights().len())
+            .expect("a schema checks its length");
+        let layers = match schema.profile().construction() {
+            Construction::Majority { layers, .. } => usize::try_from(layers).expect("a few"),
+            Construction::Bloom { .. } | Construction::FieldBloom { .. } => 1,
+        };
         Self {
             schema,
-            keys,
-            tie_break: keystream(&tie_key, b"", LAYERS * words),
-            cache: HashMap::new(),
-            counters: Vec::new(),
+            key,
+            hardener: Hardener::new(schema.hardenings(), len, key),
+            words: len.to_words(),
+            stride: layers * len.to_words(),
+            keys: HashMap::new(),
+            tie_breaks: HashMap::new(),
+            tokens: HashMap::new(),
+            texts: HashMap::new(),
+            text_tokens: Vec::new(),
+            text_count: 0,
+            dates: HashMap::new(),
+            token_fields: Vec::new(),
+            token_bits: Vec::new(),
+            last_records: Vec::new(),
+            record: 0,
+            record_tokens: Vec::new(),
+            layers: vec![0; layers * len.to_words()],
         }
     }
 
-    /// The filter of a token set, as words (see `corridor_core::Filters` for the order of bits).
-    pub(crate) fn encode(&mut self, tokens: &BTreeSet<(MatchField, String)>) -> Vec<u64> {
-        match self.schema.profile() {
-            Profile::Clk1024 => self.encode_bloom(tokens),
-            Profile::Saul3x2048 => self.encode_majority(tokens),
+    /// Puts the filter of `record` into `filter`, as words (see `corridor_core::Filters` for the order of bits), or says
+    /// that it has fewer tokens than the schema asks for. `noise` is what record-level noise depends on besides the key.
+    #[must_use]
+    pub(crate) fn encode(&mut self, record: &Record, noise: &[u8], filter: &mut Vec<u64>) -> bool {
+        if self.token_bits.len() * 8 >= CACHED_TOKEN_BYTES {
+            self.wipe_cache();
+        }
+        if self.text_count >= CACHED_TEXTS {
+            self.wipe_texts();
+        }
+        let salt = self.salt_of(record);
+        self.collect_tokens(record, salt);
+        if self.record_tokens.len() < usize::try_from(self.schema.minimum_tokens()).expect("small") {
+            return false;
+        }
+        filter.clear();
+        filter.resize(self.words, 0);
+        match self.schema.profile().construction() {
+            Construction::Bloom { .. } | Construction::FieldBloom { .. } => self.set_bits(filter),
+            Construction::Majority { .. } => self.vote(salt, filter),
+        }
+        self.hardener.harden(filter, noise);
+        true
+    }
+
+    fn salt_of(&self, record: &Record) -> Salt {
+        if self.schema.profile().is_salted_by_birth_year() {
+            record.birth.year
+        } else {
+            None
         }
     }
 
-    /// Classic record-level Bloom filter: each token sets `weight` different bits (Schnell, Bachteler &
-    /// Reiher 2009), drawn without bias from its keystream.
-    fn encode_bloom(&mut self, tokens: &BTreeSet<(MatchField, String)>) -> Vec<u64> {
-        let words = self.schema.profile().filter_len().to_words();
-        let mut filter = vec![0; words];
-        for token in tokens {
-            for (word, bits) in filter.iter_mut().zip(self.token_bits(token)) {
+    /// Classic Bloom filter: each token sets as many different bits as its field's weight (Schnell, Bachteler & Reiher
+    /// 2009), drawn without bias from its keystream.
+    fn set_bits(&self, filter: &mut [u64]) {
+        for &token in &self.record_tokens {
+            for (word, bits) in filter.iter_mut().zip(self.bits_of(token)) {
                 *word |= bits;
             }
         }
-        filter
     }
 
     /// Each layer's bit is set when more than half of the (weighted) tokens set it, a tie being decided by a
     /// keyed token of weight one half; the layers are XORed (Armknecht & Schäfer, PoPETs 2026(2)).
-    ///
-    /// Tokens are counted in vertical counters: plane `p` of a word holds bit `p` of the 64 counts.
-    fn encode_majority(&mut self, tokens: &BTreeSet<(MatchField, String)>) -> Vec<u64> {
-        let words = self.schema.profile().filter_len().to_words();
-        let total: u32 = tokens.iter().map(|(field, _)| self.schema.weight(*field)).sum();
-        let planes = usize::try_from(u32::BITS - total.leading_zeros()).expect("at most 32");
-        let mut counters = std::mem::take(&mut self.counters);
-        counters.clear();
-        counters.resize(LAYERS * words * planes, 0);
-        for token in tokens {
-            let weight = self.schema.weight(token.0);
-            let bits = self.token_bits(token);
-            for (column, &word) in counters.chunks_exact_mut(planes).zip(bits) {
-                for _ in 0..weight {
-                    let mut carry = word;
-                    for plane in column.iter_mut() {
-                        (*plane, carry) = (*plane ^ carry, *plane & carry);
-                        if carry == 0 {
-                            break;
-                        }
-                    }
-                }
-            }
+    fn vote(&mut self, salt: Salt, filter: &mut [u64]) {
+        if !self.tie_breaks.contains_key(&salt) {
+            let key = self.key.derive(KeyUse::Encode, "tie_break", &salt_text(salt));
+            let mut tie_break = Zeroizing::new(vec![0; self.stride]);
+            Keystream::new(&key, b"").fill(&mut tie_break);
+            self.tie_breaks.insert(salt, tie_break);
         }
-        let half = total / 2;
-        let mut filter = vec![0; words];
-        for (position, column) in counters.chunks_exact(planes).enumerate() {
-            // From the highest plane down: which counts are above `half`, and which still equal it.
-            let (mut above, mut equal) = (0, !0);
-            for (plane, &counts) in column.iter().enumerate().rev() {
-                if half >> plane & 1 == 1 {
-                    equal &= counts;
-                } else {
-                    above |= equal & counts;
-                    equal &= !counts;
-                }
-            }
-            let ties = if total.is_multiple_of(2) { equal } else { 0 };
-            filter[position % words] ^= above | ties & self.tie_break[position];
+        let mut layers = std::mem::take(&mut self.layers);
+        let mut votes: Vec<&[u64]> = Vec::with_capacity(2 * self.record_tokens.len());
+        for &token in &self.record_tokens {
+            let weight = self.schema.weights()[self.token_fields[to_index(token)]].weight;
+            votes.extend((0..weight).map(|_| self.bits_of(token)));
         }
-        counters.zeroize();
-        self.counters = counters;
-        filter
+        majority(&votes, &self.tie_breaks[&salt], &mut layers);
+        for layer in layers.chunks_exact(self.words) {
+            filter
+                .iter_mut()
+                .zip(layer)
+                .for_each(|(word, bits)| *word ^= bits);
+        }
+        self.layers = layers;
     }
 
-    fn token_bits(&mut self, token: &(MatchField, String)) -> &[u64] {
-        if self.cache.len() >= CACHED_TOKENS {
-            self.wipe_cache();
-        }
-        if !self.cache.contains_key(token) {
-            let bits = self.compute_token_bits(token);
-            self.cache.insert(token.clone(), bits);
-        }
-        &self.cache[token]
+    fn bits_of(&self, token: u32) -> &[u64] {
+        &self.token_bits[to_index(token) * self.stride..][..self.stride]
     }
 
-    fn compute_token_bits(&self, (field, token): &(MatchField, String)) -> Vec<u64> {
-        let words = self.schema.profile().filter_len().to_words();
-        let key = &self.keys[field];
-        match self.schema.profile() {
-            Profile::Saul3x2048 => keystream(key, token.as_bytes(), LAYERS * words),
-            Profile::Clk1024 => {
-                let wanted = self.schema.weight(*field);
-                let mut stream = Keystream::new(key, token.as_bytes());
-                let mut bits = vec![0_u64; words];
-                let mut set = 0;
-                while set < wanted {
-                    // 1,024 divides 65,536, so the low bits of two bytes are uniform.
-                    let position = usize::from(stream.next_u16() & 1023);
-                    let mask = 1 << (position % 64);
-                    if bits[position / 64] & mask == 0 {
-                        bits[position / 64] |= mask;
-                        set += 1;
-                    }
+    /// Puts the distinct tokens of `record` into `record_tokens`.
+    fn collect_tokens(&mut self, record: &Record, salt: Salt) {
+        self.record += 1;
+        self.record_tokens.clear();
+        let schema = self.schema;
+        if schema.fields().any(MatchField::is_of_names) {
+            self.collect_text(TextKind::Names, salt, &record.given_names);
+            self.collect_text(TextKind::Names, salt, &record.family_names);
+        }
+        for field in schema.fields() {
+            match field {
+                MatchField::BirthDate => self.collect_date(salt, record.birth),
+                MatchField::Sex => self.collect_token(field, salt, sex_token(record.sex)),
+                MatchField::Citizenship => {
+                    self.collect_token(field, salt, record.citizenship.as_ref().map(country_token));
                 }
-                bits
+                MatchField::BirthCountry => {
+                    self.collect_token(field, salt, record.birth_country.as_ref().map(country_token));
+                }
+                MatchField::Address => self.collect_text(TextKind::Address, salt, &record.address),
+                MatchField::Postcode => self.collect_text(TextKind::Postcode, salt, &record.postcode),
+                of_names => debug_assert!(of_names.is_of_names(), "collected above"),
             }
         }
+    }
+
+    fn collect_token(&mut self, field: MatchField, salt: Salt, token: Option<&str>) {
+        if let Some(token) = token {
+            let id = self.id_of(field, salt, token);
+            self.collect(id);
+        }
+    }
+
+    fn collect(&mut self, token: u32) {
+        let last = &mut self.last_records[to_index(token)];
+        if *last != self.record {
+            *last = self.record;
+            self.record_tokens.push(token);
+        }
+    }
+
+    fn collect_date(&mut self, salt: Salt, birth: BirthDate) {
+        if birth.year.is_none() {
+            return;
+        }
+        let ids = match self.dates.get(&(salt, birth)) {
+            Some(ids) => ids.clone(),
+            None => {
+                let mut ids = Vec::with_capacity(6);
+                birth_tokens(birth, !self.schema.profile().is_salted_by_birth_year(), |token| {
+                    ids.push(self.id_of(MatchField::BirthDate, salt, token));
+                });
+                self.dates.insert((salt, birth), ids.clone());
+                ids
+            }
+        };
+        ids.into_iter().for_each(|id| self.collect(id));
+    }
+
+    fn collect_text(&mut self, kind: TextKind, salt: Salt, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let known = self
+            .texts
+            .get(&(kind, salt))
+            .and_then(|texts| texts.get(text))
+            .cloned();
+        let range = known.unwrap_or_else(|| self.tokenise_text(kind, salt, text));
+        for position in range {
+            self.collect(self.text_tokens[position]);
+        }
+    }
+
+    fn tokenise_text(&mut self, kind: TextKind, salt: Salt, text: &str) -> std::ops::Range<usize> {
+        let start = self.text_tokens.len();
+        let mut ids = Vec::new();
+        match kind {
+            TextKind::Address => {
+                address_tokens(text, |token| {
+                    ids.push(self.id_of(MatchField::Address, salt, token))
+                });
+            }
+            TextKind::Postcode => {
+                postcode_tokens(text, |token| {
+                    ids.push(self.id_of(MatchField::Postcode, salt, token))
+                });
+            }
+            TextKind::Names => {
+                let mut words = names::words(text);
+                let schema = self.schema;
+                for field in schema.fields().filter(|field| field.is_of_names()) {
+                    field.name_tokens(&words, |token| ids.push(self.id_of(field, salt, token)));
+                }
+                words.zeroize();
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        self.text_tokens.append(&mut ids);
+        let range = start..self.text_tokens.len();
+        self.text_count += 1;
+        self.texts
+            .entry((kind, salt))
+            .or_default()
+            .insert(text.to_owned(), range.clone());
+        range
+    }
+
+    fn id_of(&mut self, field: MatchField, salt: Salt, token: &str) -> u32 {
+        if let Some(id) = self
+            .tokens
+            .get(&(field, salt))
+            .and_then(|tokens| tokens.get(token))
+        {
+            return *id;
+        }
+        let id = u32::try_from(self.last_records.len()).expect("tokens are bounded by the cache");
+        self.last_records.push(0);
+        let position = self
+            .schema
+            .fields()
+            .position(|other| other == field)
+            .expect("tokens are of the schema's fields");
+        self.token_fields.push(position);
+        self.compute_bits(field, position, salt, token);
+        self.tokens
+            .entry((field, salt))
+            .or_default()
+            .insert(token.to_owned(), id);
+        id
+    }
+
+    /// Appends the bits of a token met for the first time.
+    fn compute_bits(&mut self, field: MatchField, position: usize, salt: Salt, token: &str) {
+        let key = self
+            .keys
+            .entry((field, salt))
+            .or_insert_with(|| self.key.derive(KeyUse::Encode, field.as_str(), &salt_text(salt)));
+        let mut stream = Keystream::new(key, token.as_bytes());
+        let start = self.token_bits.len();
+        self.token_bits.resize(start + self.stride, 0);
+        let bits = &mut self.token_bits[start..];
+        match self.schema.profile().construction() {
+            Construction::Majority { .. } => stream.fill(bits),
+            Construction::Bloom { bits: range } => {
+                set_different_bits(bits, range, self.schema.weights()[position].weight, &mut stream);
+            }
+            Construction::FieldBloom { bits: range } => {
+                let part_words = usize::try_from(range / 64).expect("at most 64");
+                let part = &mut bits[position * part_words..][..part_words];
+                set_different_bits(part, range, self.schema.weights()[position].weight, &mut stream);
+            }
+        }
+    }
+
+    fn wipe_texts(&mut self) {
+        for (mut text, _) in self.texts.drain().flat_map(|(_, texts)| texts) {
+            text.zeroize();
+        }
+        self.text_tokens.zeroize();
+        self.text_count = 0;
     }
 
     fn wipe_cache(&mut self) {
-        for ((_, mut token), mut bits) in self.cache.drain() {
+        self.wipe_texts();
+        for (mut token, _) in self.tokens.drain().flat_map(|(_, tokens)| tokens) {
             token.zeroize();
-            bits.zeroize();
+        }
+        self.dates.clear();
+        self.token_fields.clear();
+        self.token_bits.zeroize();
+        self.last_records.clear();
+    }
+}
+
+/// Sets `count` different bits of the first `range`, a power of two of at most 65,536, every set of them equally likely.
+fn set_different_bits(bits: &mut [u64], range: u32, count: u32, stream: &mut Keystream) {
+    // Such a range divides 65,536, so the low bits of two bytes are uniform.
+    let mask = u16::try_from(range - 1).expect("at most 65,535");
+    let mut set = 0;
+    while set < count {
+        let position = usize::from(stream.next_u16() & mask);
+        let bit = 1 << (position % 64);
+        if bits[position / 64] & bit == 0 {
+            bits[position / 64] |= bit;
+            set += 1;
         }
     }
+}
+
+fn salt_text(salt: Salt) -> String {
+    salt.map_or_else(String::new, |year| format!("{year:04}"))
+}
+
+fn to_index(token: u32) -> usize {
+    usize::try_from(token).expect("32 bits fit")
 }
 
 impl Drop for FilterEncoder<'_> {
     fn drop(&mut self) {
         self.wipe_cache();
-        self.tie_break.zeroize();
-        self.counters.zeroize();
+        self.layers.zeroize();
     }
-}
-
-/// ChaCha20 keystream (RFC 8439; nonce 0, counter from 0) under HMAC-SHA256(key, token).
-struct Keystream(ChaCha20);
-
-impl Keystream {
-    fn new(key: &[u8; 32], token: &[u8]) -> Self {
-        let seed = hmac_sha256(key, &[token]);
-        Self(ChaCha20::new((&*seed).into(), &[0; 12].into()))
-    }
-
-    fn next_u16(&mut self) -> u16 {
-        let mut bytes = [0; 2];
-        self.0.apply_keystream(&mut bytes);
-        u16::from_le_bytes(bytes)
-    }
-}
-
-fn keystream(key: &[u8; 32], token: &[u8], words: usize) -> Vec<u64> {
-    let mut bytes = Zeroizing::new(vec![0; words * 8]);
-    Keystream::new(key, token).0.apply_keystream(&mut bytes);
-    bytes
-        .chunks_exact(8)
-        .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes")))
-        .collect()
 }

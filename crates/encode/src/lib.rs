@@ -42,19 +42,27 @@ mod draft;
 mod encoder;
 mod exchange;
 mod extract;
+mod fields;
 mod file;
 mod filters;
+mod harden;
 mod identity;
 mod inspect;
 mod key;
+mod keystream;
 mod lines;
+mod majority;
 mod mapping;
 mod names;
+mod outcome;
+mod pipeline;
 mod record;
 mod report;
+mod row;
 mod rows;
 mod schema;
 mod sealed;
+mod spool;
 mod understand;
 #[cfg(test)]
 mod vectors;
@@ -62,13 +70,15 @@ mod vectors;
 pub use birth::{BirthDate, DateOrder};
 pub use draft::draft_mapping;
 pub use encoder::{
-    EncodeError, EncodeReport, EncodeTerms, EncodedRegister, PseudonymList, RefusalLimit, encode_register,
+    EncodeTerms, EncodedFiles, EncodedRegister, PseudonymList, encode_register, encode_to_files,
 };
 pub use exchange::{
     ExchangeError, ExchangeMessage, ExchangeStep, PartyError, PendingExchange, ProjectKey, accept_offer,
 };
 pub use extract::{ExtractError, ExtractReader};
+pub use fields::MatchField;
 pub use file::{WriteError, write_dataset, write_pseudonyms};
+pub use harden::Hardening;
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};
 pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspect};
 pub use key::{LinkageKey, ProjectSecret};
@@ -76,7 +86,9 @@ pub use lines::MAX_LINE_BYTES;
 pub use mapping::{
     Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
 };
+pub use outcome::{EncodeError, EncodeReport, RefusalLimit};
 pub use record::{Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
-pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
+pub use schema::{EncodingSchema, FieldWeight, MINIMUM_TOKENS, NORMALISATION, SchemaError};
 pub use sealed::KeyFileError;
+pub use spool::Scratch;

@@ -5,7 +5,7 @@ use corridor_core::{CountryCode, Direction, Sex};
 use serde::{Deserialize, Serialize};
 
 use crate::birth::DateOrder;
-use crate::schema::MatchField;
+use crate::fields::MatchField;
 
 /// Which column of an office's extract is what, and how its codes read. Nothing is guessed: a code that is
 /// not declared is refused.

@@ -1,153 +1,46 @@
 use std::collections::BTreeSet;
 
-use corridor_core::{Digest, Profile, Sex};
+use corridor_core::{Construction, Digest, FilterLen, Profile};
 use serde::{Deserialize, Serialize};
 
+use crate::fields::{MatchField, address_tokens, birth_tokens, country_token, postcode_tokens, sex_token};
+use crate::harden::Hardening;
 use crate::names;
 use crate::record::Record;
 
-/// A field both offices encode, always under a key of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MatchField {
-    /// Padded bigrams of every word of given and family names in one spelling, as one order-free set.
-    Names,
-    /// Consonant skeleton of every word: what different spellings of a name share.
-    NameKeys,
-    /// Year, month, day, year-month, month-day, year-day; the year alone when month and day are imputed.
-    BirthDate,
-    /// Sex, when known.
-    Sex,
-    /// Citizenship.
-    Citizenship,
-    /// Country of birth.
-    BirthCountry,
-    /// Padded bigrams of the words of an address.
-    Address,
-    /// Postal code, whole and by its beginnings.
-    Postcode,
-}
-
 /// Length of the shortest record that is encoded, in tokens: below, there is too little to link and too
-/// much to guess.
-pub const MINIMUM_TOKENS: usize = 8;
+/// much to guess. A schema may ask for more.
+pub const MINIMUM_TOKENS: u32 = 8;
 
 /// The version of normalisation and tokenisation that [`EncodingSchema`] names.
 pub const NORMALISATION: &str = "corridor-1";
 
-impl MatchField {
-    /// Every field, in schema order.
-    pub const ALL: [Self; 8] = [
-        Self::Names,
-        Self::NameKeys,
-        Self::BirthDate,
-        Self::Sex,
-        Self::Citizenship,
-        Self::BirthCountry,
-        Self::Address,
-        Self::Postcode,
-    ];
+/// The only version of schema files there is.
+const SCHEMA_VERSION: u32 = 1;
 
-    /// The name in agreements, and the label of the field's key.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Names => "names",
-            Self::NameKeys => "name_keys",
-            Self::BirthDate => "birth_date",
-            Self::Sex => "sex",
-            Self::Citizenship => "citizenship",
-            Self::BirthCountry => "birth_country",
-            Self::Address => "address",
-            Self::Postcode => "postcode",
-        }
-    }
+/// Votes of a token at most, in a majority profile.
+const MOST_VOTES: u32 = 16;
 
-    /// The field of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.as_str() == name)
-    }
-
-    /// How many bits each token sets (Bloom profiles), so that filters of full records are nearly half full.
-    const fn positions(self) -> u32 {
-        match self {
-            Self::NameKeys | Self::BirthDate => 24,
-            Self::Names
-            | Self::Sex
-            | Self::Citizenship
-            | Self::BirthCountry
-            | Self::Address
-            | Self::Postcode => 16,
-        }
-    }
-
-    /// The tokens of this field in `record`, added to `tokens`.
-    fn add_tokens(self, record: &Record, tokens: &mut BTreeSet<(Self, String)>) {
-        let mut add = |token: String| {
-            tokens.insert((self, token));
-        };
-        match self {
-            Self::Names => {
-                for word in name_words(record) {
-                    bigrams(&names::fold_spelling(&word)).for_each(&mut add);
-                }
-            }
-            Self::NameKeys => {
-                for word in name_words(record) {
-                    add(names::skeleton(&word));
-                }
-            }
-            Self::BirthDate => {
-                if let Some(year) = record.birth.year {
-                    add(format!("y{year:04}"));
-                    if let Some((month, day)) = record.birth.month_day {
-                        add(format!("m{month:02}"));
-                        add(format!("d{day:02}"));
-                        add(format!("ym{year:04}{month:02}"));
-                        add(format!("md{month:02}{day:02}"));
-                        add(format!("yd{year:04}{day:02}"));
-                    }
-                }
-            }
-            Self::Sex => match record.sex {
-                Sex::Female => add("f".to_owned()),
-                Sex::Male => add("m".to_owned()),
-                Sex::Unknown => {}
-            },
-            Self::Citizenship => record.citizenship.iter().for_each(|c| add(c.to_string())),
-            Self::BirthCountry => record.birth_country.iter().for_each(|c| add(c.to_string())),
-            Self::Address => {
-                for word in names::words(&record.address) {
-                    bigrams(&word).for_each(&mut add);
-                }
-            }
-            Self::Postcode => {
-                let code: String = names::words(&record.postcode).concat();
-                for len in 2..=code.len() {
-                    add(code[..len].to_owned());
-                }
-            }
-        }
-    }
-}
-
-fn name_words(record: &Record) -> impl Iterator<Item = String> {
-    names::words(&record.given_names)
-        .into_iter()
-        .chain(names::words(&record.family_names))
-}
-
-/// Bigrams of a word with a blank before and behind: `ali` → ` a`, `al`, `li`, `i `.
-fn bigrams(word: &str) -> impl Iterator<Item = String> {
-    let padded = format!(" {word} ");
-    (0..padded.len() - 1).map(move |start| padded[start..start + 2].to_owned())
-}
-
-/// How a record becomes a filter: profile, match fields, their weights, and the version of normalisation.
+/// How a record becomes a filter: profile, match fields, their weights, hardenings, and the version of normalisation.
 /// Both offices use the same schema, fixed in the agreement by [`EncodingSchema::digest`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EncodingSchema {
     profile: Profile,
-    fields: Vec<MatchField>,
+    /// In schema order.
+    fields: Vec<FieldWeight>,
+    minimum_tokens: u32,
+    hardenings: Vec<Hardening>,
+    filter_len: FilterLen,
+}
+
+/// A match field and the weight of each of its tokens: votes in a majority profile, bits set in a Bloom profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldWeight {
+    /// The field.
+    pub field: MatchField,
+    /// Weight of each token.
+    pub weight: u32,
 }
 
 /// A schema that cannot be used.
@@ -162,32 +55,86 @@ pub enum SchemaError {
         /// As written.
         name: String,
     },
+    /// A statement of a schema file that cannot hold, alone or beside another.
+    #[error("schema key {key}: {problem}")]
+    Inconsistent {
+        /// Path of the key, as in `fields[2].weight`.
+        key: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// The text is no JSON of this form.
+    #[error("not a schema: {problem}")]
+    Syntax {
+        /// Where and why.
+        problem: String,
+    },
 }
 
 fn known_fields() -> String {
     MatchField::ALL.map(MatchField::as_str).join(", ")
 }
 
+fn inconsistent(key: impl Into<String>, problem: impl Into<String>) -> SchemaError {
+    SchemaError::Inconsistent {
+        key: key.into(),
+        problem: problem.into(),
+    }
+}
+
+/// A schema as a file has it, before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SchemaFile {
+    /// Where the JSON Schema of this form is, for editors.
+    #[serde(rename = "$schema")]
+    _schema: Option<String>,
+    version: u32,
+    /// For people; not part of the digest.
+    #[serde(rename = "name")]
+    _name: Option<String>,
+    normalisation: String,
+    profile: Profile,
+    #[serde(default = "default_minimum")]
+    minimum_tokens: u32,
+    fields: Vec<FileField>,
+    #[serde(default)]
+    hardenings: Vec<Hardening>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileField {
+    field: MatchField,
+    /// The profile's own weight of the field when not said.
+    weight: Option<u32>,
+}
+
+const fn default_minimum() -> u32 {
+    MINIMUM_TOKENS
+}
+
 impl EncodingSchema {
-    /// A schema over `fields`; order and repetition do not matter.
+    /// A schema over `fields` with the profile's own weights; order and repetition do not matter.
     ///
     /// # Errors
-    /// When [`MatchField::Names`] is not among them.
+    /// When [`MatchField::Names`] is not among them, or they do not fit the profile.
     pub fn try_new(profile: Profile, fields: &[MatchField]) -> Result<Self, SchemaError> {
-        if !fields.contains(&MatchField::Names) {
-            return Err(SchemaError::NamesMissing);
-        }
         let fields: BTreeSet<_> = fields.iter().copied().collect();
-        Ok(Self {
-            profile,
-            fields: fields.into_iter().collect(),
-        })
+        let fields = fields
+            .into_iter()
+            .map(|field| FieldWeight {
+                field,
+                weight: field.default_weight(profile),
+            })
+            .collect();
+        Self::with_weights(profile, fields, MINIMUM_TOKENS, Vec::new())
     }
 
-    /// A schema over fields given by name, as an agreement has them.
+    /// A schema over fields given by name, as an agreement has them, with the profile's own weights.
     ///
     /// # Errors
-    /// When a name is unknown or `names` is missing.
+    /// When a name is unknown, `names` is missing, or they do not fit the profile.
     pub fn from_names<S: AsRef<str>>(profile: Profile, fields: &[S]) -> Result<Self, SchemaError> {
         let fields: Vec<MatchField> = fields
             .iter()
@@ -200,46 +147,186 @@ impl EncodingSchema {
         Self::try_new(profile, &fields)
     }
 
+    /// A schema with weights of its own. `fields` may stand in any order, each once; weights are at least 1 and at
+    /// most 16 votes, or a quarter of the bits a token can set; `minimum_tokens` is 8 to 64; hardenings are for Bloom
+    /// profiles, done in their order.
+    ///
+    /// # Errors
+    /// The first statement that cannot hold, with its key.
+    pub fn with_weights(
+        profile: Profile,
+        mut fields: Vec<FieldWeight>,
+        minimum_tokens: u32,
+        hardenings: Vec<Hardening>,
+    ) -> Result<Self, SchemaError> {
+        for (position, field) in fields.iter().enumerate() {
+            if fields[..position].iter().any(|other| other.field == field.field) {
+                return Err(inconsistent(
+                    format!("fields[{position}].field"),
+                    format!("{} stands twice", field.field.as_str()),
+                ));
+            }
+            let (most, what) = match profile.construction() {
+                Construction::Majority { .. } => (MOST_VOTES, "votes of a token"),
+                Construction::Bloom { bits } | Construction::FieldBloom { bits } => {
+                    (bits / 4, "bits a token sets")
+                }
+            };
+            if !(1..=most).contains(&field.weight) {
+                return Err(inconsistent(
+                    format!("fields[{position}].weight"),
+                    format!(
+                        "{what} must be 1 to {most} in {profile}; leave the field out to give it no weight"
+                    ),
+                ));
+            }
+        }
+        fields.sort_by_key(|field| field.field);
+        let has = |wanted| fields.iter().any(|field| field.field == wanted);
+        if !has(MatchField::Names) {
+            return Err(SchemaError::NamesMissing);
+        }
+        if profile.is_salted_by_birth_year() && !has(MatchField::BirthDate) {
+            return Err(inconsistent(
+                "profile",
+                format!("{profile} needs the field birth_date, whose year chooses the keys"),
+            ));
+        }
+        if !(MINIMUM_TOKENS..=64).contains(&minimum_tokens) {
+            return Err(inconsistent(
+                "minimum_tokens",
+                format!("must be {MINIMUM_TOKENS} to 64: a shorter record is too easy to guess"),
+            ));
+        }
+        let mut filter_len = profile
+            .filter_len(fields.len())
+            .map_err(|error| inconsistent("fields", format!("too many for {profile}: {error}")))?;
+        for (position, hardening) in hardenings.iter().enumerate() {
+            let key = || format!("hardenings[{position}]");
+            if let Construction::Majority { .. } = profile.construction() {
+                return Err(inconsistent(
+                    key(),
+                    format!(
+                        "{profile} takes none: hardenings are for exchange with other programs, with Bloom profiles"
+                    ),
+                ));
+            }
+            filter_len = hardening
+                .filter_len_after(filter_len)
+                .map_err(|problem| inconsistent(key(), problem))?;
+        }
+        Ok(Self {
+            profile,
+            fields,
+            minimum_tokens,
+            hardenings,
+            filter_len,
+        })
+    }
+
+    /// Reads a schema file: JSON as [`EncodingSchema::JSON_SCHEMA`] says.
+    ///
+    /// # Errors
+    /// When it is no JSON of this form, of another version, or contradicts itself, with the key.
+    pub fn from_json(text: &str) -> Result<Self, SchemaError> {
+        // The version first: a file of another version may have keys that are not known here.
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| SchemaError::Syntax {
+            problem: error.to_string(),
+        })?;
+        if let Some(version) = value.get("version")
+            && version != SCHEMA_VERSION
+        {
+            return Err(inconsistent("version", "this program knows version 1 only"));
+        }
+        let file: SchemaFile = serde_json::from_str(text).map_err(|error| SchemaError::Syntax {
+            problem: error.to_string(),
+        })?;
+        if file.version != SCHEMA_VERSION {
+            return Err(inconsistent("version", "this program knows version 1 only"));
+        }
+        if file.normalisation != NORMALISATION {
+            return Err(inconsistent(
+                "normalisation",
+                format!(
+                    "this program knows {NORMALISATION:?} only; both offices need the same version of it"
+                ),
+            ));
+        }
+        let fields = file
+            .fields
+            .into_iter()
+            .map(|FileField { field, weight }| FieldWeight {
+                field,
+                weight: weight.unwrap_or_else(|| field.default_weight(file.profile)),
+            })
+            .collect();
+        Self::with_weights(file.profile, fields, file.minimum_tokens, file.hardenings)
+    }
+
+    /// JSON Schema (draft 2020-12) of schema files.
+    pub const JSON_SCHEMA: &str = include_str!("../schema/encoding-schema.json");
+
     /// The profile.
     pub const fn profile(&self) -> Profile {
         self.profile
     }
 
     /// The match fields, in schema order.
-    pub fn fields(&self) -> &[MatchField] {
+    pub fn fields(&self) -> impl Iterator<Item = MatchField> {
+        self.fields.iter().map(|field| field.field)
+    }
+
+    /// The match fields with their weights, in schema order.
+    pub fn weights(&self) -> &[FieldWeight] {
         &self.fields
+    }
+
+    /// Tokens of the shortest record that is encoded.
+    pub const fn minimum_tokens(&self) -> u32 {
+        self.minimum_tokens
+    }
+
+    /// What is done to a filter after it is made, in order.
+    pub fn hardenings(&self) -> &[Hardening] {
+        &self.hardenings
+    }
+
+    /// Length of a filter, hardenings included.
+    pub const fn filter_len(&self) -> FilterLen {
+        self.filter_len
     }
 
     /// Canonical JSON of everything that decides the bits of a filter besides the key.
     pub fn to_canonical_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.to_canonical()).expect("every field has a JSON form")
+    }
+
+    /// The schema as a file for people: the canonical JSON, laid out.
+    pub fn to_json(&self) -> String {
+        let mut text =
+            serde_json::to_string_pretty(&self.to_canonical()).expect("every field has a JSON form");
+        text.push('\n');
+        text
+    }
+
+    fn to_canonical(&self) -> impl Serialize {
         #[derive(Serialize)]
-        struct Field {
-            field: MatchField,
-            weight: u32,
-        }
-        #[derive(Serialize)]
-        struct Canonical<'a> {
+        struct Canonical {
             version: u32,
-            normalisation: &'a str,
+            normalisation: &'static str,
             profile: Profile,
-            minimum_tokens: usize,
-            fields: Vec<Field>,
+            minimum_tokens: u32,
+            fields: Vec<FieldWeight>,
+            hardenings: Vec<Hardening>,
         }
-        serde_json::to_vec(&Canonical {
-            version: 1,
+        Canonical {
+            version: SCHEMA_VERSION,
             normalisation: NORMALISATION,
             profile: self.profile,
-            minimum_tokens: MINIMUM_TOKENS,
-            fields: self
-                .fields
-                .iter()
-                .map(|&field| Field {
-                    field,
-                    weight: self.weight(field),
-                })
-                .collect(),
-        })
-        .expect("every field has a JSON form")
+            minimum_tokens: self.minimum_tokens,
+            fields: self.fields.clone(),
+            hardenings: self.hardenings.clone(),
+        }
     }
 
     /// Digest of the canonical bytes.
@@ -247,20 +334,100 @@ impl EncodingSchema {
         Digest::of(&self.to_canonical_bytes())
     }
 
-    /// Weight of each token of `field`: votes in a majority profile, bits set in a Bloom profile.
-    pub(crate) const fn weight(&self, field: MatchField) -> u32 {
-        match self.profile {
-            Profile::Clk1024 => field.positions(),
-            Profile::Saul3x2048 => 1,
+    /// The set of tokens of `record`, by field, then token: what a filter is made of, in plain.
+    pub fn tokens(&self, record: &Record) -> BTreeSet<(MatchField, String)> {
+        let mut tokens = BTreeSet::new();
+        for field in self.fields() {
+            let mut add = |token: &str| {
+                tokens.insert((field, token.to_owned()));
+            };
+            match field {
+                MatchField::BirthDate => {
+                    birth_tokens(record.birth, !self.profile.is_salted_by_birth_year(), add);
+                }
+                MatchField::Sex => sex_token(record.sex).into_iter().for_each(add),
+                MatchField::Citizenship => record.citizenship.iter().map(country_token).for_each(add),
+                MatchField::BirthCountry => record.birth_country.iter().map(country_token).for_each(add),
+                MatchField::Address => address_tokens(&record.address, add),
+                MatchField::Postcode => postcode_tokens(&record.postcode, add),
+                of_names => {
+                    for text in [&record.given_names, &record.family_names] {
+                        of_names.name_tokens(&names::words(text), &mut add);
+                    }
+                }
+            }
+        }
+        tokens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"{
+        "version": 1, "normalisation": "NORM", "profile": "clk-1024",
+        "fields": [{"field": "birth_date"}, {"field": "names", "weight": 10}]
+    }"#;
+
+    fn read(text: &str) -> Result<EncodingSchema, SchemaError> {
+        EncodingSchema::from_json(&text.replace("NORM", NORMALISATION))
+    }
+
+    #[test]
+    fn a_file_and_its_own_writing_are_one_schema() {
+        let schema = read(FILE).unwrap();
+        assert_eq!(
+            schema.fields().collect::<Vec<_>>(),
+            [MatchField::Names, MatchField::BirthDate]
+        );
+        assert_eq!(schema.weights()[0].weight, 10);
+        assert_eq!(schema.weights()[1].weight, 24);
+        assert_eq!(read(&schema.to_json()).unwrap().digest(), schema.digest());
+        for profile in Profile::ALL {
+            let schema = EncodingSchema::try_new(profile, &MatchField::ALL);
+            let schema = schema.unwrap();
+            assert_eq!(EncodingSchema::from_json(&schema.to_json()).unwrap(), schema);
         }
     }
 
-    /// The set of tokens of `record`, by field, then token.
-    pub(crate) fn tokens(&self, record: &Record) -> BTreeSet<(MatchField, String)> {
-        let mut tokens = BTreeSet::new();
-        for field in &self.fields {
-            field.add_tokens(record, &mut tokens);
+    #[test]
+    fn what_cannot_hold_names_its_key() {
+        for (from, to, expected) in [
+            ("\"version\": 1", "\"version\": 2", "schema key version"),
+            ("\"version\": 1,", "", "version"),
+            ("NORM", "corridor-0", "schema key normalisation"),
+            ("clk-1024", "clk-1000", "unknown variant"),
+            ("\"weight\": 10", "\"weight\": 0", "schema key fields[1].weight"),
+            ("\"weight\": 10", "\"weight\": 257", "schema key fields[1].weight"),
+            ("\"weight\": 10", "\"wait\": 10", "unknown field"),
+            ("\"birth_date\"", "\"names\"", "schema key fields[1].field"),
+            (
+                "{\"field\": \"names\", \"weight\": 10}",
+                "{\"field\": \"sex\"}",
+                "needs the match field names",
+            ),
+            (
+                "\"fields\"",
+                "\"minimum_tokens\": 7, \"fields\"",
+                "schema key minimum_tokens",
+            ),
+            (
+                "\"fields\"",
+                "\"hardenings\": [{\"kind\": \"fold\"}, {\"kind\": \"blip\", \"epsilon\": 0}], \"fields\"",
+                "schema key hardenings[1]",
+            ),
+        ] {
+            let error = read(&FILE.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{to}: {error}");
         }
-        tokens
+        let salted = FILE
+            .replace("clk-1024", "saul-2-1024-year")
+            .replace("{\"field\": \"birth_date\"}, ", "");
+        assert!(read(&salted).unwrap_err().to_string().contains("birth_date"));
+        let hardened = FILE
+            .replace("clk-1024", "saul-3-2048")
+            .replace("\"fields\"", "\"hardenings\": [{\"kind\": \"fold\"}], \"fields\"");
+        assert!(read(&hardened).unwrap_err().to_string().contains("hardenings[0]"));
     }
 }

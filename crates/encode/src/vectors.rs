@@ -7,11 +7,12 @@ use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 use crate::birth::{BirthDate, DateOrder};
+use crate::fields::MatchField;
 use crate::filters::FilterEncoder;
-use crate::key::{KeyUse, LinkageKey, ProjectSecret};
+use crate::key::{KeyUse, KeyedHash, LinkageKey, ProjectSecret};
 use crate::names;
 use crate::record::Record;
-use crate::schema::{EncodingSchema, MatchField};
+use crate::schema::EncodingSchema;
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../tests/vectors/v1/vectors.json")).unwrap()
@@ -71,7 +72,7 @@ fn pseudonyms_are_those_of_the_other_implementation() {
     let key = linkage_key(&vectors["inputs"]);
     for case in list(&vectors["pseudonyms"]) {
         let derived = key.derive(KeyUse::Person, text(case, "office"), text(case, "kind"));
-        let pseudonym = crate::encoder::pseudonym(&derived, text(case, "id"));
+        let pseudonym = crate::pipeline::pseudonym(&KeyedHash::new(&derived), text(case, "id"));
         assert_eq!(pseudonym.to_hex(), text(case, "pseudonym"));
     }
 }
@@ -133,7 +134,7 @@ fn tokens_and_filters_are_those_of_the_other_implementation() {
         .iter()
         .map(|field| MatchField::from_name(field.as_str().unwrap()).unwrap())
         .collect();
-    for profile in Profile::ALL {
+    for profile in [Profile::Saul3x2048, Profile::Clk1024] {
         let schema = EncodingSchema::try_new(profile, &fields).unwrap();
         let mut encoder = FilterEncoder::new(&schema, &key);
         for case in list(&vectors["records"]) {
@@ -146,8 +147,14 @@ fn tokens_and_filters_are_those_of_the_other_implementation() {
                 })
                 .collect();
             assert_eq!(tokens, expected);
-            let mut filters = Filters::with_capacity(profile.filter_len(), 1);
-            filters.push(&encoder.encode(&tokens));
+            let mut filter = Vec::new();
+            let encoded = encoder.encode(&record(&case["record"]), &[], &mut filter);
+            assert_eq!(encoded, tokens.len() >= 8, "short records are refused");
+            if !encoded {
+                continue;
+            }
+            let mut filters = Filters::with_capacity(schema.filter_len(), 1);
+            filters.push(&filter);
             assert_eq!(
                 HEXLOWER.encode(&filters.row_to_bytes(0)),
                 text(case, profile.as_str()),

@@ -444,7 +444,7 @@ mod tests {
     use crate::side::LinkSide;
     use crate::tile::CandidatePair;
     use crate::{Comparison, plan_tiles};
-    use corridor_core::{Filters, Measure, Profile, Pseudonym, SeededEntropy, fill};
+    use corridor_core::{FilterLen, Filters, Measure, Pseudonym, SeededEntropy, fill};
     use rand_core::Rng as _;
 
     /// Two registers of random filters; the first `shared` persons are in both, each side with some of their bits
@@ -457,7 +457,7 @@ mod tests {
         seed: u64,
     ) -> [(Filters, Vec<Pseudonym>); 2] {
         let mut entropy = SeededEntropy::new(seed, "registers");
-        let filter_len = Profile::Saul3x2048.filter_len();
+        let filter_len = FilterLen::try_from(2048).unwrap();
         let draw = |entropy: &mut SeededEntropy| -> Vec<u64> {
             (0..filter_len.to_words()).map(|_| entropy.next_u64()).collect()
         };

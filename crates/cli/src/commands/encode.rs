@@ -1,10 +1,10 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use corridor_core::{Side, SignedAgreement};
+use corridor_core::{OsEntropy, Side, SignedAgreement};
 use corridor_encode::{
-    EncodeTerms, EncodedRegister, EncodingSchema, Mapping, ProjectKey, RefusalLimit, encode_register,
-    write_dataset, write_pseudonyms,
+    EncodeTerms, EncodedRegister, EncodingSchema, Mapping, ProjectKey, RefusalLimit, Scratch,
+    encode_register, encode_to_files,
 };
 use corridor_engine::Compute;
 
@@ -54,17 +54,28 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     let limit = RefusalLimit::try_new(args.max_refused).unwrap_or(RefusalLimit::NONE);
     let bar = progress(0, "encoding");
     let compute = Compute::new(args.threads)?;
-    let register = encode_register_on(&compute, &args.input, &mapping, &terms, limit, &|rows| {
-        bar.set_length(rows);
-        bar.set_position(rows);
-    })?;
+    let folder = args
+        .output
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let scratch = Scratch::new(folder.unwrap_or(Path::new(".")), &mut OsEntropy::default());
+    let encoded = compute.run_blocking(|| {
+        encode_to_files(
+            &args.input,
+            &mapping,
+            &terms,
+            limit,
+            (&args.output, &args.pseudonyms),
+            &scratch,
+            &|rows| {
+                bar.set_length(rows);
+                bar.set_position(rows);
+            },
+        )
+    });
     bar.finish_and_clear();
-    write_pseudonyms(&register.dataset, &register.pseudonyms, &args.pseudonyms)?;
-    let content = write_dataset(&register.dataset, &args.output).inspect_err(|_| {
-        // Half of the result is no result.
-        drop(std::fs::remove_file(&args.pseudonyms));
-    })?;
-    let report = &register.report;
+    let encoded = encoded.with_context(|| format!("cannot encode {}", args.input.display()))?;
+    let report = &encoded.report;
     talk(&format!(
         "{} rows read, {} encoded as {} for office {} ({}), {} refused",
         report.read.rows_read,
@@ -80,7 +91,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     }
     talk(&format!(
         "dataset {} to {}",
-        content.to_short(),
+        encoded.digest.to_short(),
         args.output.display()
     ));
     talk(&format!(

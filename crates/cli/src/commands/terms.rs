@@ -133,11 +133,8 @@ pub(crate) fn to_encoding_terms(schema: &EncodingSchema) -> EncodingTerms {
     EncodingTerms {
         profile: schema.profile(),
         schema: schema.digest(),
-        match_fields: schema
-            .fields()
-            .iter()
-            .map(|field| field.as_str().to_owned())
-            .collect(),
+        filter_bits: schema.filter_len(),
+        match_fields: schema.fields().map(|field| field.as_str().to_owned()).collect(),
     }
 }
 

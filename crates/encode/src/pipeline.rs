@@ -1,0 +1,304 @@
+//! From the rows of a register to encoded rows in the order of their pseudonyms.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use corridor_core::{Counterpart, MigrationEvent, Pseudonym};
+use rayon::prelude::*;
+use zeroize::Zeroize;
+
+use crate::encoder::EncodeTerms;
+use crate::extract::ExtractError;
+use crate::filters::FilterEncoder;
+use crate::key::{KeyUse, KeyedHash};
+use crate::mapping::Mapping;
+use crate::outcome::{EncodeError, RefusalLimit, judge};
+use crate::record::Record;
+use crate::report::{ReadReport, RowProblem};
+use crate::row::{EncodedRow, write_row};
+use crate::rows::{RowBatch, open_rows};
+use crate::spool::{Scratch, Spool};
+use crate::understand::Understanding;
+
+/// Rows read at a time.
+const BATCH_ROWS: usize = 16_384;
+
+/// Rows a thread encodes at a time.
+const SLAB_ROWS: usize = 512;
+
+/// A register encoded, in the order of its pseudonyms.
+pub(crate) struct EncodedRows {
+    pub(crate) spool: Spool,
+    pub(crate) read: ReadReport,
+    pub(crate) persons: u64,
+    /// For the error of a record id that stands twice, found when rows are put in order.
+    pub(crate) file: String,
+}
+
+/// Reads and encodes all rows of a register. While some are encoded, the next are read and those before put away.
+pub(crate) fn encode_rows(
+    path: &Path,
+    mapping: &Mapping,
+    terms: &EncodeTerms<'_>,
+    limit: RefusalLimit,
+    scratch: &Scratch,
+    progress: &dyn Fn(u64),
+) -> Result<EncodedRows, EncodeError> {
+    let mapped = mapping.match_fields();
+    if let Some(field) = terms.schema.fields().find(|field| !mapped.contains(field)) {
+        return Err(EncodeError::FieldUnmapped {
+            field: field.as_str(),
+        });
+    }
+    let file = path.display().to_string();
+    let mut rows = open_rows(path, &mapping.file)?;
+    let understanding = Understanding::new(rows.header(), mapping, &file)?;
+    let job = Job::new(terms);
+    let mut store = Store {
+        rows: scratch.spool(0),
+        persons: scratch.spool(1),
+        read: ReadReport::default(),
+    };
+    let (mut batch, mut next) = (RowBatch::default(), RowBatch::default());
+    rows.read(&mut batch, BATCH_ROWS)?;
+    let mut slabs = Vec::new();
+    while !batch.is_empty() || !slabs.is_empty() {
+        store.read.rows_read += u64::try_from(batch.len()).expect("a length fits");
+        progress(store.read.rows_read);
+        let encoded = std::mem::take(&mut slabs);
+        let (read, (stored, encoded)) = rayon::join(
+            || rows.read(&mut next, BATCH_ROWS),
+            || rayon::join(|| store.take(encoded), || job.encode(&batch, &understanding)),
+        );
+        read?;
+        stored?;
+        slabs = encoded;
+        std::mem::swap(&mut batch, &mut next);
+    }
+    let Store { rows, persons, read } = store;
+    if read.rows_read == 0 {
+        return Err(ExtractError::Empty {
+            file,
+            problem: "it has a header only",
+        }
+        .into());
+    }
+    judge(&read, limit)?;
+    Ok(EncodedRows {
+        spool: rows,
+        persons: count_distinct(persons)?,
+        read,
+        file,
+    })
+}
+
+fn count_distinct(rows: Spool) -> Result<u64, EncodeError> {
+    let (mut count, mut last) = (0, Vec::new());
+    rows.drain(|row| -> Result<(), EncodeError> {
+        if row != last {
+            count += 1;
+            last.clear();
+            last.extend_from_slice(row);
+        }
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// Encoded rows on their way to the spool.
+#[derive(Default)]
+struct Slab<'m> {
+    bytes: Vec<u8>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+    persons: Vec<Pseudonym>,
+    problems: Vec<(RowProblem, u64, Option<&'m str>)>,
+}
+
+struct Store {
+    rows: Spool,
+    persons: Spool,
+    read: ReadReport,
+}
+
+impl Store {
+    /// Takes slabs in the order of the register, so that reports list the first lines.
+    fn take(&mut self, slabs: Vec<Slab<'_>>) -> Result<(), EncodeError> {
+        for mut slab in slabs {
+            let mut start = 0;
+            for end in slab.ends {
+                self.rows.push(&slab.bytes[start..end])?;
+                start = end;
+            }
+            for person in &slab.persons {
+                self.persons.push(person.as_bytes())?;
+            }
+            for (problem, line, column) in slab.problems {
+                self.read.add(problem, line, column);
+            }
+            slab.bytes.zeroize();
+        }
+        Ok(())
+    }
+}
+
+struct Job<'a> {
+    terms: &'a EncodeTerms<'a>,
+    record_key: KeyedHash,
+    person_key: KeyedHash,
+    /// One for each thread, which remembers tokens from batch to batch.
+    encoders: Vec<Mutex<FilterEncoder<'a>>>,
+}
+
+impl<'a> Job<'a> {
+    fn new(terms: &'a EncodeTerms<'a>) -> Self {
+        let office = terms.office.as_str();
+        let keyed = |kind| KeyedHash::new(&terms.key.derive(KeyUse::Person, office, kind));
+        Self {
+            terms,
+            record_key: keyed("record"),
+            person_key: keyed("person"),
+            encoders: (0..rayon::current_num_threads().max(1))
+                .map(|_| Mutex::new(FilterEncoder::new(terms.schema, terms.key)))
+                .collect(),
+        }
+    }
+
+    fn encode<'m>(&self, batch: &RowBatch, understanding: &Understanding<'m>) -> Vec<Slab<'m>> {
+        batch
+            .as_slice()
+            .par_chunks(SLAB_ROWS)
+            .map(|rows| {
+                let thread = rayon::current_thread_index().unwrap_or(0);
+                let mut encoder = self.encoders[thread]
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                self.encode_slab(rows, understanding, &mut encoder)
+            })
+            .collect()
+    }
+
+    fn encode_slab<'m>(
+        &self,
+        rows: &[(u64, csv::ByteRecord)],
+        understanding: &Understanding<'m>,
+        encoder: &mut FilterEncoder<'_>,
+    ) -> Slab<'m> {
+        let mut slab = Slab::default();
+        let (mut filter, mut filter_bytes) = (Vec::new(), Vec::new());
+        for (line, row) in rows {
+            let understood = understanding.understand(row, *line);
+            for (problem, column) in understood.problems {
+                slab.problems.push((problem, *line, column));
+            }
+            let Some(record) = understood.record else {
+                continue;
+            };
+            let record_pseudonym = pseudonym(&self.record_key, &record.record_id);
+            if !encoder.encode(&record, record_pseudonym.as_bytes(), &mut filter) {
+                slab.problems.push((RowProblem::TooFewTokens, *line, None));
+                continue;
+            }
+            filter_bytes.clear();
+            filter_bytes.extend(filter.iter().flat_map(|word| word.to_le_bytes()));
+            let person = pseudonym(&self.person_key, &record.person_key);
+            let encoded = EncodedRow {
+                record: record_pseudonym,
+                line: *line,
+                person,
+                event: self.coarse_event(&record),
+                filter: &filter_bytes,
+                record_id: &record.record_id,
+            };
+            write_row(&encoded, &mut slab.bytes);
+            slab.ends.push(slab.bytes.len());
+            slab.persons.push(person);
+        }
+        slab
+    }
+
+    fn coarse_event(&self, record: &Record) -> Option<MigrationEvent> {
+        let event = record.event?;
+        let counterpart = match event.counterpart {
+            None => Counterpart::Unknown,
+            Some(country) if country == self.terms.partner => Counterpart::Partner,
+            Some(_) => Counterpart::Other,
+        };
+        Some(MigrationEvent {
+            direction: event.direction,
+            counterpart,
+            date: event.date,
+            sex: record.sex,
+            age_band: age_in_completed_years(record).map(|age_years| self.terms.age_bands.band(age_years)),
+        })
+    }
+}
+
+/// Keyed pseudonym: the first 16 bytes of HMAC-SHA256.
+pub(crate) fn pseudonym(key: &KeyedHash, id: &str) -> Pseudonym {
+    let tag = key.tag(id.as_bytes());
+    Pseudonym::from_bytes(tag[..16].try_into().expect("half of 32 bytes"))
+}
+
+/// Age in completed years at the event. Where month and day of birth are not known (or the event's
+/// are not), the age reached in the year of the event. `None` without a birth year, or outside 0–120.
+fn age_in_completed_years(record: &Record) -> Option<u8> {
+    let event = record.event?.date;
+    let year = record.birth.year?;
+    let mut age = event.date.year() - year;
+    if let (Some(month_day), corridor_core::DatePrecision::Day) = (record.birth.month_day, event.precision)
+        && (event.date.month(), event.date.day()) < month_day
+    {
+        age -= 1;
+    }
+    u8::try_from(age).ok().filter(|age| *age <= 120)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::birth::BirthDate;
+    use crate::record::RecordEvent;
+    use corridor_core::{DatePrecision, Direction, EventDate, Sex};
+
+    fn record(birth: BirthDate, event: &str) -> Record {
+        Record {
+            line: 2,
+            record_id: "1".into(),
+            person_key: "1".into(),
+            given_names: String::new(),
+            family_names: String::new(),
+            birth,
+            sex: Sex::Unknown,
+            citizenship: None,
+            birth_country: None,
+            address: String::new(),
+            postcode: String::new(),
+            event: Some(RecordEvent {
+                direction: Direction::Emigration,
+                counterpart: None,
+                date: EventDate {
+                    date: event.parse().unwrap(),
+                    precision: DatePrecision::Day,
+                },
+            }),
+        }
+    }
+
+    #[test]
+    fn age_is_in_completed_years() {
+        let born = BirthDate {
+            year: Some(1990),
+            month_day: Some((6, 15)),
+            first_of_january: false,
+        };
+        assert_eq!(age_in_completed_years(&record(born, "2020-06-14")), Some(29));
+        assert_eq!(age_in_completed_years(&record(born, "2020-06-15")), Some(30));
+        assert_eq!(age_in_completed_years(&record(born, "1989-06-15")), None);
+        let year_only = BirthDate {
+            month_day: None,
+            ..born
+        };
+        assert_eq!(age_in_completed_years(&record(year_only, "2020-01-01")), Some(30));
+    }
+}

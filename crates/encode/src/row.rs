@@ -1,0 +1,144 @@
+//! An encoded record as bytes, on its way into a dataset.
+
+use corridor_core::{
+    AgeBand, Counterpart, DatePrecision, Direction, EventDate, MigrationEvent, Pseudonym, Sex,
+};
+use jiff::civil::{Date, date};
+
+/// What becomes one row of a dataset, and one of the pseudonym list.
+pub(crate) struct EncodedRow<'a> {
+    pub(crate) record: Pseudonym,
+    /// Line of the register.
+    pub(crate) line: u64,
+    pub(crate) person: Pseudonym,
+    pub(crate) event: Option<MigrationEvent>,
+    /// As bytes, see `corridor_core::Filters`.
+    pub(crate) filter: &'a [u8],
+    pub(crate) record_id: &'a str,
+}
+
+/// Bytes before the filter: record, line, person, event.
+const HEAD_BYTES: usize = 16 + 8 + 16 + EVENT_BYTES;
+const EVENT_BYTES: usize = 9;
+
+/// Stands where there is no event or no age band.
+const NONE: u8 = u8::MAX;
+
+impl EncodedRow<'_> {
+    /// The pseudonym a row begins with.
+    pub(crate) fn pseudonym_of(row: &[u8]) -> Pseudonym {
+        Pseudonym::from_bytes(row[..16].try_into().expect("sixteen bytes"))
+    }
+}
+
+/// Appends the bytes of a row. In the order of bytes, rows are ordered by pseudonym, then line.
+pub(crate) fn write_row(row: &EncodedRow<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(row.record.as_bytes());
+    out.extend_from_slice(&row.line.to_be_bytes());
+    out.extend_from_slice(row.person.as_bytes());
+    match &row.event {
+        None => out.extend_from_slice(&[NONE; EVENT_BYTES]),
+        Some(event) => {
+            out.extend_from_slice(&[
+                position(&Direction::ALL, event.direction),
+                position(&Counterpart::ALL, event.counterpart),
+                position(&DatePrecision::ALL, event.date.precision),
+                position(&Sex::ALL, event.sex),
+                event.age_band.map_or(NONE, |band| band.0),
+            ]);
+            out.extend_from_slice(&days_since_1970(event.date.date).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(row.filter);
+    out.extend_from_slice(row.record_id.as_bytes());
+}
+
+/// Reads what [`write_row`] wrote, with a filter of so many bytes.
+pub(crate) fn read_row(bytes: &[u8], filter_bytes: usize) -> EncodedRow<'_> {
+    let (head, rest) = bytes.split_at(HEAD_BYTES);
+    let (filter, record_id) = rest.split_at(filter_bytes);
+    let event = &head[40..];
+    EncodedRow {
+        record: EncodedRow::pseudonym_of(head),
+        line: u64::from_be_bytes(head[16..24].try_into().expect("eight bytes")),
+        person: Pseudonym::from_bytes(head[24..40].try_into().expect("sixteen bytes")),
+        event: (event[0] != NONE).then(|| MigrationEvent {
+            direction: Direction::ALL[usize::from(event[0])],
+            counterpart: Counterpart::ALL[usize::from(event[1])],
+            date: EventDate {
+                date: day(i32::from_le_bytes(event[5..9].try_into().expect("four bytes"))),
+                precision: DatePrecision::ALL[usize::from(event[2])],
+            },
+            sex: Sex::ALL[usize::from(event[3])],
+            age_band: (event[4] != NONE).then_some(AgeBand(event[4])),
+        }),
+        filter,
+        record_id: std::str::from_utf8(record_id).expect("written as text"),
+    }
+}
+
+fn position<T: PartialEq>(all: &[T], value: T) -> u8 {
+    let position = all.iter().position(|other| *other == value);
+    position
+        .and_then(|position| u8::try_from(position).ok())
+        .expect("one of a few values")
+}
+
+/// The day as Parquet's date32 counts it.
+pub(crate) fn days_since_1970(day: Date) -> i32 {
+    date(1970, 1, 1)
+        .until(day)
+        .expect("two civil dates are within the range of a span")
+        .get_days()
+}
+
+fn day(days_since_1970: i32) -> Date {
+    date(1970, 1, 1)
+        .checked_add(jiff::Span::new().days(days_since_1970))
+        .expect("it was a civil date")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_comes_back_as_it_went() {
+        for (event_date, band) in [("1969-02-28", Some(AgeBand(3))), ("2024-02-29", None)] {
+            let event = MigrationEvent {
+                direction: Direction::Immigration,
+                counterpart: Counterpart::Other,
+                date: EventDate {
+                    date: event_date.parse().unwrap(),
+                    precision: DatePrecision::Month,
+                },
+                sex: Sex::Male,
+                age_band: band,
+            };
+            for event in [None, Some(event)] {
+                let row = EncodedRow {
+                    record: Pseudonym::from_bytes([1; 16]),
+                    line: 77,
+                    person: Pseudonym::from_bytes([2; 16]),
+                    event: event.clone(),
+                    filter: &[3; 8],
+                    record_id: "é1",
+                };
+                let mut bytes = Vec::new();
+                write_row(&row, &mut bytes);
+                let back = read_row(&bytes, 8);
+                assert_eq!(
+                    (
+                        back.record,
+                        back.line,
+                        back.person,
+                        back.event,
+                        back.filter,
+                        back.record_id
+                    ),
+                    (row.record, 77, row.person, event, row.filter, "é1")
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Rows of bytes put in order without keeping them in memory.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
+use corridor_core::Entropy;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Where what does not fit in memory is put meanwhile: files without a name, encrypted under a key that nobody has
+/// afterwards, gone with the process.
+pub struct Scratch {
+    key: Zeroizing<[u8; 32]>,
+    folder: PathBuf,
+    memory_bytes: usize,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scratch({} bytes of memory)", self.memory_bytes)
+    }
+}
+
+impl Scratch {
+    /// Bytes kept in memory unless said otherwise.
+    pub const MEMORY_BYTES: usize = 96 << 20;
+
+    /// Files in `folder` for what is beyond [`Scratch::MEMORY_BYTES`].
+    pub fn new(folder: impl Into<PathBuf>, entropy: &mut dyn Entropy) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        corridor_core::fill(entropy, key.as_mut_slice());
+        Self {
+            key,
+            folder: folder.into(),
+            memory_bytes: Self::MEMORY_BYTES,
+        }
+    }
+
+    /// No files: everything stays in memory.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            key: Zeroizing::new([0; 32]),
+            folder: PathBuf::new(),
+            memory_bytes: usize::MAX,
+        }
+    }
+
+    /// The same with another bound.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    pub(crate) fn spool(&self, purpose: u8) -> Spool {
+        Spool {
+            key: self.key.clone(),
+            purpose,
+            folder: self.folder.clone(),
+            memory_bytes: self.memory_bytes,
+            in_memory: 0,
+            buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
+        }
+    }
+}
+
+/// Buckets rows are spread over by their first byte.
+const BUCKETS: usize = 256;
+
+/// Rows in the order of their first bytes, which must be evenly spread: a bucket is held in memory whole.
+pub(crate) struct Spool {
+    key: Zeroizing<[u8; 32]>,
+    purpose: u8,
+    folder: PathBuf,
+    memory_bytes: usize,
+    in_memory: usize,
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Default)]
+struct Bucket {
+    memory: Vec<u8>,
+    file: Option<(File, ChaCha20)>,
+    in_file: usize,
+}
+
+impl Spool {
+    /// Takes a row of at least one byte.
+    pub(crate) fn push(&mut self, row: &[u8]) -> io::Result<()> {
+        let len = u32::try_from(row.len()).map_err(io::Error::other)?;
+        let memory = &mut self.buckets[usize::from(row[0])].memory;
+        memory.extend_from_slice(&len.to_le_bytes());
+        memory.extend_from_slice(row);
+        self.in_memory += 4 + row.len();
+        if self.in_memory > self.memory_bytes {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        for (index, bucket) in self.buckets.iter_mut().enumerate() {
+            if bucket.memory.is_empty() {
+                continue;
+            }
+            if bucket.file.is_none() {
+                let cipher = cipher(&self.key, self.purpose, index);
+                bucket.file = Some((tempfile::tempfile_in(&self.folder)?, cipher));
+            }
+            let (file, cipher) = bucket.file.as_mut().expect("made above");
+            cipher.apply_keystream(&mut bucket.memory);
+            file.write_all(&bucket.memory)?;
+            bucket.in_file += bucket.memory.len();
+            // What was rows is cipher text now, and the space is used again.
+            bucket.memory.clear();
+        }
+        self.in_memory = 0;
+        Ok(())
+    }
+
+    /// Hands over the rows, one bucket after the other, those of a bucket in the order of their bytes.
+    pub(crate) fn drain<E: From<io::Error>>(
+        self,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (key, purpose) = (self.key, self.purpose);
+        for (index, mut bucket) in self.buckets.into_iter().enumerate() {
+            let mut bytes = Zeroizing::new(vec![0; bucket.in_file]);
+            if let Some((mut file, _)) = bucket.file.take() {
+                file.seek(SeekFrom::Start(0)).map_err(E::from)?;
+                file.read_exact(&mut bytes).map_err(E::from)?;
+                cipher(&key, purpose, index).apply_keystream(&mut bytes);
+            }
+            bytes.append(&mut bucket.memory);
+            let mut rows: Vec<&[u8]> = Vec::new();
+            let mut rest = bytes.as_slice();
+            while let Some((len, after)) = rest.split_first_chunk::<4>() {
+                let len = usize::try_from(u32::from_le_bytes(*len)).expect("32 bits fit");
+                let (row, after) = after.split_at(len);
+                rows.push(row);
+                rest = after;
+            }
+            rows.sort_unstable();
+            for row in rows {
+                each(row)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cipher(key: &[u8; 32], purpose: u8, bucket: usize) -> ChaCha20 {
+    let mut nonce = [0; 12];
+    nonce[0] = purpose;
+    nonce[1..9].copy_from_slice(&u64::try_from(bucket).expect("a few").to_le_bytes());
+    ChaCha20::new(key.into(), &nonce.into())
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        self.memory.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corridor_core::SeededEntropy;
+
+    fn rows_through(memory_bytes: usize, rows: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch =
+            Scratch::new(folder.path(), &mut SeededEntropy::new(1, "spool")).with_memory(memory_bytes);
+        let mut spool = scratch.spool(0);
+        for row in rows {
+            spool.push(row).unwrap();
+        }
+        assert!(
+            std::fs::read_dir(folder.path()).unwrap().next().is_none(),
+            "files have no name"
+        );
+        let mut out = Vec::new();
+        spool
+            .drain(|row| -> io::Result<()> {
+                out.push(row.to_vec());
+                Ok(())
+            })
+            .unwrap();
+        out
+    }
+
+    #[test]
+    fn rows_come_back_in_order_from_memory_and_from_files() {
+        let rows: Vec<Vec<u8>> = (0_u32..5000)
+            .map(|i| {
+                let mixed = i.wrapping_mul(2_654_435_761).to_be_bytes();
+                [&mixed[..], &vec![7; usize::try_from(i % 50).unwrap()]].concat()
+            })
+            .collect();
+        let mut sorted = rows.clone();
+        sorted.sort();
+        for memory_bytes in [0, 10_000, 1 << 30] {
+            assert_eq!(rows_through(memory_bytes, &rows), sorted, "{memory_bytes} bytes");
+        }
+    }
+}
