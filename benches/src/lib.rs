@@ -1,11 +1,15 @@
 //! What the benchmarks share: the bundled registers, encoded.
 
+mod register;
+
 use std::path::{Path, PathBuf};
 
 use corridor_core::{AgeBands, Digest, EncodedDataset, Filters, Profile};
 use corridor_encode::{
     EncodeTerms, EncodingSchema, Mapping, MatchField, ProjectSecret, RefusalLimit, encode_register,
 };
+
+pub use register::{Encoding, SyntheticRegister};
 
 /// The bundled registers.
 pub fn fixture(name: &str) -> PathBuf {

@@ -355,26 +355,31 @@ fn seal(file: &mut File) -> io::Result<Digest> {
     let len = file.seek(SeekFrom::End(0))?;
     let tail_len = usize::try_from(len).map_or(SEAL_TAIL_BYTES, |len| len.min(SEAL_TAIL_BYTES));
     let tail_start = len - u64::try_from(tail_len).expect("at most the tail");
+    // What comes before the tail is the same with the blank and with the seal.
+    let before = hash(file, tail_start)?;
     let mut tail = vec![0; tail_len];
-    file.seek(SeekFrom::Start(tail_start))?;
     file.read_exact(&mut tail)?;
     let offset = find_seal(&tail).ok_or_else(|| io::Error::other("the seal was not written"))?;
-    let seal = hash(file)?;
+    let digest_with = |tail: &[u8]| Digest::from_bytes(before.clone().chain_update(tail).finalize().into());
+    let seal = digest_with(&tail).to_string();
+    tail[offset..offset + seal.len()].copy_from_slice(seal.as_bytes());
     file.seek(SeekFrom::Start(
         tail_start + u64::try_from(offset).expect("within the tail"),
     ))?;
-    file.write_all(seal.to_string().as_bytes())?;
-    hash(file)
+    file.write_all(seal.as_bytes())?;
+    Ok(digest_with(&tail))
 }
 
-fn hash(file: &mut File) -> io::Result<Digest> {
+/// Hashes the first `len` bytes and leaves the file behind them.
+fn hash(file: &mut File, len: u64) -> io::Result<Sha256> {
     file.seek(SeekFrom::Start(0))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
+    let mut left = file.take(len);
     loop {
-        let len = file.read(&mut buffer)?;
+        let len = left.read(&mut buffer)?;
         if len == 0 {
-            return Ok(Digest::from_bytes(hasher.finalize().into()));
+            return Ok(hasher);
         }
         hasher.update(&buffer[..len]);
     }

@@ -1,8 +1,9 @@
 //! From records to filters, for each profile.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use corridor_core::Construction;
+use hashbrown::HashMap;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::birth::BirthDate;
@@ -27,22 +28,35 @@ pub(crate) struct FilterEncoder<'a> {
     words: usize,
     /// Words of the bits of one token.
     stride: usize,
-    keys: HashMap<(MatchField, Salt), Zeroizing<[u8; 32]>>,
-    tie_breaks: HashMap<Salt, Zeroizing<Vec<u64>>>,
-    tokens: HashMap<(MatchField, Salt), HashMap<String, u32>>,
-    /// Tokens of a text met before, as a range of `text_tokens`.
-    texts: HashMap<(TextKind, Salt), HashMap<String, std::ops::Range<usize>>>,
-    text_tokens: Vec<u32>,
-    text_count: usize,
-    dates: HashMap<(Salt, BirthDate), Vec<u32>>,
+    /// What was met under each salt.
+    memory: HashMap<Salt, Memory>,
     /// By token: its field's position in the schema, its bits, and the record it was met in last.
     token_fields: Vec<usize>,
     token_bits: Vec<u64>,
     last_records: Vec<u64>,
+    /// Tokens of the texts in memory.
+    text_tokens: Vec<u32>,
+    text_count: usize,
     record: u64,
     /// Distinct tokens of the record at hand.
     record_tokens: Vec<u32>,
     layers: Vec<u64>,
+}
+
+/// Keys of one salt, and the tokens met under it.
+#[derive(Default)]
+struct Memory {
+    /// Of each field of the schema, in its order.
+    fields: Vec<FieldMemory>,
+    /// Tokens of a text met before, as a range of `text_tokens`.
+    texts: [HashMap<String, Range<usize>>; TextKind::COUNT],
+    dates: HashMap<BirthDate, Vec<u32>>,
+    tie_break: Zeroizing<Vec<u64>>,
+}
+
+struct FieldMemory {
+    key: Zeroizing<[u8; 32]>,
+    tokens: HashMap<String, u32>,
 }
 
 /// The birth year that chooses the keys, in profiles salted by it; `None` in other profiles and without a year.
@@ -54,6 +68,18 @@ enum TextKind {
     Names,
     Address,
     Postcode,
+}
+
+impl TextKind {
+    const COUNT: usize = 3;
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Names => 0,
+            Self::Address => 1,
+            Self::Postcode => 2,
+        }
+    }
 }
 
 /// Bytes of token bits remembered at most; names of a whole country have fewer bigrams, and dates are bounded.
@@ -78,16 +104,12 @@ impl<'a> FilterEncoder<'a> {
             hardener: Hardener::new(schema.hardenings(), len, key),
             words: len.to_words(),
             stride: layers * len.to_words(),
-            keys: HashMap::new(),
-            tie_breaks: HashMap::new(),
-            tokens: HashMap::new(),
-            texts: HashMap::new(),
-            text_tokens: Vec::new(),
-            text_count: 0,
-            dates: HashMap::new(),
+            memory: HashMap::new(),
             token_fields: Vec::new(),
             token_bits: Vec::new(),
             last_records: Vec::new(),
+            text_tokens: Vec::new(),
+            text_count: 0,
             record: 0,
             record_tokens: Vec::new(),
             layers: vec![0; layers * len.to_words()],
@@ -105,18 +127,41 @@ impl<'a> FilterEncoder<'a> {
             self.wipe_texts();
         }
         let salt = self.salt_of(record);
-        self.collect_tokens(record, salt);
-        if self.record_tokens.len() < usize::try_from(self.schema.minimum_tokens()).expect("small") {
-            return false;
+        let mut memory = self.memory.remove(&salt).unwrap_or_else(|| self.to_memory(salt));
+        self.collect_tokens(&mut memory, record);
+        let enough =
+            self.record_tokens.len() >= usize::try_from(self.schema.minimum_tokens()).expect("small");
+        if enough {
+            filter.clear();
+            filter.resize(self.words, 0);
+            match self.schema.profile().construction() {
+                Construction::Bloom { .. } | Construction::FieldBloom { .. } => self.set_bits(filter),
+                Construction::Majority { .. } => self.vote(&memory.tie_break, filter),
+            }
+            self.hardener.harden(filter, noise);
         }
-        filter.clear();
-        filter.resize(self.words, 0);
-        match self.schema.profile().construction() {
-            Construction::Bloom { .. } | Construction::FieldBloom { .. } => self.set_bits(filter),
-            Construction::Majority { .. } => self.vote(salt, filter),
+        self.memory.insert(salt, memory);
+        enough
+    }
+
+    /// Keys of a salt met for the first time, and no tokens yet.
+    fn to_memory(&self, salt: Salt) -> Memory {
+        let salt_text = salt.map_or_else(String::new, |year| format!("{year:04}"));
+        let derive = |label: &str| self.key.derive(KeyUse::Encode, label, &salt_text);
+        let mut tie_break = Zeroizing::new(Vec::new());
+        if let Construction::Majority { .. } = self.schema.profile().construction() {
+            tie_break.resize(self.stride, 0);
+            Keystream::new(&derive("tie_break"), b"").fill(&mut tie_break);
         }
-        self.hardener.harden(filter, noise);
-        true
+        let to_field = |field: MatchField| FieldMemory {
+            key: derive(field.as_str()),
+            tokens: HashMap::new(),
+        };
+        Memory {
+            fields: self.schema.fields().map(to_field).collect(),
+            tie_break,
+            ..Memory::default()
+        }
     }
 
     fn salt_of(&self, record: &Record) -> Salt {
@@ -139,20 +184,14 @@ impl<'a> FilterEncoder<'a> {
 
     /// Each layer's bit is set when more than half of the (weighted) tokens set it, a tie being decided by a
     /// keyed token of weight one half; the layers are XORed (Armknecht & Schäfer, PoPETs 2026(2)).
-    fn vote(&mut self, salt: Salt, filter: &mut [u64]) {
-        if !self.tie_breaks.contains_key(&salt) {
-            let key = self.key.derive(KeyUse::Encode, "tie_break", &salt_text(salt));
-            let mut tie_break = Zeroizing::new(vec![0; self.stride]);
-            Keystream::new(&key, b"").fill(&mut tie_break);
-            self.tie_breaks.insert(salt, tie_break);
-        }
+    fn vote(&mut self, tie_break: &[u64], filter: &mut [u64]) {
         let mut layers = std::mem::take(&mut self.layers);
         let mut votes: Vec<&[u64]> = Vec::with_capacity(2 * self.record_tokens.len());
         for &token in &self.record_tokens {
             let weight = self.schema.weights()[self.token_fields[to_index(token)]].weight;
             votes.extend((0..weight).map(|_| self.bits_of(token)));
         }
-        majority(&votes, &self.tie_breaks[&salt], &mut layers);
+        majority(&votes, tie_break, &mut layers);
         for layer in layers.chunks_exact(self.words) {
             filter
                 .iter_mut()
@@ -167,35 +206,40 @@ impl<'a> FilterEncoder<'a> {
     }
 
     /// Puts the distinct tokens of `record` into `record_tokens`.
-    fn collect_tokens(&mut self, record: &Record, salt: Salt) {
+    fn collect_tokens(&mut self, memory: &mut Memory, record: &Record) {
         self.record += 1;
         self.record_tokens.clear();
         let schema = self.schema;
         if schema.fields().any(MatchField::is_of_names) {
-            self.collect_text(TextKind::Names, salt, &record.given_names);
-            self.collect_text(TextKind::Names, salt, &record.family_names);
+            self.collect_text(memory, TextKind::Names, &record.given_names);
+            self.collect_text(memory, TextKind::Names, &record.family_names);
         }
-        for field in schema.fields() {
-            match field {
-                MatchField::BirthDate => self.collect_date(salt, record.birth),
-                MatchField::Sex => self.collect_token(field, salt, sex_token(record.sex)),
-                MatchField::Citizenship => {
-                    self.collect_token(field, salt, record.citizenship.as_ref().map(country_token));
+        for (position, field) in schema.fields().enumerate() {
+            let token = match field {
+                MatchField::BirthDate => {
+                    self.collect_date(memory, record.birth);
+                    None
                 }
-                MatchField::BirthCountry => {
-                    self.collect_token(field, salt, record.birth_country.as_ref().map(country_token));
+                MatchField::Sex => sex_token(record.sex),
+                MatchField::Citizenship => record.citizenship.as_ref().map(country_token),
+                MatchField::BirthCountry => record.birth_country.as_ref().map(country_token),
+                MatchField::Address => {
+                    self.collect_text(memory, TextKind::Address, &record.address);
+                    None
                 }
-                MatchField::Address => self.collect_text(TextKind::Address, salt, &record.address),
-                MatchField::Postcode => self.collect_text(TextKind::Postcode, salt, &record.postcode),
-                of_names => debug_assert!(of_names.is_of_names(), "collected above"),
+                MatchField::Postcode => {
+                    self.collect_text(memory, TextKind::Postcode, &record.postcode);
+                    None
+                }
+                of_names => {
+                    debug_assert!(of_names.is_of_names(), "collected above");
+                    None
+                }
+            };
+            if let Some(token) = token {
+                let id = self.id_of(memory, position, token);
+                self.collect(id);
             }
-        }
-    }
-
-    fn collect_token(&mut self, field: MatchField, salt: Salt, token: Option<&str>) {
-        if let Some(token) = token {
-            let id = self.id_of(field, salt, token);
-            self.collect(id);
         }
     }
 
@@ -207,58 +251,51 @@ impl<'a> FilterEncoder<'a> {
         }
     }
 
-    fn collect_date(&mut self, salt: Salt, birth: BirthDate) {
+    fn collect_date(&mut self, memory: &mut Memory, birth: BirthDate) {
         if birth.year.is_none() {
             return;
         }
-        let ids = match self.dates.get(&(salt, birth)) {
-            Some(ids) => ids.clone(),
-            None => {
-                let mut ids = Vec::with_capacity(6);
-                birth_tokens(birth, !self.schema.profile().is_salted_by_birth_year(), |token| {
-                    ids.push(self.id_of(MatchField::BirthDate, salt, token));
-                });
-                self.dates.insert((salt, birth), ids.clone());
-                ids
-            }
-        };
-        ids.into_iter().for_each(|id| self.collect(id));
+        if !memory.dates.contains_key(&birth) {
+            let position = self.position_of(MatchField::BirthDate);
+            let mut ids = Vec::with_capacity(6);
+            birth_tokens(birth, !self.schema.profile().is_salted_by_birth_year(), |token| {
+                ids.push(self.id_of(memory, position, token));
+            });
+            memory.dates.insert(birth, ids);
+        }
+        for &id in &memory.dates[&birth] {
+            self.collect(id);
+        }
     }
 
-    fn collect_text(&mut self, kind: TextKind, salt: Salt, text: &str) {
+    fn collect_text(&mut self, memory: &mut Memory, kind: TextKind, text: &str) {
         if text.is_empty() {
             return;
         }
-        let known = self
-            .texts
-            .get(&(kind, salt))
-            .and_then(|texts| texts.get(text))
-            .cloned();
-        let range = known.unwrap_or_else(|| self.tokenise_text(kind, salt, text));
+        let known = memory.texts[kind.index()].get(text).cloned();
+        let range = known.unwrap_or_else(|| self.tokenise_text(memory, kind, text));
         for position in range {
             self.collect(self.text_tokens[position]);
         }
     }
 
-    fn tokenise_text(&mut self, kind: TextKind, salt: Salt, text: &str) -> std::ops::Range<usize> {
+    fn tokenise_text(&mut self, memory: &mut Memory, kind: TextKind, text: &str) -> Range<usize> {
         let start = self.text_tokens.len();
         let mut ids = Vec::new();
         match kind {
             TextKind::Address => {
-                address_tokens(text, |token| {
-                    ids.push(self.id_of(MatchField::Address, salt, token))
-                });
+                let position = self.position_of(MatchField::Address);
+                address_tokens(text, |token| ids.push(self.id_of(memory, position, token)));
             }
             TextKind::Postcode => {
-                postcode_tokens(text, |token| {
-                    ids.push(self.id_of(MatchField::Postcode, salt, token))
-                });
+                let position = self.position_of(MatchField::Postcode);
+                postcode_tokens(text, |token| ids.push(self.id_of(memory, position, token)));
             }
             TextKind::Names => {
                 let mut words = names::words(text);
-                let schema = self.schema;
-                for field in schema.fields().filter(|field| field.is_of_names()) {
-                    field.name_tokens(&words, |token| ids.push(self.id_of(field, salt, token)));
+                let fields = self.schema.fields().enumerate();
+                for (position, field) in fields.filter(|(_, field)| field.is_of_names()) {
+                    field.name_tokens(&words, |token| ids.push(self.id_of(memory, position, token)));
                 }
                 words.zeroize();
             }
@@ -268,63 +305,50 @@ impl<'a> FilterEncoder<'a> {
         self.text_tokens.append(&mut ids);
         let range = start..self.text_tokens.len();
         self.text_count += 1;
-        self.texts
-            .entry((kind, salt))
-            .or_default()
-            .insert(text.to_owned(), range.clone());
+        memory.texts[kind.index()].insert(text.to_owned(), range.clone());
         range
     }
 
-    fn id_of(&mut self, field: MatchField, salt: Salt, token: &str) -> u32 {
-        if let Some(id) = self
-            .tokens
-            .get(&(field, salt))
-            .and_then(|tokens| tokens.get(token))
-        {
+    fn position_of(&self, field: MatchField) -> usize {
+        let position = self.schema.fields().position(|other| other == field);
+        position.expect("tokens are of the schema's fields")
+    }
+
+    fn id_of(&mut self, memory: &mut Memory, position: usize, token: &str) -> u32 {
+        let field = &mut memory.fields[position];
+        if let Some(id) = field.tokens.get(token) {
             return *id;
         }
         let id = u32::try_from(self.last_records.len()).expect("tokens are bounded by the cache");
         self.last_records.push(0);
-        let position = self
-            .schema
-            .fields()
-            .position(|other| other == field)
-            .expect("tokens are of the schema's fields");
         self.token_fields.push(position);
-        self.compute_bits(field, position, salt, token);
-        self.tokens
-            .entry((field, salt))
-            .or_default()
-            .insert(token.to_owned(), id);
+        self.compute_bits(position, Keystream::new(&field.key, token.as_bytes()));
+        field.tokens.insert(token.to_owned(), id);
         id
     }
 
     /// Appends the bits of a token met for the first time.
-    fn compute_bits(&mut self, field: MatchField, position: usize, salt: Salt, token: &str) {
-        let key = self
-            .keys
-            .entry((field, salt))
-            .or_insert_with(|| self.key.derive(KeyUse::Encode, field.as_str(), &salt_text(salt)));
-        let mut stream = Keystream::new(key, token.as_bytes());
+    fn compute_bits(&mut self, position: usize, mut stream: Keystream) {
         let start = self.token_bits.len();
         self.token_bits.resize(start + self.stride, 0);
         let bits = &mut self.token_bits[start..];
+        let weight = self.schema.weights()[position].weight;
         match self.schema.profile().construction() {
             Construction::Majority { .. } => stream.fill(bits),
-            Construction::Bloom { bits: range } => {
-                set_different_bits(bits, range, self.schema.weights()[position].weight, &mut stream);
-            }
+            Construction::Bloom { bits: range } => set_different_bits(bits, range, weight, &mut stream),
             Construction::FieldBloom { bits: range } => {
                 let part_words = usize::try_from(range / 64).expect("at most 64");
                 let part = &mut bits[position * part_words..][..part_words];
-                set_different_bits(part, range, self.schema.weights()[position].weight, &mut stream);
+                set_different_bits(part, range, weight, &mut stream);
             }
         }
     }
 
     fn wipe_texts(&mut self) {
-        for (mut text, _) in self.texts.drain().flat_map(|(_, texts)| texts) {
-            text.zeroize();
+        for memory in self.memory.values_mut() {
+            for (mut text, _) in memory.texts.iter_mut().flat_map(HashMap::drain) {
+                text.zeroize();
+            }
         }
         self.text_tokens.zeroize();
         self.text_count = 0;
@@ -332,10 +356,11 @@ impl<'a> FilterEncoder<'a> {
 
     fn wipe_cache(&mut self) {
         self.wipe_texts();
-        for (mut token, _) in self.tokens.drain().flat_map(|(_, tokens)| tokens) {
-            token.zeroize();
+        for (_, memory) in self.memory.drain() {
+            for (mut token, _) in memory.fields.into_iter().flat_map(|field| field.tokens) {
+                token.zeroize();
+            }
         }
-        self.dates.clear();
         self.token_fields.clear();
         self.token_bits.zeroize();
         self.last_records.clear();
@@ -355,10 +380,6 @@ fn set_different_bits(bits: &mut [u64], range: u32, count: u32, stream: &mut Key
             set += 1;
         }
     }
-}
-
-fn salt_text(salt: Salt) -> String {
-    salt.map_or_else(String::new, |year| format!("{year:04}"))
 }
 
 fn to_index(token: u32) -> usize {

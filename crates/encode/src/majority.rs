@@ -12,27 +12,42 @@ type Lane = [u64; LANES];
 /// added by carry-save adders (Harley & Seal).
 pub(crate) fn majority(votes: &[&[u64]], tie_break: &[u64], majority: &mut [u64]) {
     let planes = usize::BITS - votes.len().leading_zeros();
-    match planes {
-        0..=6 => count::<6>(votes, tie_break, majority),
-        7..=9 => count::<9>(votes, tie_break, majority),
-        _ => count::<24>(votes, tie_break, majority),
-    }
+    // The widest registers this processor has: the same code, compiled for each.
+    dispatch(
+        #[inline(always)]
+        || match planes {
+            0..=6 => count::<6>(votes, tie_break, majority),
+            7..=9 => count::<9>(votes, tie_break, majority),
+            _ => count::<24>(votes, tie_break, majority),
+        },
+    );
 }
 
+fn dispatch(work: impl FnOnce()) {
+    struct Work<F>(F);
+    impl<F: FnOnce()> pulp::WithSimd for Work<F> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) {
+            (self.0)();
+        }
+    }
+    pulp::Arch::new().dispatch(Work(work));
+}
+
+#[inline(always)]
 fn count<const PLANES: usize>(votes: &[&[u64]], tie_break: &[u64], majority: &mut [u64]) {
     let half = votes.len() / 2;
     let even = votes.len().is_multiple_of(2);
-    for (start, out) in majority.chunks_exact_mut(LANES).enumerate() {
-        let start = start * LANES;
-        let lane = |row: &[u64]| -> Lane { row[start..start + LANES].try_into().expect("a whole lane") };
+    for (block, out) in majority.chunks_exact_mut(LANES).enumerate() {
         let mut planes = [[0; LANES]; PLANES];
         let mut eights = votes.chunks_exact(8);
         for eight in &mut eights {
-            let [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(|row: usize| lane(eight[row]));
-            let (ones, two_a) = add(planes[0], a, b);
-            let (ones, two_b) = add(ones, c, d);
-            let (ones, two_c) = add(ones, e, f);
-            let (ones, two_d) = add(ones, g, h);
+            let (ones, two_a) = add(planes[0], lane(eight[0], block), lane(eight[1], block));
+            let (ones, two_b) = add(ones, lane(eight[2], block), lane(eight[3], block));
+            let (ones, two_c) = add(ones, lane(eight[4], block), lane(eight[5], block));
+            let (ones, two_d) = add(ones, lane(eight[6], block), lane(eight[7], block));
             let (twos, four_a) = add(planes[1], two_a, two_b);
             let (twos, four_b) = add(twos, two_c, two_d);
             let (fours, carry) = add(planes[2], four_a, four_b);
@@ -40,9 +55,9 @@ fn count<const PLANES: usize>(votes: &[&[u64]], tie_break: &[u64], majority: &mu
             carry_into(&mut planes[3..], carry);
         }
         for row in eights.remainder() {
-            carry_into(&mut planes, lane(row));
+            carry_into(&mut planes, lane(row, block));
         }
-        let tie_break = lane(tie_break);
+        let tie_break = lane(tie_break, block);
         for (word, out) in out.iter_mut().enumerate() {
             // From the highest plane down: which counts are above `half`, and which still equal it.
             let (mut above, mut equal) = (0, !0);
@@ -57,6 +72,12 @@ fn count<const PLANES: usize>(votes: &[&[u64]], tie_break: &[u64], majority: &mu
             *out = above | if even { equal & tie_break[word] } else { 0 };
         }
     }
+}
+
+#[inline(always)]
+fn lane(row: &[u64], block: usize) -> Lane {
+    let words = row[block * LANES..].first_chunk();
+    *words.expect("rows are as long as the result")
 }
 
 /// A full adder on every bit: sum and carry.
