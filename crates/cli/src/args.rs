@@ -1,14 +1,18 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use corridor_core::{Assignment, Digest, OfficeId, Profile, Threshold};
+use corridor_core::{Digest, OfficeId, Threshold};
 
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
 mod figures;
+mod pipeline;
+mod schema;
 
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
+pub(crate) use pipeline::{DemoArgs, PipelineArgs, RehearseArgs};
+pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
 
 /// Links the emigration records of one statistical office with the immigration records of another, through
 /// keyed encodings, and reconciles their flow statistics, without either seeing who the people are.
@@ -42,6 +46,9 @@ pub(crate) enum Command {
     ///
     /// Example: corridor inspect register.csv --mapping mapping.toml
     Inspect(InspectArgs),
+    /// Shows, checks and explains encoding schemas.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Turns a register into an encoded dataset and a pseudonym list.
     ///
     /// The dataset (Parquet) may be uploaded; the pseudonym list stays in the office, which needs it to read
@@ -283,6 +290,8 @@ pub(crate) struct EncodeArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
+    pub(crate) schema: SchemaFileArgs,
+    #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }
 
@@ -448,77 +457,6 @@ pub(crate) enum FlowsCommand {
     },
 }
 
-/// What a rehearsal and a demonstration share.
-#[derive(Debug, Args)]
-pub(crate) struct PipelineArgs {
-    /// Encoding profile: saul-3-2048 or clk-1024.
-    #[arg(long, default_value = "saul-3-2048")]
-    pub(crate) profile: Profile,
-    /// Match fields, by comma; all that both mappings have when not given.
-    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
-    pub(crate) match_fields: Vec<String>,
-    /// A threshold; estimated without truth when not given.
-    #[arg(long)]
-    pub(crate) threshold: Option<Threshold>,
-    /// How each person gets at most one partner: greedy, mutual-best or optimal.
-    #[arg(long, value_name = "WAY", default_value = "greedy")]
-    pub(crate) assignment: Assignment,
-    /// First year of the flow table; the first that both registers cover when not given.
-    #[arg(long, value_name = "YEAR")]
-    pub(crate) from_year: Option<i16>,
-    /// Last year of the flow table; the last that both registers cover when not given.
-    #[arg(long, value_name = "YEAR")]
-    pub(crate) to_year: Option<i16>,
-    /// Lower bounds of the age bands of the flow table.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        value_name = "AGES",
-        default_value = "0,15,30,45,65"
-    )]
-    pub(crate) age_bands: Vec<u8>,
-    /// Counts above 0 and below this are suppressed.
-    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) minimum_count: u32,
-    /// Share of a register's rows that may be left out because they cannot be used, as in 1%.
-    #[arg(long, value_parser = parse_share, default_value = "1%")]
-    pub(crate) max_refused: f64,
-    /// Seed of keys and samples: the same seed gives the same bytes.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Threads; one per core when 0.
-    #[arg(long, default_value = "0", value_parser = parse_threads)]
-    pub(crate) threads: usize,
-    /// True pairs of records (CSV: id_a, id_b) or of persons (person_a, person_b: person keys), to measure the quality of the
-    /// links. Never used to make them.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) truth: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RehearseArgs {
-    /// The origin's register, CSV.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) left: PathBuf,
-    /// The destination's register, CSV.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) right: PathBuf,
-    /// What the columns of the left register are.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) left_mapping: PathBuf,
-    /// What the columns of the right register are.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) right_mapping: PathBuf,
-    /// Folder for the results; made when it is not there.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// A summary as JSON on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
     /// Left dataset: Parquet of ours, or clkhash's JSON.
@@ -553,25 +491,4 @@ pub(crate) struct CompareArgs {
     /// Where to write the pairs.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// The origin's register; the bundled Tunisian one when not given.
-    #[arg(long, value_name = "FILE", requires = "right")]
-    pub(crate) left: Option<PathBuf>,
-    /// The destination's register; the bundled Italian one when not given.
-    #[arg(long, value_name = "FILE", requires = "left")]
-    pub(crate) right: Option<PathBuf>,
-    /// Mapping of the left register; drafted from its header when not given.
-    #[arg(long, value_name = "FILE", requires = "left")]
-    pub(crate) left_mapping: Option<PathBuf>,
-    /// Mapping of the right register; drafted from its header when not given.
-    #[arg(long, value_name = "FILE", requires = "right")]
-    pub(crate) right_mapping: Option<PathBuf>,
-    /// Folder for the results.
-    #[arg(long, value_name = "DIR", default_value = "corridor-demo")]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) pipeline: PipelineArgs,
 }

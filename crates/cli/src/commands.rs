@@ -17,6 +17,7 @@ mod registers;
 mod rehearse;
 mod results;
 mod run;
+mod schema;
 pub(crate) mod synth;
 mod terms;
 mod upload;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Keys(command) => keys::run(command),
         Command::Mapping(command) => mapping::run(command),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Schema(command) => schema::run(command),
         Command::Encode(args) => encode::run(&args),
         Command::Agreement(command) => block_on(agreement::run(command)),
         Command::Upload(args) => block_on(upload::run(args)),

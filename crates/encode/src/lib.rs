@@ -51,11 +51,13 @@ mod inspect;
 mod key;
 mod keystream;
 mod lines;
+mod lint;
 mod majority;
 mod mapping;
 mod names;
 mod outcome;
 mod pipeline;
+mod ready_made;
 mod record;
 mod report;
 mod row;
@@ -83,10 +85,12 @@ pub use identity::{Identity, PublicIdentity, PublicIdentityError};
 pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspect};
 pub use key::{LinkageKey, ProjectSecret};
 pub use lines::MAX_LINE_BYTES;
+pub use lint::{SchemaWarning, UnitTrust};
 pub use mapping::{
     Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
 };
 pub use outcome::{EncodeError, EncodeReport, RefusalLimit};
+pub use ready_made::ReadyMadeSchema;
 pub use record::{Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, FieldWeight, MINIMUM_TOKENS, NORMALISATION, SchemaError};

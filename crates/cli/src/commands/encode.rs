@@ -3,14 +3,15 @@ use std::path::Path;
 use anyhow::Context as _;
 use corridor_core::{OsEntropy, Side, SignedAgreement};
 use corridor_encode::{
-    EncodeTerms, EncodedRegister, EncodingSchema, Mapping, ProjectKey, RefusalLimit, Scratch,
-    encode_register, encode_to_files,
+    EncodeTerms, EncodedRegister, Mapping, ProjectKey, RefusalLimit, Scratch, encode_register,
+    encode_to_files,
 };
 use corridor_engine::Compute;
 
 use crate::args::EncodeArgs;
 use crate::commands::inspect::to_problem_lines;
 use crate::commands::passphrase;
+use crate::commands::schema::schema_of;
 use crate::failure::input_error;
 use crate::output::{json, progress, read_text, talk};
 
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
             ));
         }
     }
-    let schema = schema_of(&signed)?;
+    let schema = schema_of(&signed, args.schema.schema.as_deref())?;
     let passphrase = passphrase::read(&args.passphrase)?;
     let digest = agreement.digest();
     let project = ProjectKey::load(&args.key, passphrase.as_bytes())?;
@@ -137,20 +138,6 @@ pub(crate) fn read_agreement(path: &Path) -> anyhow::Result<SignedAgreement> {
         return Err(refuse("not both offices have signed this agreement".to_owned()));
     }
     Ok(signed)
-}
-
-/// The schema an agreement names, when this program has it.
-pub(crate) fn schema_of(signed: &SignedAgreement) -> anyhow::Result<EncodingSchema> {
-    let encoding = &signed.agreement.encoding;
-    let schema = EncodingSchema::from_names(encoding.profile, &encoding.match_fields)
-        .map_err(|error| input_error(error.to_string(), "it needs a new agreement"))?;
-    if schema.digest() != encoding.schema {
-        return Err(input_error(
-            "the agreement names an encoding schema that this program does not have",
-            "both offices need the version of this program the agreement was made with, or a new agreement",
-        ));
-    }
-    Ok(schema)
 }
 
 /// Which end of the corridor this office stands at: as the mapping's reporter or --office says.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
-    AgeBands, Corridor, Destination, DisclosureRule, LinkageTerms, Origin, Period, ThresholdPolicy,
+    AgeBands, Corridor, Destination, DisclosureRule, LinkageTerms, Origin, Period, Profile, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect};
 use corridor_engine::{FlowTableTerms, LinkageReport};
@@ -12,6 +12,7 @@ use corridor_link::LinkageQuality;
 use serde::Serialize;
 
 use crate::args::PipelineArgs;
+use crate::commands::schema;
 use crate::failure::input_error;
 
 /// A register and what its columns are.
@@ -40,9 +41,14 @@ pub(crate) const EVENT_WINDOW_DAYS: u32 = 365;
 
 impl Registers {
     pub(crate) fn new(left: Register, right: Register, args: &PipelineArgs) -> anyhow::Result<Self> {
-        let fields = match_fields(&left.mapping, &right.mapping, &args.match_fields)?;
-        let schema = EncodingSchema::try_new(args.profile, &fields)
-            .map_err(|error| input_error(error.to_string(), "add names to --match-fields"))?;
+        let schema = match &args.schema {
+            Some(reference) => schema::resolve(reference, args.profile, Path::new(""))?,
+            None => {
+                let fields = match_fields(&left.mapping, &right.mapping, &args.match_fields)?;
+                EncodingSchema::try_new(args.profile.unwrap_or(Profile::Saul3x2048), &fields)
+                    .map_err(|error| input_error(error.to_string(), "correct --match-fields or --profile"))?
+            }
+        };
         let age_bands = AgeBands::try_from(args.age_bands.clone())
             .map_err(|error| input_error(error.to_string(), "correct --age-bands"))?;
         let flows = corridor_and_period(&left, &right, args)?.map(|(corridor, period)| FlowTableTerms {

@@ -8,6 +8,7 @@ use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
 
 use crate::commands::keys::read_public;
+use crate::commands::schema;
 use crate::failure::input_error;
 use crate::output::read_text;
 
@@ -18,10 +19,12 @@ pub(crate) const TEMPLATE: &str = r#"# What two offices agree on. Paths are rela
 origin_identity = "ins-tn.pub"
 destination_identity = "istat.pub"
 
-# Encoding profile: saul-3-2048, or clk-1024 when the service may be trusted with a list of the people.
+# Encoding profile: saul-3-2048, or clk-1024 when the service may be trusted with a list of the people (corridor schema
+# list has all). A schema file has its own, and needs none here.
 profile = "saul-3-2048"
-# Fields both registers have: names, name_keys, birth_date, sex, citizenship, birth_country, address, postcode.
-match_fields = ["names", "name_keys", "birth_date", "sex", "citizenship"]
+# A ready-made encoding schema (corridor schema list) or a schema file, which both offices need; or, in its place,
+# match_fields = ["names", "birth_date", "sex", "citizenship"], fields both registers have.
+schema = "generic"
 
 # "estimated" (without truth, from the similarities of the run) or a number as in "0.12".
 threshold = "estimated"
@@ -57,8 +60,9 @@ last = "2024-12-31"
 struct TermsFile {
     origin_identity: PathBuf,
     destination_identity: PathBuf,
-    profile: Profile,
-    match_fields: Vec<String>,
+    profile: Option<Profile>,
+    match_fields: Option<Vec<String>>,
+    schema: Option<String>,
     threshold: String,
     assignment: Assignment,
     event_window_days: u32,
@@ -85,8 +89,19 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let office = |path: &Path| -> anyhow::Result<Office> { Ok(to_office(&read_public(&folder.join(path))?)) };
-    let schema = EncodingSchema::from_names(file.profile, &file.match_fields)
-        .map_err(|error| input_error(error.to_string(), "correct match_fields"))?;
+    let schema = match (&file.schema, &file.match_fields) {
+        (Some(reference), None) => schema::resolve(reference, file.profile, folder)?,
+        (None, Some(fields)) => {
+            EncodingSchema::from_names(file.profile.unwrap_or(Profile::Saul3x2048), fields)
+                .map_err(|error| input_error(error.to_string(), "correct match_fields"))?
+        }
+        _ => {
+            return Err(input_error(
+                format!("{} needs either schema or match_fields", path.display()),
+                "corridor schema list names the ready-made schemas",
+            ));
+        }
+    };
     let threshold = match file.threshold.as_str() {
         "estimated" => ThresholdPolicy::Estimated,
         number => ThresholdPolicy::Fixed(number.parse().map_err(|error| {

@@ -1,0 +1,101 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use corridor_core::{Assignment, Profile, Threshold};
+
+use super::{parse_share, parse_threads};
+
+/// What a rehearsal and a demonstration share.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineArgs {
+    /// Encoding profile; saul-3-2048 when neither it nor a schema file is given.
+    #[arg(long)]
+    pub(crate) profile: Option<Profile>,
+    /// A ready-made encoding schema (corridor schema list) or a schema file.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "match_fields")]
+    pub(crate) schema: Option<String>,
+    /// Match fields, by comma; all that both mappings have when not given.
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub(crate) match_fields: Vec<String>,
+    /// A threshold; estimated without truth when not given.
+    #[arg(long)]
+    pub(crate) threshold: Option<Threshold>,
+    /// How each person gets at most one partner: greedy, mutual-best or optimal.
+    #[arg(long, value_name = "WAY", default_value = "greedy")]
+    pub(crate) assignment: Assignment,
+    /// First year of the flow table; the first that both registers cover when not given.
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) from_year: Option<i16>,
+    /// Last year of the flow table; the last that both registers cover when not given.
+    #[arg(long, value_name = "YEAR")]
+    pub(crate) to_year: Option<i16>,
+    /// Lower bounds of the age bands of the flow table.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "AGES",
+        default_value = "0,15,30,45,65"
+    )]
+    pub(crate) age_bands: Vec<u8>,
+    /// Counts above 0 and below this are suppressed.
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) minimum_count: u32,
+    /// Share of a register's rows that may be left out because they cannot be used, as in 1%.
+    #[arg(long, value_parser = parse_share, default_value = "1%")]
+    pub(crate) max_refused: f64,
+    /// Seed of keys and samples: the same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads; one per core when 0.
+    #[arg(long, default_value = "0", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    /// True pairs of records (CSV: id_a, id_b) or of persons (person_a, person_b: person keys), to measure the quality of the
+    /// links. Never used to make them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// The origin's register, CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) left: PathBuf,
+    /// The destination's register, CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) right: PathBuf,
+    /// What the columns of the left register are.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) left_mapping: PathBuf,
+    /// What the columns of the right register are.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) right_mapping: PathBuf,
+    /// Folder for the results; made when it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// A summary as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The origin's register; the bundled Tunisian one when not given.
+    #[arg(long, value_name = "FILE", requires = "right")]
+    pub(crate) left: Option<PathBuf>,
+    /// The destination's register; the bundled Italian one when not given.
+    #[arg(long, value_name = "FILE", requires = "left")]
+    pub(crate) right: Option<PathBuf>,
+    /// Mapping of the left register; drafted from its header when not given.
+    #[arg(long, value_name = "FILE", requires = "left")]
+    pub(crate) left_mapping: Option<PathBuf>,
+    /// Mapping of the right register; drafted from its header when not given.
+    #[arg(long, value_name = "FILE", requires = "right")]
+    pub(crate) right_mapping: Option<PathBuf>,
+    /// Folder for the results.
+    #[arg(long, value_name = "DIR", default_value = "corridor-demo")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+}
