@@ -149,6 +149,7 @@ fn dataset(office: &str, key_check: Digest, agreement: &Agreement) -> (DatasetDe
         persons: records.clone(),
         records,
         filters,
+        blocks: Vec::new(),
         events: Some(vec![event; RECORDS]),
     };
     let folder = tempfile::tempdir().expect("a folder can be made");

@@ -23,6 +23,9 @@ pub mod column {
     pub const SEX: &str = "sex";
     /// Position of the age band in the agreement's list; null when the age is unknown.
     pub const AGE_BAND: &str = "age_band";
+    /// Beginning of the names of columns of block keys, one for each pass: 17 bytes, the number of bits and the bits; null where a
+    /// record has none.
+    pub const BLOCK_PREFIX: &str = "block_";
 }
 
 /// Keys of the metadata of a dataset file.
@@ -98,6 +101,85 @@ impl fmt::Debug for Pseudonym {
     }
 }
 
+/// Which block a record is in, in one pass: the beginning of a keyed hash. Two records may be of one person only where the key of
+/// one begins with the key of the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockKey {
+    /// Bits after the first `bits` are 0.
+    prefix: [u8; 16],
+    bits: u8,
+}
+
+impl BlockKey {
+    /// Bits of the longest key.
+    pub const MAX_BITS: u8 = 128;
+
+    /// The first `bits` of a hash, at most [`BlockKey::MAX_BITS`].
+    pub fn new(hash: [u8; 16], bits: u8) -> Self {
+        let bits = bits.min(Self::MAX_BITS);
+        let prefix = u128::from_be_bytes(hash) & Self::mask(bits);
+        Self {
+            prefix: prefix.to_be_bytes(),
+            bits,
+        }
+    }
+
+    const fn mask(bits: u8) -> u128 {
+        if bits == 0 { 0 } else { u128::MAX << (128 - bits) }
+    }
+
+    /// How many bits are given.
+    pub const fn bits(&self) -> u8 {
+        self.bits
+    }
+
+    /// The bits, followed by zeros.
+    pub const fn as_prefix(&self) -> &[u8; 16] {
+        &self.prefix
+    }
+
+    /// Whether one of the two begins with the other.
+    pub const fn meets(&self, other: &Self) -> bool {
+        let bits = if self.bits < other.bits {
+            self.bits
+        } else {
+            other.bits
+        };
+        let differing = u128::from_be_bytes(self.prefix) ^ u128::from_be_bytes(other.prefix);
+        differing & Self::mask(bits) == 0
+    }
+
+    /// The bytes of a dataset file: the number of bits, and the bits.
+    pub fn to_bytes(&self) -> [u8; 17] {
+        let mut bytes = [0; 17];
+        bytes[0] = self.bits;
+        bytes[1..].copy_from_slice(&self.prefix);
+        bytes
+    }
+
+    /// Reads the bytes of a dataset file; `None` when they are not in this form.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&bits, prefix) = bytes.split_first()?;
+        let key = Self::new(prefix.try_into().ok()?, bits);
+        (key.bits == bits && key.prefix == prefix).then_some(key)
+    }
+}
+
+impl fmt::Debug for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlockKey(..)")
+    }
+}
+
+/// Block keys of one pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockColumn {
+    /// The pass, as the schema names it.
+    pub pass: String,
+    /// Key of each record, where it has one.
+    pub keys: Vec<Option<BlockKey>>,
+}
+
 /// What a dataset says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasetManifest {
@@ -119,7 +201,7 @@ pub struct DatasetManifest {
 /// One office's encoded records.
 ///
 /// # Shape
-/// `records`, `persons`, `filters` and, where there are any, `events` have the same length; position
+/// `records`, `persons`, `filters`, the keys of each of `blocks` and, where there are any, `events` have the same length; position
 /// `i` of each is the same record. Records are ordered by pseudonym, which is a keyed shuffle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedDataset {
@@ -131,6 +213,8 @@ pub struct EncodedDataset {
     pub persons: Vec<Pseudonym>,
     /// Filter of each record.
     pub filters: Filters,
+    /// Block keys, pass after pass; none where the schema asks for none.
+    pub blocks: Vec<BlockColumn>,
     /// Event of each record; `None` for registers of persons only.
     pub events: Option<Vec<MigrationEvent>>,
 }

@@ -40,7 +40,10 @@ pub use agreement::{
 };
 pub use clock::{Clock, Stopwatch, SystemClock};
 pub use corridor::{Corridor, CorridorError, CountryCode, CountryCodeError, Destination, Origin};
-pub use dataset::{DatasetManifest, EncodedDataset, Pseudonym, SEAL_TAIL_BYTES, column, find_seal, metadata};
+pub use dataset::{
+    BlockColumn, BlockKey, DatasetManifest, EncodedDataset, Pseudonym, SEAL_TAIL_BYTES, column, find_seal,
+    metadata,
+};
 pub use digest::{Digest, DigestError};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy, fill};
 pub use event::{

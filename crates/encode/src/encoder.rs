@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use corridor_core::{AgeBands, CountryCode, DatasetManifest, Digest, EncodedDataset, Filters, OfficeId};
+use corridor_core::{
+    AgeBands, BlockColumn, BlockKey, CountryCode, DatasetManifest, Digest, EncodedDataset, Filters, OfficeId,
+};
 use zeroize::Zeroize;
 
 use crate::extract::ExtractError;
@@ -9,7 +11,7 @@ use crate::key::LinkageKey;
 use crate::mapping::Mapping;
 use crate::outcome::{EncodeError, EncodeReport, RefusalLimit};
 use crate::pipeline::{EncodedRows, encode_rows};
-use crate::row::{EncodedRow, read_row};
+use crate::row::{BLOCK_KEY_BYTES, EncodedRow, read_block_key, read_row};
 use crate::schema::EncodingSchema;
 use crate::spool::Scratch;
 
@@ -117,11 +119,23 @@ pub fn encode_register(
         records: Vec::new(),
         persons: Vec::new(),
         filters: Filters::with_capacity(terms.schema.filter_len(), 0),
+        blocks: terms
+            .schema
+            .block_passes()
+            .iter()
+            .map(|pass| BlockColumn {
+                pass: pass.as_str().to_owned(),
+                keys: Vec::new(),
+            })
+            .collect(),
         events: mapping.has_events().then(Vec::new),
     };
     let mut ids = PseudonymList(Vec::new());
-    for_each_row(rows, mapping, terms, |row| {
+    for_each_row(rows, mapping, terms, |row, block_keys| {
         fill.add(row.filter);
+        for (column, key) in dataset.blocks.iter_mut().zip(block_keys) {
+            column.keys.push(*key);
+        }
         dataset.records.push(row.record);
         dataset.persons.push(row.person);
         dataset.filters.push_bytes(row.filter);
@@ -158,20 +172,27 @@ pub fn encode_to_files(
     let rows = encode_rows(path, mapping, terms, limit, scratch, progress)?;
     let (mut report, mut fill) = (to_report(terms, &rows), Fill::default());
     let manifest = to_manifest(terms, report.records_encoded);
+    let passes: Vec<&str> = terms
+        .schema
+        .block_passes()
+        .iter()
+        .map(|pass| pass.as_str())
+        .collect();
     let mut sample = Filters::with_capacity(terms.schema.filter_len(), 0);
     let mut dataset = DatasetWriter::new(
         &mut dataset_file,
         &manifest,
         terms.schema.filter_len(),
+        &passes,
         mapping.has_events(),
     )?;
     let mut list = PseudonymWriter::new(&mut list_file)?;
-    for_each_row(rows, mapping, terms, |row| {
+    for_each_row(rows, mapping, terms, |row, block_keys| {
         fill.add(row.filter);
         if sample.len() < EncodedFiles::SAMPLE {
             sample.push_bytes(row.filter);
         }
-        dataset.push(row)?;
+        dataset.push(row, block_keys)?;
         list.push(row.record_id, &row.record)?;
         Ok(())
     })?;
@@ -195,13 +216,14 @@ fn for_each_row(
     rows: EncodedRows,
     mapping: &Mapping,
     terms: &EncodeTerms<'_>,
-    mut each: impl FnMut(&EncodedRow<'_>) -> Result<(), EncodeError>,
+    mut each: impl FnMut(&EncodedRow<'_>, &[Option<BlockKey>]) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let filter_bytes = terms.schema.filter_len().to_bytes();
     let mut last = None;
+    let mut block_keys = Vec::new();
     let mut first_repeated: Option<(u64, u64)> = None;
     rows.spool.drain(|row| -> Result<(), EncodeError> {
-        let row = read_row(row, filter_bytes);
+        let row = read_row(row, rows.blocks.len(), filter_bytes);
         match last {
             Some((record, first_line)) if record == row.record => {
                 let repeated = (row.line, first_line);
@@ -210,7 +232,15 @@ fn for_each_row(
             }
             _ => {
                 last = Some((row.record, row.line));
-                each(&row)
+                let raw_keys = row.block_keys.chunks_exact(BLOCK_KEY_BYTES).map(read_block_key);
+                block_keys.clear();
+                block_keys.extend(
+                    rows.blocks
+                        .iter()
+                        .zip(raw_keys)
+                        .map(|(blocks, key)| blocks.publish(key)),
+                );
+                each(&row, &block_keys)
             }
         }
     })?;
@@ -268,5 +298,12 @@ fn to_report(terms: &EncodeTerms<'_>, rows: &EncodedRows) -> EncodeReport {
         persons: rows.persons,
         read: rows.read.clone(),
         mean_fill: 0.0,
+        blocks: terms
+            .schema
+            .block_passes()
+            .iter()
+            .zip(&rows.blocks)
+            .map(|(pass, blocks)| blocks.report(*pass))
+            .collect(),
     }
 }

@@ -73,15 +73,13 @@ impl MatchField {
                     bits * 16 / 1024
                 }
             }
-            // Names have about twenty tokens, the others up to six.
+            // Names have about twenty tokens, their keys three, the others up to six.
             Construction::FieldBloom { bits } => match self {
                 Self::Names | Self::Address => bits / 32,
-                Self::NameKeys
-                | Self::BirthDate
-                | Self::Sex
-                | Self::Citizenship
-                | Self::BirthCountry
-                | Self::Postcode => bits * 3 / 32,
+                Self::NameKeys => bits * 6 / 32,
+                Self::BirthDate | Self::Sex | Self::Citizenship | Self::BirthCountry | Self::Postcode => {
+                    bits * 3 / 32
+                }
             },
         }
     }

@@ -3,12 +3,12 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{Date32Builder, StringBuilder, UInt8Builder};
+use arrow_array::builder::{Date32Builder, FixedSizeBinaryBuilder, StringBuilder, UInt8Builder};
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use corridor_core::{
-    DatasetManifest, Digest, EncodedDataset, FilterLen, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, column,
-    find_seal, metadata,
+    BlockKey, DatasetManifest, Digest, EncodedDataset, FilterLen, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES,
+    column, find_seal, metadata,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -51,21 +51,28 @@ const ROWS_PER_GROUP: usize = 65_536;
 pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, WriteError> {
     let mut file = NewFile::create(path)?;
     let has_events = dataset.events.is_some();
+    let passes: Vec<&str> = dataset.blocks.iter().map(|column| column.pass.as_str()).collect();
+    let mut block_keys = Vec::with_capacity(passes.len());
     let mut writer = DatasetWriter::new(
         &mut file,
         &dataset.manifest,
         dataset.filters.filter_len(),
+        &passes,
         has_events,
     )?;
     for (row, &record) in dataset.records.iter().enumerate() {
-        writer.push(&EncodedRow {
+        block_keys.clear();
+        block_keys.extend(dataset.blocks.iter().map(|column| column.keys[row]));
+        let encoded = EncodedRow {
             record,
             line: 0,
             person: dataset.persons[row],
             event: dataset.events.as_ref().map(|events| events[row].clone()),
+            block_keys: &[],
             filter: &dataset.filters.row_to_bytes(row),
             record_id: "",
-        })?;
+        };
+        writer.push(&encoded, &block_keys)?;
     }
     let digest = writer.finish()?;
     file.persist()?;
@@ -197,6 +204,7 @@ struct RowBuilders {
     records: Vec<u8>,
     persons: Vec<u8>,
     filters: Vec<u8>,
+    blocks: Vec<FixedSizeBinaryBuilder>,
     events: Vec<MigrationEvent>,
 }
 
@@ -205,9 +213,10 @@ impl<'f> DatasetWriter<'f> {
         file: &'f mut NewFile,
         manifest: &DatasetManifest,
         filter_len: FilterLen,
+        passes: &[&str],
         has_events: bool,
     ) -> Result<Self, WriteError> {
-        let schema = Arc::new(to_schema(filter_len, has_events));
+        let schema = Arc::new(to_schema(filter_len, passes, has_events));
         let properties = WriterProperties::builder()
             .set_created_by("corridor".to_owned())
             .set_statistics_enabled(EnabledStatistics::None)
@@ -231,17 +240,31 @@ impl<'f> DatasetWriter<'f> {
                 records: Vec::new(),
                 persons: Vec::new(),
                 filters: Vec::new(),
+                blocks: passes
+                    .iter()
+                    .map(|_| FixedSizeBinaryBuilder::new(BLOCK_BYTES))
+                    .collect(),
                 events: Vec::new(),
             },
         })
     }
 
-    /// Appends a row; rows come in the order of their pseudonyms.
-    pub(crate) fn push(&mut self, row: &EncodedRow<'_>) -> Result<(), WriteError> {
+    /// Appends a row and its published block keys; rows come in the order of their pseudonyms.
+    pub(crate) fn push(
+        &mut self,
+        row: &EncodedRow<'_>,
+        block_keys: &[Option<BlockKey>],
+    ) -> Result<(), WriteError> {
         let rows = &mut self.rows;
         rows.records.extend_from_slice(row.record.as_bytes());
         rows.persons.extend_from_slice(row.person.as_bytes());
         rows.filters.extend_from_slice(row.filter);
+        for (column, key) in rows.blocks.iter_mut().zip(block_keys) {
+            match key {
+                Some(key) => column.append_value(key.to_bytes()).expect("17 bytes"),
+                None => column.append_null(),
+            }
+        }
         if self.has_events {
             rows.events.extend(row.event.clone());
         }
@@ -267,6 +290,11 @@ impl<'f> DatasetWriter<'f> {
             bytes(take(&mut rows.persons), 16),
             bytes(take(&mut rows.filters), self.filter_bytes),
         ];
+        columns.extend(
+            rows.blocks
+                .iter_mut()
+                .map(|column| Arc::new(column.finish()) as ArrayRef),
+        );
         if self.has_events {
             columns.extend(event_columns(&rows.events));
             rows.events.clear();
@@ -308,13 +336,20 @@ impl<'f> DatasetWriter<'f> {
     }
 }
 
-fn to_schema(filter_len: FilterLen, has_events: bool) -> Schema {
+/// Bytes of a block key.
+const BLOCK_BYTES: i32 = 17;
+
+fn to_schema(filter_len: FilterLen, passes: &[&str], has_events: bool) -> Schema {
     let filter_bytes = i32::try_from(filter_len.to_bytes()).expect("at most 512");
     let mut fields = vec![
         Field::new(column::RECORD, DataType::FixedSizeBinary(16), false),
         Field::new(column::PERSON, DataType::FixedSizeBinary(16), false),
         Field::new(column::FILTER, DataType::FixedSizeBinary(filter_bytes), false),
     ];
+    for pass in passes {
+        let name = format!("{}{pass}", column::BLOCK_PREFIX);
+        fields.push(Field::new(name, DataType::FixedSizeBinary(BLOCK_BYTES), true));
+    }
     if has_events {
         fields.extend([
             Field::new(column::DIRECTION, DataType::Utf8, false),

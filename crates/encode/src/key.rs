@@ -60,6 +60,7 @@ impl fmt::Debug for LinkageKey {
 /// What a derived key is for; keys of different use are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyUse {
+    Block,
     Check,
     Encode,
     Person,
@@ -69,6 +70,7 @@ impl LinkageKey {
     /// HKDF-Expand of `corridor/v1|use|field|salt`.
     pub(crate) fn derive(&self, key_use: KeyUse, field: &str, salt: &str) -> Zeroizing<[u8; 32]> {
         let key_use = match key_use {
+            KeyUse::Block => "block",
             KeyUse::Check => "check",
             KeyUse::Encode => "encode",
             KeyUse::Person => "person",

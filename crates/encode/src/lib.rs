@@ -38,6 +38,7 @@
 //! RFC 2104, 5869, 8032, 8439, 9106, 9180.
 
 mod birth;
+mod blocks;
 mod draft;
 mod encoder;
 mod exchange;
@@ -70,6 +71,7 @@ mod understand;
 mod vectors;
 
 pub use birth::{BirthDate, DateOrder};
+pub use blocks::{BlockPass, BlockReport, Blocking};
 pub use draft::draft_mapping;
 pub use encoder::{
     EncodeTerms, EncodedFiles, EncodedRegister, PseudonymList, encode_register, encode_to_files,

@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use crate::blocks::BlockReport;
 use crate::extract::ExtractError;
 use crate::file::WriteError;
 use crate::report::{ReadReport, RowProblem};
@@ -21,6 +22,8 @@ pub struct EncodeReport {
     pub persons: u64,
     /// Mean share of bits set in a filter.
     pub mean_fill: f64,
+    /// How records fall into blocks, pass after pass; none where the schema asks for none.
+    pub blocks: Vec<BlockReport>,
 }
 
 /// Why a register was not encoded.

@@ -7,6 +7,7 @@ use corridor_core::{Counterpart, MigrationEvent, Pseudonym};
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
+use crate::blocks::{BlockCounts, BlockKeyer, Blocks, RawKey};
 use crate::encoder::EncodeTerms;
 use crate::extract::ExtractError;
 use crate::filters::FilterEncoder;
@@ -15,7 +16,7 @@ use crate::mapping::Mapping;
 use crate::outcome::{EncodeError, RefusalLimit, judge};
 use crate::record::Record;
 use crate::report::{ReadReport, RowProblem};
-use crate::row::{EncodedRow, write_row};
+use crate::row::{EncodedRow, write_block_key, write_row};
 use crate::rows::{RowBatch, open_rows};
 use crate::spool::{Scratch, Spool};
 use crate::understand::Understanding;
@@ -31,6 +32,8 @@ pub(crate) struct EncodedRows {
     pub(crate) spool: Spool,
     pub(crate) read: ReadReport,
     pub(crate) persons: u64,
+    /// Of each pass of the schema.
+    pub(crate) blocks: Vec<Blocks>,
     /// For the error of a record id that stands twice, found when rows are put in order.
     pub(crate) file: String,
 }
@@ -58,6 +61,12 @@ pub(crate) fn encode_rows(
         rows: scratch.spool(0),
         persons: scratch.spool(1),
         read: ReadReport::default(),
+        blocks: terms
+            .schema
+            .block_passes()
+            .iter()
+            .map(|_| BlockCounts::default())
+            .collect(),
     };
     let (mut batch, mut next) = (RowBatch::default(), RowBatch::default());
     rows.read(&mut batch, BATCH_ROWS)?;
@@ -75,7 +84,16 @@ pub(crate) fn encode_rows(
         slabs = encoded;
         std::mem::swap(&mut batch, &mut next);
     }
-    let Store { rows, persons, read } = store;
+    let Store {
+        rows,
+        persons,
+        read,
+        blocks,
+    } = store;
+    let minimum_size = terms
+        .schema
+        .blocking()
+        .map_or(0, |blocking| blocking.minimum_size);
     if read.rows_read == 0 {
         return Err(ExtractError::Empty {
             file,
@@ -87,6 +105,10 @@ pub(crate) fn encode_rows(
     Ok(EncodedRows {
         spool: rows,
         persons: count_distinct(persons)?,
+        blocks: blocks
+            .into_iter()
+            .map(|counts| counts.merge(minimum_size))
+            .collect(),
         read,
         file,
     })
@@ -112,6 +134,8 @@ struct Slab<'m> {
     /// Where each row ends.
     ends: Vec<usize>,
     persons: Vec<Pseudonym>,
+    /// Of each row, those of all passes.
+    block_keys: Vec<Option<RawKey>>,
     problems: Vec<(RowProblem, u64, Option<&'m str>)>,
 }
 
@@ -119,6 +143,7 @@ struct Store {
     rows: Spool,
     persons: Spool,
     read: ReadReport,
+    blocks: Vec<BlockCounts>,
 }
 
 impl Store {
@@ -132,6 +157,14 @@ impl Store {
             }
             for person in &slab.persons {
                 self.persons.push(person.as_bytes())?;
+            }
+            if !self.blocks.is_empty() {
+                for keys in slab.block_keys.chunks_exact(self.blocks.len()) {
+                    self.blocks
+                        .iter_mut()
+                        .zip(keys)
+                        .for_each(|(counts, key)| counts.add(*key));
+                }
             }
             for (problem, line, column) in slab.problems {
                 self.read.add(problem, line, column);
@@ -147,7 +180,7 @@ struct Job<'a> {
     record_key: KeyedHash,
     person_key: KeyedHash,
     /// One for each thread, which remembers tokens from batch to batch.
-    encoders: Vec<Mutex<FilterEncoder<'a>>>,
+    encoders: Vec<Mutex<(FilterEncoder<'a>, BlockKeyer<'a>)>>,
 }
 
 impl<'a> Job<'a> {
@@ -159,7 +192,10 @@ impl<'a> Job<'a> {
             record_key: keyed("record"),
             person_key: keyed("person"),
             encoders: (0..rayon::current_num_threads().max(1))
-                .map(|_| Mutex::new(FilterEncoder::new(terms.schema, terms.key)))
+                .map(|_| {
+                    let encoder = FilterEncoder::new(terms.schema, terms.key);
+                    Mutex::new((encoder, BlockKeyer::new(terms.schema.blocking(), terms.key)))
+                })
                 .collect(),
         }
     }
@@ -182,10 +218,10 @@ impl<'a> Job<'a> {
         &self,
         rows: &[(u64, csv::ByteRecord)],
         understanding: &Understanding<'m>,
-        encoder: &mut FilterEncoder<'_>,
+        (encoder, keyer): &mut (FilterEncoder<'_>, BlockKeyer<'_>),
     ) -> Slab<'m> {
         let mut slab = Slab::default();
-        let (mut filter, mut filter_bytes) = (Vec::new(), Vec::new());
+        let (mut filter, mut filter_bytes, mut block_keys) = (Vec::new(), Vec::new(), Vec::new());
         for (line, row) in rows {
             let understood = understanding.understand(row, *line);
             for (problem, column) in understood.problems {
@@ -202,11 +238,18 @@ impl<'a> Job<'a> {
             filter_bytes.clear();
             filter_bytes.extend(filter.iter().flat_map(|word| word.to_le_bytes()));
             let person = pseudonym(&self.person_key, &record.person_key);
+            let first_key = slab.block_keys.len();
+            keyer.keys_of(&record, &mut slab.block_keys);
+            block_keys.clear();
+            for key in &slab.block_keys[first_key..] {
+                write_block_key(*key, &mut block_keys);
+            }
             let encoded = EncodedRow {
                 record: record_pseudonym,
                 line: *line,
                 person,
                 event: self.coarse_event(&record),
+                block_keys: &block_keys,
                 filter: &filter_bytes,
                 record_id: &record.record_id,
             };

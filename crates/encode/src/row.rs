@@ -5,6 +5,8 @@ use corridor_core::{
 };
 use jiff::civil::{Date, date};
 
+use crate::blocks::RawKey;
+
 /// What becomes one row of a dataset, and one of the pseudonym list.
 pub(crate) struct EncodedRow<'a> {
     pub(crate) record: Pseudonym,
@@ -12,6 +14,8 @@ pub(crate) struct EncodedRow<'a> {
     pub(crate) line: u64,
     pub(crate) person: Pseudonym,
     pub(crate) event: Option<MigrationEvent>,
+    /// Before blocks are merged, pass after pass.
+    pub(crate) block_keys: &'a [u8],
     /// As bytes, see `corridor_core::Filters`.
     pub(crate) filter: &'a [u8],
     pub(crate) record_id: &'a str,
@@ -49,13 +53,29 @@ pub(crate) fn write_row(row: &EncodedRow<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&days_since_1970(event.date.date).to_le_bytes());
         }
     }
+    out.extend_from_slice(row.block_keys);
     out.extend_from_slice(row.filter);
     out.extend_from_slice(row.record_id.as_bytes());
 }
 
-/// Reads what [`write_row`] wrote, with a filter of so many bytes.
-pub(crate) fn read_row(bytes: &[u8], filter_bytes: usize) -> EncodedRow<'_> {
+/// Bytes of a block key of a row: whether there is one, and the key.
+pub(crate) const BLOCK_KEY_BYTES: usize = 17;
+
+/// Appends a block key to a row's.
+pub(crate) fn write_block_key(key: Option<RawKey>, out: &mut Vec<u8>) {
+    out.push(u8::from(key.is_some()));
+    out.extend_from_slice(&key.unwrap_or(0).to_be_bytes());
+}
+
+/// Reads a block key of a row.
+pub(crate) fn read_block_key(bytes: &[u8]) -> Option<RawKey> {
+    (bytes[0] == 1).then(|| RawKey::from_be_bytes(bytes[1..].try_into().expect("sixteen bytes")))
+}
+
+/// Reads what [`write_row`] wrote, with so many block keys and a filter of so many bytes.
+pub(crate) fn read_row(bytes: &[u8], block_keys: usize, filter_bytes: usize) -> EncodedRow<'_> {
     let (head, rest) = bytes.split_at(HEAD_BYTES);
+    let (block_keys, rest) = rest.split_at(block_keys * BLOCK_KEY_BYTES);
     let (filter, record_id) = rest.split_at(filter_bytes);
     let event = &head[40..];
     EncodedRow {
@@ -72,6 +92,7 @@ pub(crate) fn read_row(bytes: &[u8], filter_bytes: usize) -> EncodedRow<'_> {
             sex: Sex::ALL[usize::from(event[3])],
             age_band: (event[4] != NONE).then_some(AgeBand(event[4])),
         }),
+        block_keys,
         filter,
         record_id: std::str::from_utf8(record_id).expect("written as text"),
     }
@@ -116,17 +137,27 @@ mod tests {
                 age_band: band,
             };
             for event in [None, Some(event)] {
+                let mut block_keys = Vec::new();
+                write_block_key(None, &mut block_keys);
+                write_block_key(Some(9), &mut block_keys);
                 let row = EncodedRow {
                     record: Pseudonym::from_bytes([1; 16]),
                     line: 77,
                     person: Pseudonym::from_bytes([2; 16]),
                     event: event.clone(),
+                    block_keys: &block_keys,
                     filter: &[3; 8],
                     record_id: "é1",
                 };
                 let mut bytes = Vec::new();
                 write_row(&row, &mut bytes);
-                let back = read_row(&bytes, 8);
+                let back = read_row(&bytes, 2, 8);
+                let keys: Vec<_> = back
+                    .block_keys
+                    .chunks_exact(BLOCK_KEY_BYTES)
+                    .map(read_block_key)
+                    .collect();
+                assert_eq!(keys, [None, Some(9)]);
                 assert_eq!(
                     (
                         back.record,

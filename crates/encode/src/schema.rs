@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use corridor_core::{Construction, Digest, FilterLen, Profile};
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::{BlockPass, Blocking};
 use crate::fields::{MatchField, address_tokens, birth_tokens, country_token, postcode_tokens, sex_token};
 use crate::harden::Hardening;
 use crate::names;
@@ -30,6 +31,7 @@ pub struct EncodingSchema {
     fields: Vec<FieldWeight>,
     minimum_tokens: u32,
     hardenings: Vec<Hardening>,
+    blocking: Option<Blocking>,
     filter_len: FilterLen,
 }
 
@@ -100,6 +102,7 @@ struct SchemaFile {
     fields: Vec<FileField>,
     #[serde(default)]
     hardenings: Vec<Hardening>,
+    blocking: Option<Blocking>,
 }
 
 #[derive(Deserialize)]
@@ -220,8 +223,34 @@ impl EncodingSchema {
             fields,
             minimum_tokens,
             hardenings,
+            blocking: None,
             filter_len,
         })
+    }
+
+    /// The same with keyed block keys.
+    ///
+    /// # Errors
+    /// When blocks are too small to hide a person, or a pass is missing or stands twice.
+    pub fn with_blocking(mut self, mut blocking: Blocking) -> Result<Self, SchemaError> {
+        if !(2..=1000).contains(&blocking.minimum_size) {
+            return Err(inconsistent("blocking.minimum_size", "must be 2 to 1000"));
+        }
+        if blocking.passes.is_empty() {
+            return Err(inconsistent(
+                "blocking.passes",
+                "name at least one pass, or leave blocking out",
+            ));
+        }
+        blocking.passes.sort_unstable();
+        if let Some(pair) = blocking.passes.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(inconsistent(
+                "blocking.passes",
+                format!("{} stands twice", pair[0].as_str()),
+            ));
+        }
+        self.blocking = Some(blocking);
+        Ok(self)
     }
 
     /// Reads a schema file: JSON as [`EncodingSchema::JSON_SCHEMA`] says.
@@ -260,7 +289,11 @@ impl EncodingSchema {
                 weight: weight.unwrap_or_else(|| field.default_weight(file.profile)),
             })
             .collect();
-        Self::with_weights(file.profile, fields, file.minimum_tokens, file.hardenings)
+        let schema = Self::with_weights(file.profile, fields, file.minimum_tokens, file.hardenings)?;
+        match file.blocking {
+            Some(blocking) => schema.with_blocking(blocking),
+            None => Ok(schema),
+        }
     }
 
     /// JSON Schema (draft 2020-12) of schema files.
@@ -291,6 +324,16 @@ impl EncodingSchema {
         &self.hardenings
     }
 
+    /// Block keys the dataset holds beside the filters, where there are any.
+    pub const fn blocking(&self) -> Option<&Blocking> {
+        self.blocking.as_ref()
+    }
+
+    /// The passes of [`EncodingSchema::blocking`].
+    pub(crate) fn block_passes(&self) -> &[BlockPass] {
+        self.blocking.as_ref().map_or(&[], |blocking| &blocking.passes)
+    }
+
     /// Length of a filter, hardenings included.
     pub const fn filter_len(&self) -> FilterLen {
         self.filter_len
@@ -318,6 +361,8 @@ impl EncodingSchema {
             minimum_tokens: u32,
             fields: Vec<FieldWeight>,
             hardenings: Vec<Hardening>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            blocking: Option<Blocking>,
         }
         Canonical {
             version: SCHEMA_VERSION,
@@ -326,6 +371,7 @@ impl EncodingSchema {
             minimum_tokens: self.minimum_tokens,
             fields: self.fields.clone(),
             hardenings: self.hardenings.clone(),
+            blocking: self.blocking.clone(),
         }
     }
 

@@ -50,6 +50,7 @@ fn keys_and_key_check_are_those_of_the_other_implementation() {
     let key = linkage_key(inputs);
     for case in list(&vectors["derive"]) {
         let key_use = match text(case, "use") {
+            "block" => KeyUse::Block,
             "check" => KeyUse::Check,
             "encode" => KeyUse::Encode,
             "person" => KeyUse::Person,

@@ -5,9 +5,9 @@ use arrow_array::types::{Date32Type, UInt8Type};
 use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use corridor_core::{
-    AgeBand, Counterpart, DatasetManifest, DatePrecision, Digest, Direction, EncodedDataset, EventDate,
-    FilterLen, Filters, Measure, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, Sex, column, find_seal,
-    metadata,
+    AgeBand, BlockColumn, BlockKey, Counterpart, DatasetManifest, DatePrecision, Digest, Direction,
+    EncodedDataset, EventDate, FilterLen, Filters, Measure, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, Sex,
+    column, find_seal, metadata,
 };
 use jiff::ToSpan;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -55,6 +55,16 @@ pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
         records: Vec::new(),
         persons: Vec::new(),
         filters: Filters::with_capacity(filter_len, 0),
+        blocks: reader
+            .schema()
+            .fields()
+            .iter()
+            .filter_map(|field| field.name().strip_prefix(column::BLOCK_PREFIX))
+            .map(|pass| BlockColumn {
+                pass: pass.to_owned(),
+                keys: Vec::new(),
+            })
+            .collect(),
         events: has_events.then(Vec::new),
         manifest,
     };
@@ -197,8 +207,26 @@ fn append(dataset: &mut EncodedDataset, batch: &RecordBatch) -> Result<(), Datas
     for filter in binary(column::FILTER)?.iter().flatten() {
         dataset.filters.push_bytes(filter);
     }
+    for block in &mut dataset.blocks {
+        append_block_keys(block, batch)?;
+    }
     if let Some(events) = &mut dataset.events {
         append_events(events, batch)?;
+    }
+    Ok(())
+}
+
+fn append_block_keys(block: &mut BlockColumn, batch: &RecordBatch) -> Result<(), DatasetFileError> {
+    let name = format!("{}{}", column::BLOCK_PREFIX, block.pass);
+    let values = batch
+        .column_by_name(&name)
+        .and_then(|values| values.as_fixed_size_binary_opt())
+        .ok_or_else(|| format_error(format!("its column {name} is not binary")))?;
+    for value in values {
+        let key = value.map(|bytes| {
+            BlockKey::from_bytes(bytes).ok_or(DatasetFileError::Unsound("a block key is not in its form"))
+        });
+        block.keys.push(key.transpose()?);
     }
     Ok(())
 }

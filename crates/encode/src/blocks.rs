@@ -1,0 +1,351 @@
+//! Keyed block keys: what lets the linkage unit compare only records that share something, in several passes.
+//!
+//! A block key is HMAC(K_block, pass ‖ value) cut to 16 bytes: records of one value share it, and nobody without the key can
+//! compute it. How many records share a key is seen by the linkage unit, so a block of few people would tell. Blocks
+//! below the agreed size are merged before anything leaves the office: keys are spread evenly, so each office cuts its own to the
+//! longest beginning that enough of its records share, and the linkage unit compares two blocks where one key begins with the other.
+//! That needs no word between the offices.
+
+use corridor_core::BlockKey;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use crate::key::{KeyUse, KeyedHash, LinkageKey};
+use crate::names;
+use crate::record::Record;
+
+/// What the records of a block share. Several passes, so that one error does not lose a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockPass {
+    /// Year of birth and sex.
+    BirthYearSex,
+    /// Consonant skeleton of the first family name, and decade of birth.
+    FamilyKeyDecade,
+    /// Month and day of birth, and consonant skeleton of the first given name.
+    MonthDayGivenKey,
+    /// Consonant skeletons of the first given and the first family name, in either order.
+    NameKeyPair,
+}
+
+impl BlockPass {
+    /// Every pass.
+    pub const ALL: [Self; 4] = [
+        Self::BirthYearSex,
+        Self::FamilyKeyDecade,
+        Self::MonthDayGivenKey,
+        Self::NameKeyPair,
+    ];
+
+    /// The name in schemas, and of the dataset's column after `block_`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BirthYearSex => "birth_year_sex",
+            Self::FamilyKeyDecade => "family_key_decade",
+            Self::MonthDayGivenKey => "month_day_given_key",
+            Self::NameKeyPair => "name_key_pair",
+        }
+    }
+
+    /// What a record has in this pass; `None` when part of it is not known.
+    fn value(self, record: &Record, given: Option<&str>, family: Option<&str>) -> Option<String> {
+        let birth = record.birth;
+        match self {
+            Self::BirthYearSex => {
+                let sex = crate::fields::sex_token(record.sex)?;
+                Some(format!("{:04}|{sex}", birth.year?))
+            }
+            Self::FamilyKeyDecade => Some(format!("{}|{:03}", family?, birth.year?.div_euclid(10))),
+            Self::MonthDayGivenKey => {
+                let (month, day) = birth.month_day?;
+                Some(format!("{month:02}{day:02}|{}", given?))
+            }
+            Self::NameKeyPair => {
+                let (given, family) = (given?, family?);
+                Some(format!("{}|{}", given.min(family), given.max(family)))
+            }
+        }
+    }
+}
+
+/// Which block keys a schema asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blocking {
+    /// Records a block has at least, 2 to 1,000; smaller ones are merged.
+    pub minimum_size: u32,
+    /// The passes, each once.
+    pub passes: Vec<BlockPass>,
+}
+
+/// A block key before blocks are merged.
+pub(crate) type RawKey = u128;
+
+/// Computes the block keys of records, remembering the keys of names met before.
+pub(crate) struct BlockKeyer<'a> {
+    passes: &'a [BlockPass],
+    hashes: Vec<KeyedHash>,
+    first_keys: HashMap<String, Option<String>>,
+}
+
+/// Names remembered at most.
+const CACHED_NAMES: usize = 1 << 16;
+
+impl<'a> BlockKeyer<'a> {
+    pub(crate) fn new(blocking: Option<&'a Blocking>, key: &LinkageKey) -> Self {
+        let passes = blocking.map_or(&[][..], |blocking| &blocking.passes);
+        Self {
+            passes,
+            hashes: passes
+                .iter()
+                .map(|pass| KeyedHash::new(&key.derive(KeyUse::Block, pass.as_str(), "")))
+                .collect(),
+            first_keys: HashMap::new(),
+        }
+    }
+
+    /// Appends the key of each pass to `keys`.
+    pub(crate) fn keys_of(&mut self, record: &Record, keys: &mut Vec<Option<RawKey>>) {
+        if self.passes.is_empty() {
+            return;
+        }
+        if self.first_keys.len() >= CACHED_NAMES {
+            self.wipe();
+        }
+        let given = self.first_key(&record.given_names);
+        let family = self.first_key(&record.family_names);
+        for (pass, hash) in self.passes.iter().zip(&self.hashes) {
+            let value = pass.value(record, given.as_deref(), family.as_deref());
+            keys.push(value.map(|mut value| {
+                let tag = hash.tag(value.as_bytes());
+                value.zeroize();
+                RawKey::from_be_bytes(tag[..16].try_into().expect("half of 32 bytes"))
+            }));
+        }
+    }
+
+    /// Skeleton of the first word of a text.
+    fn first_key(&mut self, text: &str) -> Option<String> {
+        if let Some(key) = self.first_keys.get(text) {
+            return key.clone();
+        }
+        let key = names::words(text).first().map(|word| names::skeleton(word));
+        self.first_keys.insert(text.to_owned(), key.clone());
+        key
+    }
+
+    fn wipe(&mut self) {
+        for (mut text, mut key) in self.first_keys.drain() {
+            text.zeroize();
+            key.zeroize();
+        }
+    }
+}
+
+impl Drop for BlockKeyer<'_> {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+/// Blocks of one pass in the making: how many records have each key.
+#[derive(Default)]
+pub(crate) struct BlockCounts {
+    counts: HashMap<RawKey, u64>,
+    without: u64,
+}
+
+impl BlockCounts {
+    pub(crate) fn add(&mut self, key: Option<RawKey>) {
+        match key {
+            Some(key) => *self.counts.entry(key).or_default() += 1,
+            None => self.without += 1,
+        }
+    }
+
+    /// Merges blocks until each has `minimum_size` records; none is left when all together have fewer.
+    pub(crate) fn merge(self, minimum_size: u32) -> Blocks {
+        let mut keys: Vec<(RawKey, u64)> = self.counts.into_iter().collect();
+        keys.sort_unstable();
+        let mut blocks = Blocks {
+            without: self.without,
+            leaves: Vec::new(),
+        };
+        let total: u64 = keys.iter().map(|(_, count)| count).sum();
+        if total >= u64::from(minimum_size) {
+            split(&keys, total, 0, u64::from(minimum_size), &mut blocks.leaves);
+        } else {
+            blocks.without += total;
+        }
+        blocks
+    }
+}
+
+/// Appends the blocks of `keys`, sorted, which share their first `depth` bits and have `total` records.
+fn split(keys: &[(RawKey, u64)], total: u64, depth: u8, minimum: u64, leaves: &mut Vec<Leaf>) {
+    let mut depth = depth;
+    if let [(key, _)] = keys {
+        return leaves.push(Leaf::new(*key, BlockKey::MAX_BITS, total));
+    }
+    loop {
+        let bit = 1 << (127 - depth);
+        let middle = keys.partition_point(|(key, _)| key & bit == 0);
+        if middle == 0 || middle == keys.len() {
+            depth += 1;
+            continue;
+        }
+        let (zeros, ones) = keys.split_at(middle);
+        let zeros_total: u64 = zeros.iter().map(|(_, count)| count).sum();
+        let ones_total = total - zeros_total;
+        if zeros_total < minimum || ones_total < minimum {
+            return leaves.push(Leaf::new(keys[0].0, depth, total));
+        }
+        split(zeros, zeros_total, depth + 1, minimum, leaves);
+        return split(ones, ones_total, depth + 1, minimum, leaves);
+    }
+}
+
+/// A block after merging.
+struct Leaf {
+    /// First raw key the block can hold.
+    first: RawKey,
+    key: BlockKey,
+    count: u64,
+}
+
+impl Leaf {
+    fn new(key: RawKey, bits: u8, count: u64) -> Self {
+        let block = BlockKey::new(key.to_be_bytes(), bits);
+        Self {
+            first: RawKey::from_be_bytes(*block.as_prefix()),
+            key: block,
+            count,
+        }
+    }
+}
+
+/// The blocks of one pass, merged.
+pub(crate) struct Blocks {
+    /// In the order of their keys.
+    leaves: Vec<Leaf>,
+    without: u64,
+}
+
+impl Blocks {
+    /// The key under which a record leaves the office.
+    pub(crate) fn publish(&self, key: Option<RawKey>) -> Option<BlockKey> {
+        let key = key?;
+        let after = self.leaves.partition_point(|leaf| leaf.first <= key);
+        Some(self.leaves[after.checked_sub(1)?].key)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count for people to read")]
+    pub(crate) fn report(&self, pass: BlockPass) -> BlockReport {
+        let mut sizes: Vec<u64> = self.leaves.iter().map(|leaf| leaf.count).collect();
+        sizes.sort_unstable();
+        let keyed: u64 = sizes.iter().sum();
+        let same_block: f64 = sizes.iter().map(|&size| size as f64 * size as f64).sum();
+        BlockReport {
+            pass,
+            records: keyed,
+            records_without_key: self.without,
+            blocks: u64::try_from(sizes.len()).expect("a length fits"),
+            smallest: sizes.first().copied().unwrap_or(0),
+            median: sizes.get(sizes.len() / 2).copied().unwrap_or(0),
+            largest: sizes.last().copied().unwrap_or(0),
+            same_block_share: if keyed == 0 {
+                0.0
+            } else {
+                same_block / (keyed as f64 * keyed as f64)
+            },
+        }
+    }
+}
+
+/// How records fall into the blocks of one pass: what the linkage unit will see.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BlockReport {
+    /// The pass.
+    pub pass: BlockPass,
+    /// Records with a key.
+    pub records: u64,
+    /// Records without: part of the value is not known, or all together are fewer than a block.
+    pub records_without_key: u64,
+    /// Blocks after merging.
+    pub blocks: u64,
+    /// Records of the smallest block.
+    pub smallest: u64,
+    /// Records of the median block.
+    pub median: u64,
+    /// Records of the largest block.
+    pub largest: u64,
+    /// Probability that two of the records are in one block: the share of pairs that is left to compare.
+    pub same_block_share: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn merged(counts: &[(u8, u64)], minimum: u32) -> Blocks {
+        let mut blocks = BlockCounts::default();
+        for &(first_byte, count) in counts {
+            for _ in 0..count {
+                blocks.add(Some(RawKey::from(first_byte) << 120 | 7));
+            }
+        }
+        blocks.merge(minimum)
+    }
+
+    #[test]
+    fn small_blocks_are_merged_and_large_ones_stay() {
+        // 0b0000…, 0b0001…: together; 0b1… alone.
+        let blocks = merged(&[(0b0000_0000, 3), (0b0001_0000, 2), (0b1000_0000, 5)], 5);
+        let of = |first_byte: u8| blocks.publish(Some(RawKey::from(first_byte) << 120 | 7)).unwrap();
+        assert_eq!(of(0), of(0b0001_0000));
+        assert_eq!(of(0).bits(), 3);
+        assert_eq!(of(0b1000_0000).bits(), 128);
+        assert!(!of(0).meets(&of(0b1000_0000)));
+        let other_office = BlockKey::new((RawKey::from(0b0001_0000_u8) << 120 | 7).to_be_bytes(), 128);
+        assert!(of(0).meets(&other_office) && other_office.meets(&of(0)));
+        let report = blocks.report(BlockPass::BirthYearSex);
+        assert_eq!((report.blocks, report.smallest, report.largest), (2, 5, 5));
+        assert!((report.same_block_share - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn fewer_records_than_a_block_have_no_key() {
+        let blocks = merged(&[(1, 4)], 5);
+        assert_eq!(blocks.publish(Some(7)), None);
+        assert_eq!(blocks.report(BlockPass::BirthYearSex).records_without_key, 4);
+    }
+
+    proptest! {
+        #[test]
+        fn no_block_is_small_and_no_record_is_lost(
+            counts in prop::collection::vec((any::<u8>(), 1_u64..20), 1..60),
+            minimum in 2_u32..30,
+        ) {
+            let total: u64 = counts.iter().map(|(_, count)| count).sum();
+            let blocks = merged(&counts, minimum);
+            if total < u64::from(minimum) {
+                prop_assert!(blocks.leaves.is_empty());
+                return Ok(());
+            }
+            prop_assert!(blocks.leaves.iter().all(|leaf| leaf.count >= u64::from(minimum)));
+            prop_assert_eq!(blocks.leaves.iter().map(|leaf| leaf.count).sum::<u64>(), total);
+            for &(first_byte, _) in &counts {
+                let raw = RawKey::from(first_byte) << 120 | 7;
+                let key = blocks.publish(Some(raw)).unwrap();
+                prop_assert!(key.meets(&BlockKey::new(raw.to_be_bytes(), 128)));
+            }
+            for (position, leaf) in blocks.leaves.iter().enumerate() {
+                for other in &blocks.leaves[..position] {
+                    prop_assert!(!leaf.key.meets(&other.key), "blocks of one office are apart");
+                }
+            }
+        }
+    }
+}
