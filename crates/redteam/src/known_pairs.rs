@@ -1,6 +1,6 @@
-//! Known pairs: from a few people whose filters are known to a dictionary of everybody's.
+//! Known pairs: from a few people whose filters are known to a dictionary of open's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use corridor_core::Filters;
 use nalgebra::{Cholesky, DMatrix, Dyn};
@@ -24,46 +24,60 @@ pub enum TokenKernel {
     },
 }
 
-/// Kernels tried; the one that predicts known filters left out best is used.
-const KERNELS: [TokenKernel; 4] = [
-    TokenKernel::Linear,
-    TokenKernel::Majority { layers: 1 },
-    TokenKernel::Majority { layers: 2 },
-    TokenKernel::Majority { layers: 3 },
-];
+impl TokenKernel {
+    /// The kernels that follow the majority schemes. For these they are the covariance of two records' bits over
+    /// keys, so that the regression predicts as well as anything linear in the known filters can.
+    pub const MATCHED: [Self; 3] = [
+        Self::Majority { layers: 1 },
+        Self::Majority { layers: 2 },
+        Self::Majority { layers: 3 },
+    ];
+}
+
 /// Penalties tried, as shares of the kernel of a record with itself.
 const PENALTIES: [f64; 5] = [0.003, 0.01, 0.03, 0.1, 0.3];
 /// Known pairs used to choose kernel and penalty.
 const JUDGED: usize = 200;
 
 /// For every record of `target` the record of `list` whose predicted filter goes best with it, after ridge regression
-/// of bits on tokens over the pairs (target, list) that are `known`. Known pairs keep their own.
+/// of bits on tokens over the pairs (target, list) that are `known`; known pairs keep their own. Of `kernels` and a few
+/// penalties those are used that predict known filters left out best. Empty when nobody is known, or nobody is not.
 ///
 /// # Panics
-/// When a known pair names a record that is not there.
+/// When a known pair names a record that is not there, or there is no kernel.
 pub fn attack_by_known_pairs(
     target: &Filters,
     list: &PlainList,
     known: &[(usize, usize)],
-) -> (Vec<Guess>, TokenKernel) {
-    if target.is_empty() || list.is_empty() || known.is_empty() {
-        return (Vec::new(), TokenKernel::Linear);
+    kernels: &[TokenKernel],
+) -> Vec<Guess> {
+    // Whoever is known is nobody else, and would attract all who are like them.
+    let indices: Vec<usize> = known.iter().map(|pair| pair.1).collect();
+    let taken: HashSet<usize> = indices.iter().copied().collect();
+    let open: Vec<usize> = (0..list.len()).filter(|record| !taken.contains(record)).collect();
+    if target.is_empty() || open.is_empty() || known.is_empty() {
+        return Vec::new();
     }
     let mut bits = signs(target);
     bits.centre_columns();
     let known_bits = rows_of(&bits, known.iter().map(|pair| pair.0));
-    let (kernel, penalty) = choose(list, known, &known_bits);
-    let indices: Vec<usize> = known.iter().map(|pair| pair.1).collect();
-    let everybody: Vec<usize> = (0..list.len()).collect();
+    let (kernel, penalty) = choose(list, known, &known_bits, kernels);
     let inverse = inverse_of(&gram(list, &indices, &indices, kernel), penalty);
     let inverse = to_single(&inverse);
-    let across = to_single(&gram(list, &everybody, &indices, kernel));
+    let across = to_single(&gram(list, &open, &indices, kernel));
     let mut predicted = across.times(&inverse).times(&known_bits);
     predicted.centre_columns();
     predicted.standardise_rows();
     bits.standardise_rows();
-    let guesses = Bests::of(&bits.times_transposed(&predicted)).guesses();
-    (with_seeds(guesses, known), kernel)
+    let guesses = Bests::of(&bits.times_transposed(&predicted))
+        .guesses()
+        .into_iter()
+        .map(|guess| Guess {
+            list_record: open[guess.list_record],
+            ..guess
+        })
+        .collect();
+    with_seeds(guesses, known)
 }
 
 /// Filters as ±1.
@@ -87,12 +101,17 @@ fn rows_of(matrix: &Dense, rows: impl ExactSizeIterator<Item = usize>) -> Dense 
 }
 
 /// Kernel and penalty with the least squared error of known filters predicted from the other known ones.
-fn choose(list: &PlainList, known: &[(usize, usize)], bits: &Dense) -> (TokenKernel, f64) {
+fn choose(
+    list: &PlainList,
+    known: &[(usize, usize)],
+    bits: &Dense,
+    kernels: &[TokenKernel],
+) -> (TokenKernel, f64) {
     let judged = known.len().min(JUDGED);
     let indices: Vec<usize> = known[..judged].iter().map(|pair| pair.1).collect();
     let bits = rows_of(bits, 0..judged);
-    let (mut chosen, mut least) = ((TokenKernel::Linear, PENALTIES[0]), f64::INFINITY);
-    for kernel in KERNELS {
+    let (mut chosen, mut least) = ((kernels[0], PENALTIES[0]), f64::INFINITY);
+    for &kernel in kernels {
         let gram = gram(list, &indices, &indices, kernel);
         for penalty in PENALTIES {
             let inverse = inverse_of(&gram, penalty);

@@ -101,10 +101,6 @@ impl PlainList {
         &self.texts[token as usize]
     }
 
-    pub(crate) fn id(&self, text: &str) -> Option<u32> {
-        self.ids.get(text).copied()
-    }
-
     /// The field of a token.
     pub(crate) fn field(&self, token: u32) -> &str {
         self.text(token).split_once(FIELD_MARK).map_or("", |(field, _)| field)
