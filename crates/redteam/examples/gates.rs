@@ -18,10 +18,37 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("gates FOLDER SCHEME MAX_RECORDS SEEDS".into());
     };
     let (scheme, salted, weight) = match scheme.as_str() {
-        "clk" => (Scheme::Bloom { filter_len: FilterLen::try_from(1024)? }, false, 10),
-        "saul-3-2048" => (Scheme::Majority { layers: 3, filter_len: FilterLen::try_from(2048)? }, false, 1),
-        "saul-3-1024" => (Scheme::Majority { layers: 3, filter_len: FilterLen::try_from(1024)? }, false, 1),
-        "saul-2-1024-year" => (Scheme::Majority { layers: 2, filter_len: FilterLen::try_from(1024)? }, true, 1),
+        "clk" => (
+            Scheme::Bloom {
+                filter_len: FilterLen::try_from(1024)?,
+            },
+            false,
+            10,
+        ),
+        "saul-3-2048" => (
+            Scheme::Majority {
+                layers: 3,
+                filter_len: FilterLen::try_from(2048)?,
+            },
+            false,
+            1,
+        ),
+        "saul-3-1024" => (
+            Scheme::Majority {
+                layers: 3,
+                filter_len: FilterLen::try_from(1024)?,
+            },
+            false,
+            1,
+        ),
+        "saul-2-1024-year" => (
+            Scheme::Majority {
+                layers: 2,
+                filter_len: FilterLen::try_from(1024)?,
+            },
+            true,
+            1,
+        ),
         _ => return Err("unknown scheme".into()),
     };
     let corridor = people::read_corridor(folder.as_ref(), salted, weight)?;

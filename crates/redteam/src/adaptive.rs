@@ -69,7 +69,10 @@ impl GraphMatching {
             }
         }
         let (target, list) = (chosen.apply(&target, noise), chosen.apply(&list, noise));
-        (with_seeds(self.pair(&target, &list, seeds).guesses(), seeds), chosen)
+        (
+            with_seeds(self.pair(&target, &list, seeds).guesses(), seeds),
+            chosen,
+        )
     }
 }
 

@@ -154,7 +154,11 @@ impl Dense {
 }
 
 pub(crate) fn scale_to_unit(row: &mut [f32]) {
-    let len = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+    let len = row
+        .iter()
+        .map(|&x| f64::from(x) * f64::from(x))
+        .sum::<f64>()
+        .sqrt();
     let factor = if len > 0.0 { (1.0 / len) as f32 } else { 0.0 };
     for value in row.iter_mut() {
         *value *= factor;

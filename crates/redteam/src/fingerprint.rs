@@ -26,7 +26,10 @@ pub(crate) fn fingerprints(similarities: &Dense) -> Dense {
         .enumerate()
         .for_each(|(index, (profile, row))| describe(index, row, profile));
     let mut weights = similarities.clone();
-    weights.par_rows_mut().enumerate().for_each(|(index, row)| to_weights(index, row));
+    weights
+        .par_rows_mut()
+        .enumerate()
+        .for_each(|(index, row)| to_weights(index, row));
     let mut joined = own.clone();
     let mut average = own;
     for _ in 0..AVERAGES {
@@ -80,7 +83,13 @@ pub(crate) fn whiten(target: &mut Dense, list: &mut Dense) {
         let scales: Vec<f32> = squares
             .column_means()
             .iter()
-            .map(|&variance| if variance > 0.0 { (1.0 / variance.sqrt()) as f32 } else { 0.0 })
+            .map(|&variance| {
+                if variance > 0.0 {
+                    (1.0 / variance.sqrt()) as f32
+                } else {
+                    0.0
+                }
+            })
             .collect();
         side.par_rows_mut().for_each(|row| {
             for (value, scale) in row.iter_mut().zip(&scales) {
@@ -94,7 +103,8 @@ pub(crate) fn whiten(target: &mut Dense, list: &mut Dense) {
         let product = side.transposed().times(side);
         for row in 0..size {
             for column in 0..size {
-                covariance[(row, column)] += f64::from(product.row(row)[column]) / side.rows().max(1) as f64 / 2.0;
+                covariance[(row, column)] +=
+                    f64::from(product.row(row)[column]) / side.rows().max(1) as f64 / 2.0;
             }
         }
     }

@@ -46,7 +46,9 @@ pub struct FrequencyScore {
 /// # Panics
 /// When the segment passes the end of the filters.
 pub fn attack_by_frequency(target: &Filters, segment: &Segment, list: &PlainList) -> FieldGuesses {
-    let cuts: Vec<Vec<u64>> = (0..target.len()).map(|row| segment.cut(target.row(row))).collect();
+    let cuts: Vec<Vec<u64>> = (0..target.len())
+        .map(|row| segment.cut(target.row(row)))
+        .collect();
     let mut filter_counts: BTreeMap<&[u64], usize> = BTreeMap::new();
     for cut in cuts.iter().filter(|cut| ones(cut) > 0) {
         *filter_counts.entry(cut).or_default() += 1;
@@ -60,12 +62,18 @@ pub fn attack_by_frequency(target: &Filters, segment: &Segment, list: &PlainList
         }
     }
     let filters = most_frequent(filter_counts.iter().map(|(&filter, &count)| (count, filter)));
-    let mut values = most_frequent(value_counts.iter().map(|(value, &(count, ones))| (count, (value, ones))));
+    let mut values = most_frequent(
+        value_counts
+            .iter()
+            .map(|(value, &(count, ones))| (count, (value, ones))),
+    );
     let (filter_total, value_total) = (
         filter_counts.values().sum::<usize>() as f64,
         value_counts.values().map(|(count, _)| count).sum::<usize>() as f64,
     );
-    let commonest = values.first().map_or_else(Vec::new, |(_, (value, _))| (*value).clone());
+    let commonest = values
+        .first()
+        .map_or_else(Vec::new, |(_, (value, _))| (*value).clone());
     let mut meaning: BTreeMap<&[u64], Value> = BTreeMap::new();
     for (count, filter) in filters {
         let cost = |&(other, (_, expected)): &(usize, (&Value, f64))| {
@@ -86,7 +94,10 @@ pub fn attack_by_frequency(target: &Filters, segment: &Segment, list: &PlainList
     }
     FieldGuesses {
         field: segment.field.clone(),
-        values: cuts.iter().map(|cut| meaning.get(cut.as_slice()).cloned()).collect(),
+        values: cuts
+            .iter()
+            .map(|cut| meaning.get(cut.as_slice()).cloned())
+            .collect(),
         commonest,
     }
 }

@@ -24,7 +24,8 @@ pub enum Attack {
     KnownPairs {
         /// People known.
         count: usize,
-        /// Whether the kernel is that of a majority scheme; otherwise plain ridge regression.
+        /// Whether the regression may follow the curve of a majority scheme where that predicts better; otherwise
+        /// it is plain ridge regression.
         matched: bool,
     },
     /// The same file under two keys, shuffled.
@@ -52,16 +53,46 @@ impl Attack {
         Self::Overlap { percent: 50 },
         Self::Overlap { percent: 20 },
         Self::OwnList,
-        Self::Seeded { percent: 1, adaptive: false },
-        Self::Seeded { percent: 5, adaptive: false },
-        Self::Seeded { percent: 1, adaptive: true },
-        Self::Seeded { percent: 5, adaptive: true },
-        Self::KnownPairs { count: 50, matched: false },
-        Self::KnownPairs { count: 200, matched: false },
-        Self::KnownPairs { count: 800, matched: false },
-        Self::KnownPairs { count: 50, matched: true },
-        Self::KnownPairs { count: 200, matched: true },
-        Self::KnownPairs { count: 800, matched: true },
+        Self::Seeded {
+            percent: 1,
+            adaptive: false,
+        },
+        Self::Seeded {
+            percent: 5,
+            adaptive: false,
+        },
+        Self::Seeded {
+            percent: 1,
+            adaptive: true,
+        },
+        Self::Seeded {
+            percent: 5,
+            adaptive: true,
+        },
+        Self::KnownPairs {
+            count: 50,
+            matched: false,
+        },
+        Self::KnownPairs {
+            count: 200,
+            matched: false,
+        },
+        Self::KnownPairs {
+            count: 800,
+            matched: false,
+        },
+        Self::KnownPairs {
+            count: 50,
+            matched: true,
+        },
+        Self::KnownPairs {
+            count: 200,
+            matched: true,
+        },
+        Self::KnownPairs {
+            count: 800,
+            matched: true,
+        },
         Self::TwoKeys,
     ];
 

@@ -100,7 +100,11 @@ impl Bests {
         let Some(column) = self.columns.get(best.index) else {
             return f32::NEG_INFINITY;
         };
-        let rival = if column.index == row { column.second } else { column.best };
+        let rival = if column.index == row {
+            column.second
+        } else {
+            column.best
+        };
         let margin = best.best - best.second.max(rival);
         // A column or row of one has no second.
         if margin.is_finite() { margin } else { 0.0 }
@@ -117,7 +121,10 @@ impl Bests {
             .map(|row| (self.margin(row), row))
             .collect();
         pairs.sort_unstable_by(|l, r| r.0.total_cmp(&l.0).then(l.1.cmp(&r.1)));
-        pairs.into_iter().map(|(_, row)| (row, self.rows[row].index)).collect()
+        pairs
+            .into_iter()
+            .map(|(_, row)| (row, self.rows[row].index))
+            .collect()
     }
 
     /// A guess for every row.
@@ -158,7 +165,12 @@ impl Score {
         let right = |target: &usize| truth[*target] == Some(guesses[*target].list_record);
         let overlap_count = open.iter().filter(|&&target| truth[target].is_some()).count();
         let right_count = open.iter().filter(|target| right(target)).count();
-        open.sort_by(|&l, &r| guesses[r].confidence.total_cmp(&guesses[l].confidence).then(l.cmp(&r)));
+        open.sort_by(|&l, &r| {
+            guesses[r]
+                .confidence
+                .total_cmp(&guesses[l].confidence)
+                .then(l.cmp(&r))
+        });
         let confident = (open.len() / 20).max(1).min(open.len());
         let confident_right = open[..confident].iter().filter(|target| right(target)).count();
         Self {
@@ -171,7 +183,11 @@ impl Score {
 
 /// `part / whole`, zero where there is nothing.
 pub(crate) fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 #[cfg(test)]
@@ -195,7 +211,10 @@ mod tests {
     #[test]
     fn only_open_records_of_the_list_are_counted() {
         let guesses: Vec<Guess> = (0..40)
-            .map(|record| Guess { list_record: record, confidence: f64::from(u32::try_from(record).unwrap()) })
+            .map(|record| Guess {
+                list_record: record,
+                confidence: f64::from(u32::try_from(record).unwrap()),
+            })
             .collect();
         let mut truth = vec![None; 40];
         truth[0] = Some(0);

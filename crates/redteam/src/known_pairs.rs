@@ -17,7 +17,8 @@ use crate::plain::{PlainList, PlainRecord};
 pub enum TokenKernel {
     /// Common tokens, so that every token adds to every bit: ridge regression on presence of tokens.
     Linear,
-    /// (2/π · arcsin of the share of common tokens)^layers: how majority bits of XORed layers go together.
+    /// (2/π · arcsin of the share of common tokens)^layers: the correlation, over keys, of two records' bits in a
+    /// majority scheme, so that nothing linear in the known filters predicts better.
     Majority {
         /// Layers.
         layers: i32,
@@ -25,9 +26,9 @@ pub enum TokenKernel {
 }
 
 impl TokenKernel {
-    /// The kernels that follow the majority schemes. For these they are the covariance of two records' bits over
-    /// keys, so that the regression predicts as well as anything linear in the known filters can.
-    pub const MATCHED: [Self; 3] = [
+    /// Every kernel, the linear one first.
+    pub const ALL: [Self; 4] = [
+        Self::Linear,
         Self::Majority { layers: 1 },
         Self::Majority { layers: 2 },
         Self::Majority { layers: 3 },
@@ -86,7 +87,11 @@ fn signs(filters: &Filters) -> Dense {
     for record in 0..filters.len() {
         let words = filters.row(record);
         for (bit, sign) in signs.row_mut(record).iter_mut().enumerate() {
-            *sign = if words[bit / 64] >> (bit % 64) & 1 == 1 { 1.0 } else { -1.0 };
+            *sign = if words[bit / 64] >> (bit % 64) & 1 == 1 {
+                1.0
+            } else {
+                -1.0
+            };
         }
     }
     signs
@@ -138,7 +143,10 @@ fn gram(list: &PlainList, left: &[usize], right: &[usize], kernel: TokenKernel) 
     for (column, &index) in right.iter().enumerate() {
         for &(token, weight) in &records[index].tokens {
             let holder = (column, f64::from(weight));
-            holders.entry((&records[index].salt, token)).or_default().push(holder);
+            holders
+                .entry((&records[index].salt, token))
+                .or_default()
+                .push(holder);
         }
     }
     let sizes: Vec<f64> = right.iter().map(|&index| squares(&records[index])).collect();
@@ -166,7 +174,11 @@ fn gram(list: &PlainList, left: &[usize], right: &[usize], kernel: TokenKernel) 
 }
 
 fn squares(record: &PlainRecord) -> f64 {
-    record.tokens.iter().map(|&(_, weight)| f64::from(weight).powi(2)).sum()
+    record
+        .tokens
+        .iter()
+        .map(|&(_, weight)| f64::from(weight).powi(2))
+        .sum()
 }
 
 /// (K + penalty · mean diagonal of K · I)⁻¹.

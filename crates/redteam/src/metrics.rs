@@ -73,7 +73,10 @@ impl FilterMetrics {
         let columns = column_counts(filters);
         let weights: Vec<f64> = (0..count).map(|row| f64::from(ones(filters.row(row)))).collect();
         let (weight_mean, weight_deviation) = mean_and_deviation(&weights);
-        let fills: Vec<f64> = columns.iter().map(|&set| set as f64 / count.max(1) as f64).collect();
+        let fills: Vec<f64> = columns
+            .iter()
+            .map(|&set| set as f64 / count.max(1) as f64)
+            .collect();
         let (fill, fill_deviation) = mean_and_deviation(&fills);
         Self {
             record_count: count,
@@ -99,16 +102,28 @@ impl GraphExposure {
             .map(|&row| distances(filters, row).map(u64::from).sum::<u64>())
             .sum();
         let pairs = sampled.len() * (filters.len().max(1) - 1);
-        let mean_rho = if pairs == 0 { 0.0 } else { 1.0 - 2.0 * total as f64 / pairs as f64 / bits };
+        let mean_rho = if pairs == 0 {
+            0.0
+        } else {
+            1.0 - 2.0 * total as f64 / pairs as f64 / bits
+        };
         // ρ > t ⇔ Hamming < m(1 − t)/2.
         let [plain, centred] = [threshold, mean_rho + threshold].map(|rho| {
             let limit = bits * (1.0 - rho) / 2.0;
             let neighbours: Vec<usize> = sampled
                 .par_iter()
-                .map(|&row| distances(filters, row).filter(|&d| f64::from(d) < limit).take(3).count())
+                .map(|&row| {
+                    distances(filters, row)
+                        .filter(|&d| f64::from(d) < limit)
+                        .take(3)
+                        .count()
+                })
                 .collect();
             [1, 3].map(|least| {
-                share(neighbours.iter().filter(|&&found| found >= least).count(), sampled.len())
+                share(
+                    neighbours.iter().filter(|&&found| found >= least).count(),
+                    sampled.len(),
+                )
             })
         });
         Self {
@@ -171,7 +186,11 @@ fn gini(values: &[f64]) -> f64 {
         return 0.0;
     }
     let count = sorted.len() as f64;
-    let ranked: f64 = sorted.iter().zip(1_u32..).map(|(value, rank)| f64::from(rank) * value).sum();
+    let ranked: f64 = sorted
+        .iter()
+        .zip(1_u32..)
+        .map(|(value, rank)| f64::from(rank) * value)
+        .sum();
     2.0 * ranked / (count * sum) - (count + 1.0) / count
 }
 
@@ -198,7 +217,9 @@ fn duplicates(filters: &Filters) -> f64 {
     for row in 0..filters.len() {
         *seen.entry(filters.row(row)).or_default() += 1;
     }
-    let repeated = (0..filters.len()).filter(|&row| seen[filters.row(row)] > 1).count();
+    let repeated = (0..filters.len())
+        .filter(|&row| seen[filters.row(row)] > 1)
+        .count();
     share(repeated, filters.len())
 }
 

@@ -103,7 +103,9 @@ impl PlainList {
 
     /// The field of a token.
     pub(crate) fn field(&self, token: u32) -> &str {
-        self.text(token).split_once(FIELD_MARK).map_or("", |(field, _)| field)
+        self.text(token)
+            .split_once(FIELD_MARK)
+            .map_or("", |(field, _)| field)
     }
 }
 

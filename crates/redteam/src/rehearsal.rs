@@ -3,8 +3,8 @@
 use corridor_core::{FilterLen, FilterLenError, Filters, SeededEntropy};
 
 use crate::draw::{sample, shuffled};
-use crate::gate::Attack;
 use crate::frequency::attack_by_frequency;
+use crate::gate::Attack;
 use crate::guess::Score;
 use crate::known_pairs::{TokenKernel, attack_by_known_pairs};
 use crate::landmarks::GraphMatching;
@@ -120,7 +120,8 @@ impl Rehearsal<'_> {
         let control_list = self.list.with_weight(CONTROL_POSITIONS);
         let mut rows: Vec<GateRow> = Vec::new();
         for &seed in &scope.seeds {
-            let control_target = control_scheme.encode(&control_target_list, &mut entropy(seed, "control key"));
+            let control_target =
+                control_scheme.encode(&control_target_list, &mut entropy(seed, "control key"));
             let control = Rehearsal {
                 scheme: &control_scheme,
                 target: &control_target,
@@ -130,12 +131,18 @@ impl Rehearsal<'_> {
             };
             let mut place = 0;
             for attack in Attack::ALL {
-                let (Some(trial), Some(control)) =
-                    (self.trial(attack, scope, seed), control.trial(attack, scope, seed))
-                else {
+                let (Some(trial), Some(control)) = (
+                    self.trial(attack, scope, seed),
+                    control.trial(attack, scope, seed),
+                ) else {
                     continue;
                 };
-                let row = GateRow::new(attack, (trial.target_count, trial.list_count), trial.score, control.score);
+                let row = GateRow::new(
+                    attack,
+                    (trial.target_count, trial.list_count),
+                    trial.score,
+                    control.score,
+                );
                 match rows.get_mut(place) {
                     Some(worst) => worst.worsen(&row),
                     None => rows.push(row),
@@ -146,9 +153,7 @@ impl Rehearsal<'_> {
         let fields = match self.scheme {
             Scheme::Fields { segments, .. } => segments
                 .iter()
-                .map(|segment| {
-                    attack_by_frequency(self.target, segment, self.list).score(self.target_list)
-                })
+                .map(|segment| attack_by_frequency(self.target, segment, self.list).score(self.target_list))
                 .collect(),
             Scheme::Bloom { .. } | Scheme::Majority { .. } => Vec::new(),
         };
@@ -164,7 +169,10 @@ impl Rehearsal<'_> {
     }
 
     fn check(&self, scope: &Scope) -> Result<(), RehearsalError> {
-        let (expected, got) = (self.scheme.filter_len().to_bits(), self.target.filter_len().to_bits());
+        let (expected, got) = (
+            self.scheme.filter_len().to_bits(),
+            self.target.filter_len().to_bits(),
+        );
         if expected != got {
             return Err(RehearsalError::FilterLength { expected, got });
         }
@@ -173,7 +181,11 @@ impl Rehearsal<'_> {
         }
         let (filters, plain, truth) = (self.target.len(), self.target_list.len(), self.truth.len());
         if filters != plain || filters != truth {
-            return Err(RehearsalError::RecordCounts { filters, plain, truth });
+            return Err(RehearsalError::RecordCounts {
+                filters,
+                plain,
+                truth,
+            });
         }
         let mut named = vec![false; self.list.len()];
         for &record in self.truth.iter().flatten() {
@@ -203,25 +215,28 @@ impl Rehearsal<'_> {
         let measure = self.scheme.measure();
         match attack {
             Attack::Overlap { percent } => {
-                let case = self.own_people(percent, scope, seed);
-                let guesses = graph.attack(&case.target, &self.encode_own(&case.list, seed), measure, &[]);
+                let case = self.own_people(percent, scope, (seed, "own people"));
+                let list = self.encode_own(&case.list, (seed, "attacker's key"));
+                let guesses = graph.attack(&case.target, &list, measure, &[]);
                 Some(case.trial(&guesses, &[]))
             }
             Attack::TwoKeys => {
-                let case = self.own_people(100, scope, seed);
-                let guesses = graph.attack(&case.target, &self.encode_own(&case.list, seed), measure, &[]);
+                let case = self.own_people(100, scope, (seed, "people of two projects"));
+                let list = self.encode_own(&case.list, (seed, "second key"));
+                let guesses = graph.attack(&case.target, &list, measure, &[]);
                 Some(case.trial(&guesses, &[]))
             }
             Attack::OwnList => {
                 let case = self.own_list(scope, seed);
-                let guesses = graph.attack(&case.target, &self.encode_own(&case.list, seed), measure, &[]);
+                let list = self.encode_own(&case.list, (seed, "attacker's key"));
+                let guesses = graph.attack(&case.target, &list, measure, &[]);
                 Some(case.trial(&guesses, &[]))
             }
             Attack::Seeded { percent, adaptive } => {
                 let case = self.own_list(scope, seed);
                 let common = case.truth.iter().flatten().count();
                 let seeds = case.known((common * percent as usize).div_ceil(100), seed);
-                let list = self.encode_own(&case.list, seed);
+                let list = self.encode_own(&case.list, (seed, "attacker's key"));
                 let guesses = if adaptive {
                     graph.attack_adaptively(&case.target, &list, measure, &seeds).0
                 } else {
@@ -235,10 +250,10 @@ impl Rehearsal<'_> {
                     return None;
                 }
                 let known = case.known(count, seed);
-                let kernels: &[TokenKernel] = if matched {
-                    &TokenKernel::MATCHED
+                let kernels = if matched {
+                    &TokenKernel::ALL
                 } else {
-                    &[TokenKernel::Linear]
+                    &TokenKernel::ALL[..1]
                 };
                 let guesses = attack_by_known_pairs(&case.target, &case.list, &known, kernels);
                 Some(case.trial(&guesses, &known))
@@ -246,19 +261,23 @@ impl Rehearsal<'_> {
         }
     }
 
-    /// The attacker's encoding of a list under a key of its own.
-    fn encode_own(&self, list: &PlainList, seed: u64) -> Filters {
-        self.scheme.encode(list, &mut entropy(seed, "attacker's key"))
+    /// Filters of a list under another key than the target's.
+    fn encode_own(&self, list: &PlainList, (seed, purpose): (u64, &str)) -> Filters {
+        self.scheme.encode(list, &mut entropy(seed, purpose))
     }
 
     /// A sample of the target, and a list as long of which `percent` are the same people and the rest others of the
     /// target's. Shorter where the target has not people enough.
-    fn own_people(&self, percent: u32, scope: &Scope, seed: u64) -> Case {
+    fn own_people(&self, percent: u32, scope: &Scope, (seed, purpose): (u64, &str)) -> Case {
         let percent = percent as usize;
         let count = scope.max_records.min(self.target.len() * 100 / (200 - percent));
         let common = count * percent / 100;
-        let order = shuffled(self.target.len(), &mut entropy(seed, "own people"));
-        let mut listed: Vec<usize> = order[..common].iter().chain(&order[count..2 * count - common]).copied().collect();
+        let order = shuffled(self.target.len(), &mut entropy(seed, purpose));
+        let mut listed: Vec<usize> = order[..common]
+            .iter()
+            .chain(&order[count..2 * count - common])
+            .copied()
+            .collect();
         let shuffle = shuffled(listed.len(), &mut entropy(seed, "order of the list"));
         listed = shuffle.iter().map(|&place| listed[place]).collect();
         let mut place_of = vec![None; self.target.len()];
@@ -290,12 +309,21 @@ impl Rehearsal<'_> {
         let (linked, alone): (Vec<usize>, Vec<usize>) =
             (0..self.target.len()).partition(|&record| self.truth[record].is_some());
         let mut is_linked = vec![false; self.list.len()];
-        self.truth.iter().flatten().for_each(|&record| is_linked[record] = true);
-        let others: Vec<usize> = (0..self.list.len()).filter(|&record| !is_linked[record]).collect();
+        self.truth
+            .iter()
+            .flatten()
+            .for_each(|&record| is_linked[record] = true);
+        let others: Vec<usize> = (0..self.list.len())
+            .filter(|&record| !is_linked[record])
+            .collect();
         let linked = draw(&linked);
         let mut targets: Vec<usize> = linked.iter().copied().chain(draw(&alone)).collect();
         targets.sort_unstable();
-        let mut listed: Vec<usize> = linked.iter().filter_map(|&record| self.truth[record]).chain(draw(&others)).collect();
+        let mut listed: Vec<usize> = linked
+            .iter()
+            .filter_map(|&record| self.truth[record])
+            .chain(draw(&others))
+            .collect();
         listed.sort_unstable();
         Case {
             target: select(self.target, &targets),

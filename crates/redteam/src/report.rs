@@ -82,7 +82,9 @@ impl GateRow {
     fn judge(&mut self) {
         let gate = self.gate;
         let withstood = self.top1 <= gate.most_top1
-            && gate.most_precision_top5.is_none_or(|most| self.precision_top5 <= most);
+            && gate
+                .most_precision_top5
+                .is_none_or(|most| self.precision_top5 <= most);
         let control_fell = self.control_top1 >= gate.control_top1
             && gate
                 .control_precision_top5
@@ -111,13 +113,22 @@ impl GateRow {
                 Attack::OwnList => "Someone with the attacker's list, without the key,".to_owned(),
                 Attack::Seeded { percent, adaptive } => format!(
                     "Someone with that list who knows the filters of {percent} % of the people in it{}",
-                    if adaptive { " and looks for near neighbours" } else { "" }
+                    if adaptive {
+                        " and looks for near neighbours"
+                    } else {
+                        ""
+                    }
                 ),
                 Attack::KnownPairs { count, matched } => format!(
                     "Someone with that list who knows the filters of {count} people and regresses bits on tokens{}",
-                    if matched { ", following the encoding's own curve," } else { "" }
+                    if matched {
+                        ", following the encoding's own curve,"
+                    } else {
+                        ""
+                    }
                 ),
-                Attack::TwoKeys => "Someone who gets the same file under two keys, without either,".to_owned(),
+                Attack::TwoKeys =>
+                    "Someone who gets the same file under two keys, without either,".to_owned(),
             }
         );
         format!(
@@ -126,8 +137,10 @@ impl GateRow {
             percent(self.control_top1),
             match self.verdict {
                 Verdict::Broken => format!("More than the {} allowed: BROKEN.", percent(self.gate.most_top1)),
-                Verdict::Inconclusive =>
-                    format!("These should be {}, so nothing follows.", percent(self.gate.control_top1)),
+                Verdict::Inconclusive => format!(
+                    "These should be {}, so nothing follows.",
+                    percent(self.gate.control_top1)
+                ),
                 Verdict::Withstood => "Withstood.".to_owned(),
             }
         )
@@ -160,7 +173,8 @@ impl GateReport {
             )
         }));
         lines.push(
-            "Someone with the key needs none of this: a dictionary names everybody, in every encoding.".to_owned(),
+            "Someone with the key needs none of this: a dictionary names everybody, in every encoding."
+                .to_owned(),
         );
         lines
     }

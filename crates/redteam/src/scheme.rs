@@ -64,9 +64,9 @@ impl Scheme {
     /// Length of a filter.
     pub fn filter_len(&self) -> FilterLen {
         match self {
-            Self::Bloom { filter_len } | Self::Fields { filter_len, .. } | Self::Majority { filter_len, .. } => {
-                *filter_len
-            }
+            Self::Bloom { filter_len }
+            | Self::Fields { filter_len, .. }
+            | Self::Majority { filter_len, .. } => *filter_len,
         }
     }
 
@@ -96,7 +96,10 @@ impl From<Profile> for Scheme {
         let filter_len = profile.filter_len();
         match profile {
             Profile::Clk1024 => Self::Bloom { filter_len },
-            Profile::Saul3x2048 => Self::Majority { layers: 3, filter_len },
+            Profile::Saul3x2048 => Self::Majority {
+                layers: 3,
+                filter_len,
+            },
         }
     }
 }
@@ -234,7 +237,9 @@ fn majorities<'a>(tokens: impl Iterator<Item = (u32, &'a Vec<u64>)>, ties: &[u64
         .zip(ties)
         .map(|(planes, tie)| {
             (0..64).fold(0, |word, bit| {
-                let count: u64 = (0..planes_used).map(|plane| (planes[plane] >> bit & 1) << plane).sum();
+                let count: u64 = (0..planes_used)
+                    .map(|plane| (planes[plane] >> bit & 1) << plane)
+                    .sum();
                 let set = match (2 * count).cmp(&u64::from(total)) {
                     std::cmp::Ordering::Less => 0,
                     std::cmp::Ordering::Equal => tie >> bit & 1,
@@ -267,7 +272,13 @@ mod tests {
     #[test]
     fn a_key_a_salt_and_nothing_else_change_the_bits() {
         let len = FilterLen::try_from(1024).unwrap();
-        for scheme in [Scheme::Bloom { filter_len: len }, Scheme::Majority { layers: 3, filter_len: len }] {
+        for scheme in [
+            Scheme::Bloom { filter_len: len },
+            Scheme::Majority {
+                layers: 3,
+                filter_len: len,
+            },
+        ] {
             let encode = |seed| scheme.encode(&list(), &mut SeededEntropy::new(seed, "key"));
             let filters = encode(1);
             assert_eq!(filters, encode(1));
@@ -281,7 +292,11 @@ mod tests {
     fn a_token_sets_as_many_bits_as_it_weighs_inside_its_segment() {
         let scheme = Scheme::Fields {
             filter_len: FilterLen::try_from(128).unwrap(),
-            segments: vec![Segment { field: "s".to_owned(), start_bit: 70, len_bits: 20 }],
+            segments: vec![Segment {
+                field: "s".to_owned(),
+                start_bit: 70,
+                len_bits: 20,
+            }],
         };
         let filters = scheme.encode(&list(), &mut SeededEntropy::new(1, "key"));
         assert_eq!(ones(filters.row(0)), 2);
@@ -292,7 +307,10 @@ mod tests {
     #[test]
     fn the_majority_decides_and_a_tie_is_decided_by_the_key() {
         let (a, b, c) = (vec![0b1100], vec![0b1010], vec![0b1000]);
-        assert_eq!(majorities([(1, &a), (1, &b), (1, &c)].into_iter(), &[0]), [0b1000]);
+        assert_eq!(
+            majorities([(1, &a), (1, &b), (1, &c)].into_iter(), &[0]),
+            [0b1000]
+        );
         assert_eq!(majorities([(1, &a), (1, &b)].into_iter(), &[0b0011]), [0b1010]);
         assert_eq!(majorities([(3, &a), (1, &b), (1, &c)].into_iter(), &[0b1111]), a);
     }

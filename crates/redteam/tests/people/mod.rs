@@ -7,14 +7,14 @@ use std::path::Path;
 use corridor_redteam::PlainList;
 
 /// Two registers and who is who.
-pub struct Corridor {
-    pub left: PlainList,
-    pub right: PlainList,
-    pub truth: Vec<Option<usize>>,
+pub(crate) struct Corridor {
+    pub(crate) left: PlainList,
+    pub(crate) right: PlainList,
+    pub(crate) truth: Vec<Option<usize>>,
 }
 
 /// Reads `a.csv`, `b.csv` and `truth.csv` of a folder.
-pub fn read_corridor(folder: &Path, salted: bool, weight: u32) -> Result<Corridor, Box<dyn Error>> {
+pub(crate) fn read_corridor(folder: &Path, salted: bool, weight: u32) -> Result<Corridor, Box<dyn Error>> {
     let (left, left_ids) = read_register(&folder.join("a.csv"), salted, weight)?;
     let (right, right_ids) = read_register(&folder.join("b.csv"), salted, weight)?;
     let mut truth = vec![None; left.len()];
@@ -45,10 +45,20 @@ fn read_register(
 
 /// Tokens of given names, family names, date of birth, sex and citizenship, and the salt: with `salted` the year of
 /// birth, which then is in no token.
-pub fn tokens([given, family, birth, sex, citizenship]: [&str; 5], salted: bool) -> (String, Vec<String>) {
+pub(crate) fn tokens(
+    [given, family, birth, sex, citizenship]: [&str; 5],
+    salted: bool,
+) -> (String, Vec<String>) {
     let mut tokens = Vec::new();
-    let name: String = format!("{given} {family}").to_lowercase().chars().map(plain).collect();
-    for word in name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+    let name: String = format!("{given} {family}")
+        .to_lowercase()
+        .chars()
+        .map(plain)
+        .collect();
+    for word in name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         let padded = format!(" {word} ");
         tokens.extend((0..padded.len() - 1).map(|at| format!("names\u{1f}{}", &padded[at..at + 2])));
     }
@@ -58,7 +68,11 @@ pub fn tokens([given, family, birth, sex, citizenship]: [&str; 5], salted: bool)
         if salted {
             (*year).clone_into(&mut salt);
         } else {
-            date.extend([format!("y{year}"), format!("ym{year}{month}"), format!("yd{year}{day}")]);
+            date.extend([
+                format!("y{year}"),
+                format!("ym{year}{month}"),
+                format!("yd{year}{day}"),
+            ]);
         }
         tokens.extend(date.into_iter().map(|part| format!("birth_date\u{1f}{part}")));
     }
