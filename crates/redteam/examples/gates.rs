@@ -1,0 +1,77 @@
+//! The gates on a corridor in files, for measuring:
+//! `gates FOLDER SCHEME MAX_RECORDS SEEDS`, with a folder of `a.csv`, `b.csv` and `truth.csv`; a scheme `clk`,
+//! `saul-3-2048`, `saul-3-1024` or `saul-2-1024-year`; and seeds separated by commas. JSON to standard output, words to
+//! standard error.
+
+use std::error::Error;
+use std::io::Write;
+
+use corridor_core::{FilterLen, SeededEntropy};
+use corridor_redteam::{FilterMetrics, Rehearsal, Scheme, Scope};
+
+#[path = "../tests/people/mod.rs"]
+mod people;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, scheme, max_records, seeds] = arguments.as_slice() else {
+        return Err("gates FOLDER SCHEME MAX_RECORDS SEEDS".into());
+    };
+    let (scheme, salted, weight) = match scheme.as_str() {
+        "clk" => (
+            Scheme::Bloom {
+                filter_len: FilterLen::try_from(1024)?,
+            },
+            false,
+            10,
+        ),
+        "saul-3-2048" => (
+            Scheme::Majority {
+                layers: 3,
+                filter_len: FilterLen::try_from(2048)?,
+            },
+            false,
+            1,
+        ),
+        "saul-3-1024" => (
+            Scheme::Majority {
+                layers: 3,
+                filter_len: FilterLen::try_from(1024)?,
+            },
+            false,
+            1,
+        ),
+        "saul-2-1024-year" => (
+            Scheme::Majority {
+                layers: 2,
+                filter_len: FilterLen::try_from(1024)?,
+            },
+            true,
+            1,
+        ),
+        _ => return Err("unknown scheme".into()),
+    };
+    let corridor = people::read_corridor(folder.as_ref(), salted, weight)?;
+    let target = scheme.encode(&corridor.left, &mut SeededEntropy::new(1, "office"));
+    let metrics = FilterMetrics::of(&target, 5000, &mut SeededEntropy::new(1, "exposure"));
+    let rehearsal = Rehearsal {
+        scheme: &scheme,
+        target: &target,
+        target_list: &corridor.left,
+        list: &corridor.right,
+        truth: &corridor.truth,
+    };
+    let scope = Scope {
+        max_records: max_records.parse()?,
+        seeds: seeds.split(',').map(str::parse).collect::<Result<_, _>>()?,
+        ..Scope::default()
+    };
+    let report = rehearsal.run(&scope)?;
+    serde_json::to_writer(std::io::stdout(), &(&metrics, &report))?;
+    let mut talk = std::io::stderr();
+    writeln!(talk, "{metrics:#?}")?;
+    for line in report.to_words() {
+        writeln!(talk, "{line}")?;
+    }
+    Ok(())
+}

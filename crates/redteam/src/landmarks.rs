@@ -1,0 +1,188 @@
+//! Landmark graph matching: the same people look alike in the same way under every key.
+
+use std::collections::HashSet;
+
+use corridor_core::{Filters, Measure};
+
+use crate::dense::Dense;
+use crate::fingerprint::{fingerprints, whiten};
+use crate::guess::{Bests, Guess};
+use crate::similarity::similarities;
+
+/// Landmark graph matching of a file of filters with another file, or with the attacker's own encoding of a list:
+/// two files that share people, but no key.
+///
+/// Records are first paired by how their similarities are spread (see the crate's documentation); pairs that are each
+/// other's best, most confident first, become landmarks, by which all records are described and paired anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphMatching {
+    /// Rounds of choosing landmarks and pairing by them, at most; a result that no longer changes ends them.
+    pub rounds: usize,
+    /// Landmarks of a late round, at most; never more than half of the smaller file.
+    pub landmarks: usize,
+}
+
+impl Default for GraphMatching {
+    /// 25 rounds, 1,000 landmarks.
+    fn default() -> Self {
+        Self {
+            rounds: 25,
+            landmarks: 1000,
+        }
+    }
+}
+
+/// Weight of the first guess beside the landmarks, in the first round; it falls to zero over [`GUIDED_ROUNDS`].
+const FIRST_GUESS_WEIGHT: f32 = 0.6;
+/// Rounds in which the first guess is heard.
+const GUIDED_ROUNDS: usize = 8;
+/// Rounds until the number of landmarks has grown from a tenth of the file to its most.
+const GROWING_ROUNDS: usize = 12;
+/// As many seeds are enough to begin with them alone.
+const SEEDS_TO_BEGIN: usize = 10;
+
+impl GraphMatching {
+    /// For every record of `target` the record of `list` it is taken for; on ties the one of lower index.
+    ///
+    /// `seeds` are (target, list) pairs known beforehand. They are landmarks in every round, and their guess is what
+    /// is known.
+    ///
+    /// # Panics
+    /// When a seed names a record that is not there.
+    pub fn attack(
+        &self,
+        target: &Filters,
+        list: &Filters,
+        measure: Measure,
+        seeds: &[(usize, usize)],
+    ) -> Vec<Guess> {
+        if target.is_empty() || list.is_empty() {
+            return Vec::new();
+        }
+        let (target, list) = (similarities(target, measure), similarities(list, measure));
+        with_seeds(self.pair(&target, &list, seeds).guesses(), seeds)
+    }
+
+    /// Pairs two files by their similarities.
+    pub(crate) fn pair(&self, target: &Dense, list: &Dense, seeds: &[(usize, usize)]) -> Bests {
+        let (mut target_prints, mut list_prints) = (fingerprints(target), fingerprints(list));
+        whiten(&mut target_prints, &mut list_prints);
+        let mut bests = Bests::of(&nearness(&target_prints, &list_prints));
+        target_prints.standardise_rows();
+        list_prints.standardise_rows();
+        let most = self.landmarks.min(target.rows().min(list.rows()) / 2);
+        let mut before = Vec::new();
+        for round in 0..self.rounds {
+            let landmarks = if round == 0 && seeds.len() >= SEEDS_TO_BEGIN {
+                seeds.to_vec()
+            } else {
+                choose(&bests, seeds, landmark_count(round, most))
+            };
+            if round > GROWING_ROUNDS && landmarks == before {
+                break;
+            }
+            let mut left = coordinates(target, landmarks.iter().map(|pair| pair.0));
+            let mut right = coordinates(list, landmarks.iter().map(|pair| pair.1));
+            if round < GUIDED_ROUNDS {
+                let weight = FIRST_GUESS_WEIGHT * (1.0 - round as f32 / GUIDED_ROUNDS as f32);
+                left = left.beside(&scaled(&target_prints, weight));
+                right = right.beside(&scaled(&list_prints, weight));
+            }
+            bests = Bests::of(&left.times_transposed(&right));
+            before = landmarks;
+        }
+        bests
+    }
+
+    /// Pairs once by each half of the landmarks that `bests` gives, and returns in how many records, as a share of
+    /// the smaller file, both halves come to the same pair. Near zero where nothing was understood, whatever the
+    /// confidence: it needs no truth.
+    pub(crate) fn self_consistency(
+        &self,
+        target: &Dense,
+        list: &Dense,
+        bests: &Bests,
+        seeds: &[(usize, usize)],
+    ) -> f64 {
+        let smaller = target.rows().min(list.rows());
+        let landmarks = choose(bests, seeds, self.landmarks.min(smaller / 2));
+        let [even, odd] = [0, 1].map(|first| {
+            let half = landmarks.iter().skip(first).step_by(2);
+            let left = coordinates(target, half.clone().map(|pair| pair.0));
+            let right = coordinates(list, half.map(|pair| pair.1));
+            let pairs = Bests::of(&left.times_transposed(&right)).mutual_pairs();
+            pairs.into_iter().collect::<HashSet<_>>()
+        });
+        crate::guess::share(even.intersection(&odd).count(), smaller)
+    }
+}
+
+/// Puts what is known in the place of what was guessed.
+pub(crate) fn with_seeds(mut guesses: Vec<Guess>, seeds: &[(usize, usize)]) -> Vec<Guess> {
+    for &(target, list_record) in seeds {
+        guesses[target] = Guess {
+            list_record,
+            confidence: f64::INFINITY,
+        };
+    }
+    guesses
+}
+
+fn landmark_count(round: usize, most: usize) -> usize {
+    let fewest = most.div_ceil(4);
+    fewest + (most - fewest) * round.min(GROWING_ROUNDS) / GROWING_ROUNDS
+}
+
+/// The seeds, then the most confident mutual pairs that do not contradict them, up to `count` in all.
+fn choose(bests: &Bests, seeds: &[(usize, usize)], count: usize) -> Vec<(usize, usize)> {
+    let seeded_targets: HashSet<usize> = seeds.iter().map(|seed| seed.0).collect();
+    let seeded_list: HashSet<usize> = seeds.iter().map(|seed| seed.1).collect();
+    let guessed = bests
+        .mutual_pairs()
+        .into_iter()
+        .filter(|(target, list)| !seeded_targets.contains(target) && !seeded_list.contains(list))
+        .take(count.saturating_sub(seeds.len()));
+    seeds.iter().copied().chain(guessed).collect()
+}
+
+/// Double-centred similarities of all records to `landmarks`, each row scaled to length one.
+fn coordinates(
+    similarities: &Dense,
+    landmarks: impl ExactSizeIterator<Item = usize> + Clone + Sync + Send,
+) -> Dense {
+    let mut coordinates = Dense::zeros(similarities.rows(), landmarks.len());
+    for row in 0..similarities.rows() {
+        let from = similarities.row(row);
+        for (value, landmark) in coordinates.row_mut(row).iter_mut().zip(landmarks.clone()) {
+            *value = from[landmark];
+        }
+    }
+    coordinates.centre_columns();
+    coordinates.standardise_rows();
+    coordinates
+}
+
+fn scaled(prints: &Dense, weight: f32) -> Dense {
+    let mut scaled = prints.clone();
+    scaled.map(|value| value * weight);
+    scaled
+}
+
+/// Minus half the squared distance of every target row to every list row.
+fn nearness(target: &Dense, list: &Dense) -> Dense {
+    let mut ones = Dense::zeros(target.rows(), 1);
+    ones.map(|_| 1.0);
+    let left = target.beside(&minus_half_squares(target)).beside(&ones);
+    let mut ones = Dense::zeros(list.rows(), 1);
+    ones.map(|_| 1.0);
+    let right = list.beside(&ones).beside(&minus_half_squares(list));
+    left.times_transposed(&right)
+}
+
+fn minus_half_squares(side: &Dense) -> Dense {
+    let mut squares = Dense::zeros(side.rows(), 1);
+    for row in 0..side.rows() {
+        squares.row_mut(row)[0] = -side.row(row).iter().map(|x| x * x).sum::<f32>() / 2.0;
+    }
+    squares
+}

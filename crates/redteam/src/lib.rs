@@ -1,0 +1,27 @@
+//! x
+mod adaptive;
+mod dense;
+mod draw;
+mod fingerprint;
+mod frequency;
+mod gate;
+mod guess;
+mod known_pairs;
+mod landmarks;
+mod metrics;
+mod plain;
+mod rehearsal;
+mod report;
+mod scheme;
+mod similarity;
+pub use adaptive::Lens;
+pub use frequency::{FieldGuesses, FrequencyScore, attack_by_frequency};
+pub use gate::{Attack, Gate, Verdict};
+pub use guess::{Guess, Score};
+pub use known_pairs::{TokenKernel, attack_by_known_pairs};
+pub use landmarks::GraphMatching;
+pub use metrics::{FilterMetrics, GraphExposure, NEIGHBOUR_SIGMAS};
+pub use plain::{FIELD_MARK, PlainList};
+pub use rehearsal::{Rehearsal, RehearsalError, Scope};
+pub use report::{GateReport, GateRow};
+pub use scheme::{Scheme, Segment};
