@@ -11,7 +11,7 @@ mod pipeline;
 mod schema;
 
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
-pub(crate) use pipeline::{DemoArgs, PipelineArgs, RehearseArgs};
+pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
 
 /// Links the emigration records of one statistical office with the immigration records of another, through

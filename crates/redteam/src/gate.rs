@@ -1,5 +1,7 @@
 //! Which attacks an encoding has to withstand, and how well.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// An attack of the gates, as an adversary with the attacker's list and without the key would run it.
@@ -44,6 +46,24 @@ pub struct Gate {
     pub control_top1: f64,
     /// Least of the most confident 5 % that must be right of the control.
     pub control_precision_top5: Option<f64>,
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlap { percent } => write!(f, "graph matching, list of {percent} %"),
+            Self::OwnList => f.write_str("graph matching, own list"),
+            Self::Seeded { percent, adaptive } => {
+                let lens = if *adaptive { ", adaptive" } else { "" };
+                write!(f, "with {percent} % known{lens}")
+            }
+            Self::KnownPairs { count, matched } => {
+                let curve = if *matched { ", majority kernel" } else { "" };
+                write!(f, "regression on {count} known{curve}")
+            }
+            Self::TwoKeys => f.write_str("same file, two keys"),
+        }
+    }
 }
 
 impl Attack {

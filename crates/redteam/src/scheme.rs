@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use corridor_core::{Digest, Entropy, FilterLen, Filters, Measure, Profile, fill};
+use corridor_core::{
+    Construction, Digest, Entropy, FilterLen, FilterLenError, Filters, Measure, Profile, fill,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -61,6 +63,32 @@ impl Segment {
 }
 
 impl Scheme {
+    /// The parameters of a profile over these fields, in schema order.
+    ///
+    /// # Errors
+    /// When the parts of so many fields are longer than the longest filter.
+    pub fn of<'a>(
+        profile: Profile,
+        fields: impl ExactSizeIterator<Item = &'a str>,
+    ) -> Result<Self, FilterLenError> {
+        let filter_len = profile.filter_len(fields.len())?;
+        Ok(match profile.construction() {
+            Construction::Majority { layers, .. } => Self::Majority { layers, filter_len },
+            Construction::Bloom { .. } => Self::Bloom { filter_len },
+            Construction::FieldBloom { bits } => Self::Fields {
+                filter_len,
+                segments: fields
+                    .zip(0..)
+                    .map(|(field, position)| Segment {
+                        field: field.to_owned(),
+                        start_bit: position * bits,
+                        len_bits: bits,
+                    })
+                    .collect(),
+            },
+        })
+    }
+
     /// Length of a filter.
     pub fn filter_len(&self) -> FilterLen {
         match self {
@@ -87,20 +115,6 @@ impl Scheme {
         let mut key = [0; 32];
         fill(entropy, &mut key);
         OwnKey { scheme: self, key }.encode(list)
-    }
-}
-
-/// The parameters of a profile of this workspace.
-impl From<Profile> for Scheme {
-    fn from(profile: Profile) -> Self {
-        let filter_len = profile.filter_len();
-        match profile {
-            Profile::Clk1024 => Self::Bloom { filter_len },
-            Profile::Saul3x2048 => Self::Majority {
-                layers: 3,
-                filter_len,
-            },
-        }
     }
 }
 

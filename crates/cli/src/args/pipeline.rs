@@ -60,21 +60,29 @@ pub(crate) struct RehearseArgs {
     /// The origin's register, CSV.
     #[arg(long, value_name = "FILE")]
     pub(crate) left: PathBuf,
-    /// The destination's register, CSV.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) right: PathBuf,
+    /// The destination's register. Not needed for --attack, which then takes half of the left one's people for the attacker's
+    /// list.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "attack",
+        requires = "right_mapping"
+    )]
+    pub(crate) right: Option<PathBuf>,
     /// What the columns of the left register are.
     #[arg(long, value_name = "FILE")]
     pub(crate) left_mapping: PathBuf,
     /// What the columns of the right register are.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) right_mapping: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "right")]
+    pub(crate) right_mapping: Option<PathBuf>,
     /// Folder for the results; made when it is not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// A summary as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) attack: AttackArgs,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
 }
@@ -98,4 +106,20 @@ pub(crate) struct DemoArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) pipeline: PipelineArgs,
+}
+
+/// What is done to attack an office's own filters.
+#[derive(Debug, Args)]
+pub(crate) struct AttackArgs {
+    /// Attack the left register's filters as somebody without the key would, who has a list of half of its people, or with
+    /// --right and --truth the other register, and tell what would be learned. Classic Bloom filters of the same people are
+    /// attacked beside them: where these do not fall, an attack shows nothing. Takes minutes; writes attack.json.
+    #[arg(long)]
+    pub(crate) attack: bool,
+    /// Records of each side that are attacked at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 2500, requires = "attack")]
+    pub(crate) attack_records: usize,
+    /// Each attack is run so many times under other keys; the worst counts.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "attack", value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) attack_seeds: u64,
 }

@@ -41,14 +41,7 @@ pub(crate) const EVENT_WINDOW_DAYS: u32 = 365;
 
 impl Registers {
     pub(crate) fn new(left: Register, right: Register, args: &PipelineArgs) -> anyhow::Result<Self> {
-        let schema = match &args.schema {
-            Some(reference) => schema::resolve(reference, args.profile, Path::new(""))?,
-            None => {
-                let fields = match_fields(&left.mapping, &right.mapping, &args.match_fields)?;
-                EncodingSchema::try_new(args.profile.unwrap_or(Profile::Saul3x2048), &fields)
-                    .map_err(|error| input_error(error.to_string(), "correct --match-fields or --profile"))?
-            }
-        };
+        let schema = schema_for(&[&left.mapping, &right.mapping], args)?;
         let age_bands = AgeBands::try_from(args.age_bands.clone())
             .map_err(|error| input_error(error.to_string(), "correct --age-bands"))?;
         let flows = corridor_and_period(&left, &right, args)?.map(|(corridor, period)| FlowTableTerms {
@@ -78,18 +71,30 @@ impl Registers {
     }
 }
 
-/// The fields asked for, or all that both mappings have.
-fn match_fields(left: &Mapping, right: &Mapping, asked: &[String]) -> anyhow::Result<Vec<MatchField>> {
-    let right_fields = right.match_fields();
-    let both: Vec<MatchField> = left
-        .match_fields()
+/// The schema asked for, or one of the fields asked for, or of all fields that every mapping has.
+pub(crate) fn schema_for(mappings: &[&Mapping], args: &PipelineArgs) -> anyhow::Result<EncodingSchema> {
+    if let Some(reference) = &args.schema {
+        return schema::resolve(reference, args.profile, Path::new(""));
+    }
+    let fields = match_fields(mappings, &args.match_fields)?;
+    EncodingSchema::try_new(args.profile.unwrap_or(Profile::Saul3x2048), &fields)
+        .map_err(|error| input_error(error.to_string(), "correct --match-fields or --profile"))
+}
+
+/// The fields asked for, or all that every mapping has.
+fn match_fields(mappings: &[&Mapping], asked: &[String]) -> anyhow::Result<Vec<MatchField>> {
+    let common: Vec<MatchField> = MatchField::ALL
         .into_iter()
-        .filter(|field| right_fields.contains(field))
+        .filter(|field| {
+            mappings
+                .iter()
+                .all(|mapping| mapping.match_fields().contains(field))
+        })
         .collect();
     if asked.is_empty() {
-        return Ok(both);
+        return Ok(common);
     }
-    let known = both
+    let known = common
         .iter()
         .map(|field| field.as_str())
         .collect::<Vec<_>>()
@@ -98,11 +103,11 @@ fn match_fields(left: &Mapping, right: &Mapping, asked: &[String]) -> anyhow::Re
         .iter()
         .map(|name| {
             MatchField::from_name(name.trim())
-                .filter(|field| both.contains(field))
+                .filter(|field| common.contains(field))
                 .ok_or_else(|| {
                     input_error(
-                        format!("match field {name:?} is not one both mappings have a column for"),
-                        format!("both have: {known}"),
+                        format!("match field {name:?} is not one every mapping has a column for"),
+                        format!("they have: {known}"),
                     )
                 })
         })
@@ -259,6 +264,37 @@ pub(crate) fn measure_quality(
         expected_recall: report.expected_recall,
         expected_f1: report.expected_f1,
     })
+}
+
+/// The pairs of records a truth file names; of persons with several records, every one of them.
+pub(crate) fn pairs_of_records(
+    truth: &Path,
+    registers: (&Register, &Register),
+) -> anyhow::Result<Vec<IdPair>> {
+    let mut pairs: Vec<IdPair> = match read_truth(truth)? {
+        Truth::Records(pairs) => pairs.into_iter().collect(),
+        Truth::Persons(pairs) => {
+            let records_of = |register| -> anyhow::Result<HashMap<String, Vec<String>>> {
+                let mut records: HashMap<String, Vec<String>> = HashMap::new();
+                for (record, person) in read_persons(register)? {
+                    records.entry(person).or_default().push(record);
+                }
+                Ok(records)
+            };
+            let (left, right) = (records_of(registers.0)?, records_of(registers.1)?);
+            let mut of_records = Vec::new();
+            for (left_person, right_person) in pairs {
+                for left in left.get(&left_person).into_iter().flatten() {
+                    for right in right.get(&right_person).into_iter().flatten() {
+                        of_records.push((left.clone(), right.clone()));
+                    }
+                }
+            }
+            of_records
+        }
+    };
+    pairs.sort_unstable();
+    Ok(pairs)
 }
 
 /// What a truth file says.

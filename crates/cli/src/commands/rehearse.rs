@@ -2,36 +2,40 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use corridor_core::{Digest, OfficeId, SeededEntropy, Stopwatch, SystemClock};
-use corridor_encode::{EncodeTerms, EncodedRegister, LinkageKey, Mapping, ProjectSecret};
+use corridor_core::{AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, Stopwatch, SystemClock};
+use corridor_encode::{
+    EncodeTerms, EncodedRegister, EncodingSchema, LinkageKey, Mapping, ProjectSecret, RefusalLimit,
+};
 use corridor_engine::{Compute, EventPair, LinkageReport, Pipeline};
 use corridor_link::LinkSet;
 use serde_json::json;
 
 use crate::args::RehearseArgs;
+use crate::commands::attack::{attack, to_page as to_attack_page};
 use crate::commands::encode::encode_register_on;
 use crate::commands::inspect::to_problem_lines;
 use crate::commands::registers::{
-    QualityReport, Register, Registers, links_to_csv, measure_quality, to_quality_line,
+    QualityReport, Register, Registers, links_to_csv, measure_quality, schema_for, to_quality_line,
 };
 use crate::commands::results::{FlowResult, Provenance, RESULT_FILES, add_flows, to_page};
 use crate::output::{FileSet, data, json, progress, talk};
 
 pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
-    let registers = Registers::new(
-        Register {
-            path: args.left.clone(),
-            mapping: Mapping::load(&args.left_mapping)?,
-        },
-        Register {
-            path: args.right.clone(),
-            mapping: Mapping::load(&args.right_mapping)?,
-        },
-        &args.pipeline,
-    )?;
+    let left = Register {
+        path: args.left.clone(),
+        mapping: Mapping::load(&args.left_mapping)?,
+    };
+    let (Some(right), Some(right_mapping)) = (&args.right, &args.right_mapping) else {
+        return attack_alone(&left, args);
+    };
+    let right = Register {
+        path: right.clone(),
+        mapping: Mapping::load(right_mapping)?,
+    };
+    let registers = Registers::new(left, right, &args.pipeline)?;
     let clock = SystemClock;
     let compute = Compute::new(args.pipeline.threads)?;
-    let key = seeded_key(args.pipeline.seed, &registers);
+    let key = seeded_key(args.pipeline.seed, &registers.schema);
 
     let watch = Stopwatch::start(&clock);
     let left = encode(&compute, &registers, &registers.left, "LEFT", &key)?;
@@ -97,12 +101,26 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         }
         files.add("moves.csv", &String::from_utf8(writer.into_inner()?)?)?;
     }
+    let found = if args.attack.attack {
+        let other = args
+            .pipeline
+            .truth
+            .as_deref()
+            .map(|truth| (&registers.right, truth));
+        let found = compute
+            .run_blocking(|| attack(&registers.left, &left, other, &registers.schema, &args.attack))?;
+        files.add("attack.json", &(serde_json::to_string_pretty(&found)? + "\n"))?;
+        Some(found)
+    } else {
+        None
+    };
     files.replace(&RESULT_FILES)?;
 
     if args.json {
         return json(&json!({
             "report": document,
             "quality": quality,
+            "attack": found,
             "seconds": {"encode": encode_s, "link": link_s},
             "threads": compute.thread_count(),
             "out": args.out,
@@ -113,12 +131,39 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         data(&to_page(&flows.table))?;
     }
     tell_quality(quality.as_ref());
+    if let Some(found) = &found {
+        data(&to_attack_page(found))?;
+    }
+    talk(&format!("wrote to {}", args.out.display()));
+    Ok(())
+}
+
+/// Attacks one register's filters, without linking anything.
+fn attack_alone(register: &Register, args: &RehearseArgs) -> anyhow::Result<()> {
+    let schema = schema_for(&[&register.mapping], &args.pipeline)?;
+    let compute = Compute::new(args.pipeline.threads)?;
+    let terms = RehearsedTerms {
+        schema: &schema,
+        age_bands: &AgeBands::try_from(vec![0]).expect("one band"),
+        limit: RefusalLimit::try_new(args.pipeline.max_refused).unwrap_or(RefusalLimit::NONE),
+        partner: nowhere(),
+    };
+    let key = seeded_key(args.pipeline.seed, &schema);
+    let encoded = encode_one(&compute, register, "LEFT", &terms, &key)?;
+    let found = compute.run_blocking(|| attack(register, &encoded, None, &schema, &args.attack))?;
+    let mut files = FileSet::new(&args.out)?;
+    files.add("attack.json", &(serde_json::to_string_pretty(&found)? + "\n"))?;
+    files.replace(&RESULT_FILES)?;
+    if args.json {
+        return json(&json!({ "attack": found, "out": args.out }));
+    }
+    data(&to_attack_page(&found))?;
     talk(&format!("wrote to {}", args.out.display()));
     Ok(())
 }
 
 /// The linkage key of a rehearsal: from the seed, so that it protects nothing and gives the same bytes again.
-fn seeded_key(seed: u64, registers: &Registers) -> LinkageKey {
+fn seeded_key(seed: u64, schema: &EncodingSchema) -> LinkageKey {
     let mut entropy = SeededEntropy::new(seed, "rehearsal key");
     let mut draw = || {
         let mut bytes = [0; 32];
@@ -126,12 +171,17 @@ fn seeded_key(seed: u64, registers: &Registers) -> LinkageKey {
         bytes
     };
     let secret = ProjectSecret::new(&draw(), &draw(), &draw());
-    secret.to_linkage_key(&rehearsal_digest(registers))
+    secret.to_linkage_key(&rehearsal_digest(schema))
 }
 
 /// What stands in place of an agreement's digest.
-fn rehearsal_digest(registers: &Registers) -> Digest {
-    Digest::of_parts(&[b"corridor/v1|rehearsal", registers.schema.digest().as_bytes()])
+fn rehearsal_digest(schema: &EncodingSchema) -> Digest {
+    Digest::of_parts(&[b"corridor/v1|rehearsal", schema.digest().as_bytes()])
+}
+
+/// A country nobody moves to: without a corridor, nothing is made of the other country.
+fn nowhere() -> CountryCode {
+    "AQ".parse().expect("a country code")
 }
 
 fn encode(
@@ -141,29 +191,51 @@ fn encode(
     office: &str,
     key: &LinkageKey,
 ) -> anyhow::Result<EncodedRegister> {
-    let office: OfficeId = office.parse().expect("an office id");
-    let is_left = office.as_str() == "LEFT";
     let partner = match &registers.flows {
-        Ok(terms) if is_left => terms.corridor.destination().0,
+        Ok(terms) if office == "LEFT" => terms.corridor.destination().0,
         Ok(terms) => terms.corridor.origin().0,
-        // Without a corridor, nothing is made of the other country.
-        Err(_) => "AQ".parse().expect("a country code"),
+        Err(_) => nowhere(),
     };
-    let terms = EncodeTerms {
-        agreement: rehearsal_digest(registers),
-        office: &office,
-        partner,
+    let terms = RehearsedTerms {
         schema: &registers.schema,
-        key,
         age_bands: &registers.age_bands,
+        limit: registers.limit,
+        partner,
+    };
+    encode_one(compute, register, office, &terms, key)
+}
+
+/// What a register is encoded under, without an agreement.
+struct RehearsedTerms<'a> {
+    schema: &'a EncodingSchema,
+    age_bands: &'a AgeBands,
+    limit: RefusalLimit,
+    partner: CountryCode,
+}
+
+fn encode_one(
+    compute: &Compute,
+    register: &Register,
+    office: &str,
+    terms: &RehearsedTerms<'_>,
+    key: &LinkageKey,
+) -> anyhow::Result<EncodedRegister> {
+    let office: OfficeId = office.parse().expect("an office id");
+    let encode_terms = EncodeTerms {
+        agreement: rehearsal_digest(terms.schema),
+        office: &office,
+        partner: terms.partner,
+        schema: terms.schema,
+        key,
+        age_bands: terms.age_bands,
     };
     let bar = progress(0, "encoding");
     let encoded = encode_register_on(
         compute,
         &register.path,
         &register.mapping,
-        &terms,
-        registers.limit,
+        &encode_terms,
+        terms.limit,
         &|rows| {
             bar.set_length(rows);
             bar.set_position(rows);

@@ -11,7 +11,8 @@ use crate::client::Client;
 use crate::output::{FileSet, to_columns};
 
 /// Every file a rehearsal or a demonstration may write.
-pub(crate) const RESULT_FILES: [&str; 7] = [
+pub(crate) const RESULT_FILES: [&str; 8] = [
+    "attack.json",
     "links.csv",
     "moves.csv",
     "report.json",
