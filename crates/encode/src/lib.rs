@@ -38,6 +38,7 @@
 //! RFC 2104, 5869, 8032, 8439, 9106, 9180.
 
 mod birth;
+mod calendar;
 mod draft;
 mod encoder;
 mod exchange;
@@ -49,7 +50,7 @@ mod inspect;
 mod key;
 mod lines;
 mod mapping;
-mod names;
+mod normalise;
 mod record;
 mod report;
 mod schema;
@@ -57,7 +58,8 @@ mod sealed;
 #[cfg(test)]
 mod vectors;
 
-pub use birth::{BirthDate, DateOrder};
+pub use birth::{BirthDate, BirthQuality, DateOrder, YearPivot};
+pub use calendar::Calendar;
 pub use draft::draft_mapping;
 pub use encoder::{
     EncodeError, EncodeReport, EncodeTerms, EncodedRegister, PseudonymList, RefusalLimit, encode_register,
