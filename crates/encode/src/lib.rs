@@ -51,6 +51,7 @@ mod key;
 mod lines;
 mod mapping;
 mod normalise;
+mod published;
 mod record;
 mod report;
 mod schema;
@@ -76,6 +77,7 @@ pub use lines::MAX_LINE_BYTES;
 pub use mapping::{
     Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
 };
+pub use published::{NormalisationVector, NormalisationVectors, normalisation_vectors};
 pub use record::{Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
