@@ -5,6 +5,9 @@
 //! the holder of the [`LinkageKey`] can compute ([`encode_register`]). Out come an encoded dataset, which may be
 //! uploaded ([`write_dataset`]), a pseudonym list, which stays, and a report of every row that was refused.
 //!
+//! Both offices normalise alike: the version is part of the schema ([`NORMALISATION`]), and
+//! [`normalisation_vectors`] gives what a program makes of a published list of names, dates and country codes.
+//!
 //! The key comes from a [`ProjectSecret`] two offices agree on: each has an [`Identity`], compares the other's
 //! fingerprint by telephone ([`PublicIdentity::to_fingerprint`]), and exchanges two sealed messages
 //! ([`PendingExchange`], [`accept_offer`]).
