@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use crate::key::{KeyUse, KeyedHash, LinkageKey};
-use crate::names;
+use crate::normalise;
 use crate::record::Record;
 
 /// What the records of a block share. Several passes, so that one error does not lose a pair.
@@ -130,7 +130,9 @@ impl<'a> BlockKeyer<'a> {
         if let Some(key) = self.first_keys.get(text) {
             return key.clone();
         }
-        let key = names::words(text).first().map(|word| names::skeleton(word));
+        let key = normalise::words(text)
+            .first()
+            .map(|word| normalise::skeleton(word));
         self.first_keys.insert(text.to_owned(), key.clone());
         key
     }

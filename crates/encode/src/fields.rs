@@ -4,7 +4,7 @@ use corridor_core::{Construction, CountryCode, Profile, Sex};
 use serde::{Deserialize, Serialize};
 
 use crate::birth::BirthDate;
-use crate::names;
+use crate::normalise;
 
 /// A field both offices encode, always under a key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub enum MatchField {
     Names,
     /// Consonant skeleton of every word: what different spellings of a name share.
     NameKeys,
+    /// Key by sound of every word: coarser, and deaf to articles and initial vowels.
+    Phonetic,
     /// Year, month, day, year-month, month-day, year-day; the year alone when month and day are imputed.
     BirthDate,
     /// Sex, when known.
@@ -30,9 +32,10 @@ pub enum MatchField {
 
 impl MatchField {
     /// Every field, in schema order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Names,
         Self::NameKeys,
+        Self::Phonetic,
         Self::BirthDate,
         Self::Sex,
         Self::Citizenship,
@@ -46,6 +49,7 @@ impl MatchField {
         match self {
             Self::Names => "names",
             Self::NameKeys => "name_keys",
+            Self::Phonetic => "phonetic",
             Self::BirthDate => "birth_date",
             Self::Sex => "sex",
             Self::Citizenship => "citizenship",
@@ -63,7 +67,7 @@ impl MatchField {
     /// Weight of each token where a schema does not say another: votes in a majority profile, bits set in a
     /// Bloom profile, so that filters of full records are nearly half full.
     pub(crate) const fn default_weight(self, profile: Profile) -> u32 {
-        let rare = matches!(self, Self::NameKeys | Self::BirthDate);
+        let rare = matches!(self, Self::NameKeys | Self::Phonetic | Self::BirthDate);
         match profile.construction() {
             Construction::Majority { .. } => 1,
             Construction::Bloom { bits } => {
@@ -76,7 +80,7 @@ impl MatchField {
             // Names have about twenty tokens, their keys three, the others up to six.
             Construction::FieldBloom { bits } => match self {
                 Self::Names | Self::Address => bits / 32,
-                Self::NameKeys => bits * 6 / 32,
+                Self::NameKeys | Self::Phonetic => bits * 6 / 32,
                 Self::BirthDate | Self::Sex | Self::Citizenship | Self::BirthCountry | Self::Postcode => {
                     bits * 3 / 32
                 }
@@ -88,7 +92,7 @@ impl MatchField {
     pub(crate) const fn usual_tokens(self, profile: Profile) -> u32 {
         match self {
             Self::Names => 20,
-            Self::NameKeys => 3,
+            Self::NameKeys | Self::Phonetic => 3,
             Self::BirthDate => match profile.construction() {
                 Construction::Majority {
                     salted_by_birth_year: true,
@@ -106,8 +110,9 @@ impl MatchField {
     pub(crate) fn name_tokens(self, words: &[String], mut add: impl FnMut(&str)) {
         for word in words {
             match self {
-                Self::Names => bigrams(&names::fold_spelling(word), &mut add),
-                Self::NameKeys => add(&names::skeleton(word)),
+                Self::Names => bigrams(&normalise::fold_spelling(word), &mut add),
+                Self::NameKeys => add(&normalise::skeleton(word)),
+                Self::Phonetic => add(&normalise::phonetic(word)),
                 _ => {}
             }
         }
@@ -115,7 +120,7 @@ impl MatchField {
 
     /// Whether its tokens are of names.
     pub(crate) const fn is_of_names(self) -> bool {
-        matches!(self, Self::Names | Self::NameKeys)
+        matches!(self, Self::Names | Self::NameKeys | Self::Phonetic)
     }
 }
 
@@ -155,14 +160,14 @@ pub(crate) fn country_token(country: &CountryCode) -> &str {
 
 /// Calls `add` with the tokens of an address.
 pub(crate) fn address_tokens(address: &str, mut add: impl FnMut(&str)) {
-    for word in names::words(address) {
+    for word in normalise::words(address) {
         bigrams(&word, &mut add);
     }
 }
 
 /// Calls `add` with the tokens of a postal code.
 pub(crate) fn postcode_tokens(postcode: &str, mut add: impl FnMut(&str)) {
-    let code: String = names::words(postcode).concat();
+    let code: String = normalise::words(postcode).concat();
     for len in 2..=code.len() {
         add(&code[..len]);
     }

@@ -12,7 +12,7 @@ use crate::harden::Hardener;
 use crate::key::{KeyUse, LinkageKey};
 use crate::keystream::Keystream;
 use crate::majority::majority;
-use crate::names;
+use crate::normalise;
 use crate::record::Record;
 use crate::schema::EncodingSchema;
 
@@ -292,7 +292,7 @@ impl<'a> FilterEncoder<'a> {
                 postcode_tokens(text, |token| ids.push(self.id_of(memory, position, token)));
             }
             TextKind::Names => {
-                let mut words = names::words(text);
+                let mut words = normalise::words(text);
                 let fields = self.schema.fields().enumerate();
                 for (position, field) in fields.filter(|(_, field)| field.is_of_names()) {
                     field.name_tokens(&words, |token| ids.push(self.id_of(memory, position, token)));

@@ -5,6 +5,9 @@
 //! the holder of the [`LinkageKey`] can compute ([`encode_register`]). Out come an encoded dataset, which may be
 //! uploaded ([`write_dataset`]), a pseudonym list, which stays, and a report of every row that was refused.
 //!
+//! Both offices normalise alike: the version is part of the schema ([`NORMALISATION`]), and
+//! [`normalisation_vectors`] gives what a program makes of a published list of names, dates and country codes.
+//!
 //! The key comes from a [`ProjectSecret`] two offices agree on: each has an [`Identity`], compares the other's
 //! fingerprint by telephone ([`PublicIdentity::to_fingerprint`]), and exchanges two sealed messages
 //! ([`PendingExchange`], [`accept_offer`]).
@@ -39,6 +42,7 @@
 
 mod birth;
 mod blocks;
+mod calendar;
 mod draft;
 mod encoder;
 mod exchange;
@@ -55,9 +59,10 @@ mod lines;
 mod lint;
 mod majority;
 mod mapping;
-mod names;
+mod normalise;
 mod outcome;
 mod pipeline;
+mod published;
 mod ready_made;
 mod record;
 mod report;
@@ -70,8 +75,9 @@ mod understand;
 #[cfg(test)]
 mod vectors;
 
-pub use birth::{BirthDate, DateOrder};
+pub use birth::{BirthDate, BirthQuality, DateOrder, YearPivot};
 pub use blocks::{BlockPass, BlockReport, Blocking};
+pub use calendar::Calendar;
 pub use draft::draft_mapping;
 pub use encoder::{
     EncodeTerms, EncodedFiles, EncodedRegister, PseudonymList, encode_register, encode_to_files,
@@ -92,6 +98,7 @@ pub use mapping::{
     Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
 };
 pub use outcome::{EncodeError, EncodeReport, RefusalLimit};
+pub use published::{NormalisationVector, NormalisationVectors, normalisation_vectors};
 pub use ready_made::ReadyMadeSchema;
 pub use record::{Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};

@@ -356,7 +356,7 @@ impl Mapping {
         MatchField::ALL
             .into_iter()
             .filter(|field| match field {
-                MatchField::Names | MatchField::NameKeys => true,
+                MatchField::Names | MatchField::NameKeys | MatchField::Phonetic => true,
                 MatchField::BirthDate => columns.birth_date.is_some(),
                 MatchField::Sex => columns.sex.is_some(),
                 MatchField::Citizenship => columns.citizenship.is_some(),

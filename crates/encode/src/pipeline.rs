@@ -333,7 +333,7 @@ mod tests {
         let born = BirthDate {
             year: Some(1990),
             month_day: Some((6, 15)),
-            first_of_january: false,
+            ..BirthDate::default()
         };
         assert_eq!(age_in_completed_years(&record(born, "2020-06-14")), Some(29));
         assert_eq!(age_in_completed_years(&record(born, "2020-06-15")), Some(30));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::{BlockPass, Blocking};
 use crate::fields::{MatchField, address_tokens, birth_tokens, country_token, postcode_tokens, sex_token};
 use crate::harden::Hardening;
-use crate::names;
+use crate::normalise;
 use crate::record::Record;
 
 /// Length of the shortest record that is encoded, in tokens: below, there is too little to link and too
@@ -14,7 +14,7 @@ use crate::record::Record;
 pub const MINIMUM_TOKENS: u32 = 8;
 
 /// The version of normalisation and tokenisation that [`EncodingSchema`] names.
-pub const NORMALISATION: &str = "corridor-1";
+pub const NORMALISATION: &str = "corridor-2";
 
 /// The only version of schema files there is.
 const SCHEMA_VERSION: u32 = 1;
@@ -398,7 +398,7 @@ impl EncodingSchema {
                 MatchField::Postcode => postcode_tokens(&record.postcode, add),
                 of_names => {
                     for text in [&record.given_names, &record.family_names] {
-                        of_names.name_tokens(&names::words(text), &mut add);
+                        of_names.name_tokens(&normalise::words(text), &mut add);
                     }
                 }
             }
