@@ -51,6 +51,7 @@ mod lines;
 mod mapping;
 mod names;
 mod record;
+mod repeats;
 mod report;
 mod rows;
 mod schema;
@@ -74,9 +75,10 @@ pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspec
 pub use key::{LinkageKey, ProjectSecret};
 pub use lines::MAX_LINE_BYTES;
 pub use mapping::{
-    Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
+    BirthQualityCodes, Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, FileKind, Mapping,
+    MappingError, SexCodes, TextEncoding,
 };
-pub use record::{Record, RecordEvent};
+pub use record::{BirthQuality, Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
 pub use sealed::KeyFileError;
