@@ -1,6 +1,8 @@
 use std::io;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::mapping::Mapping;
 use crate::record::Record;
 use crate::repeats::{RecordIds, Repeat};
@@ -154,7 +156,7 @@ impl<'a> ExtractReader<'a> {
         &self.understanding
     }
 
-    /// The next records, at most `max`; `None` at the end. Rows that cannot be used are counted in the report.
+    /// The next records, at most `max`, made on the current rayon pool; `None` at the end. Rows that cannot be used are counted in the report.
     ///
     /// # Errors
     /// When the file cannot be read on.
@@ -164,11 +166,23 @@ impl<'a> ExtractReader<'a> {
         if batch.is_empty() {
             return Ok(None);
         }
+        let records = self.make_records(&batch)?;
+        self.batch = batch;
+        Ok(Some(records))
+    }
+
+    /// Makes records of rows that were read; those that cannot be used are counted.
+    pub(crate) fn make_records(&mut self, batch: &RowBatch) -> Result<Vec<Record>, ExtractError> {
+        let understood: Vec<_> = batch
+            .as_slice()
+            .par_iter()
+            .with_min_len(256)
+            .map(|(line, row)| (*line, self.understanding.understand(row, *line)))
+            .collect();
         let mut records = Vec::with_capacity(batch.len());
-        for (line, row) in batch.iter() {
-            let understood = self.understanding.understand(row, line);
-            for (problem, column) in &understood.problems {
-                self.report.add(*problem, line, *column);
+        for (line, understood) in understood {
+            for (problem, column) in understood.problems {
+                self.report.add(problem, line, column);
             }
             let Some(record) = understood.record else {
                 continue;
@@ -178,8 +192,7 @@ impl<'a> ExtractReader<'a> {
                 .map_err(ExtractError::PutAside)?;
             records.push(record);
         }
-        self.batch = batch;
-        Ok(Some(records))
+        Ok(records)
     }
 
     /// The error for a record id that stands on two lines.

@@ -38,6 +38,7 @@
 //! RFC 2104, 5869, 8032, 8439, 9106, 9180.
 
 mod birth;
+mod check;
 mod draft;
 mod encoder;
 mod exchange;
@@ -55,12 +56,14 @@ mod repeats;
 mod report;
 mod rows;
 mod schema;
+mod script;
 mod sealed;
 mod understand;
 #[cfg(test)]
 mod vectors;
 
 pub use birth::{BirthDate, DateOrder};
+pub use check::{FieldCheck, MappingCheck, RowCheck, ShowValues, check_mapping};
 pub use draft::draft_mapping;
 pub use encoder::{
     EncodeError, EncodeReport, EncodeTerms, EncodedRegister, PseudonymList, RefusalLimit, encode_register,
@@ -71,7 +74,10 @@ pub use exchange::{
 pub use extract::{ExtractError, ExtractReader};
 pub use file::{WriteError, write_dataset, write_pseudonyms};
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};
-pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspect};
+pub use inspect::{
+    BirthDays, FieldInspection, FirstOfJanuary, Implausibility, Inspection, LengthCount, MoveCount,
+    ShareCount, inspect,
+};
 pub use key::{LinkageKey, ProjectSecret};
 pub use lines::MAX_LINE_BYTES;
 pub use mapping::{
@@ -81,4 +87,5 @@ pub use mapping::{
 pub use record::{BirthQuality, Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
+pub use script::Script;
 pub use sealed::KeyFileError;

@@ -97,9 +97,9 @@ impl<'a> Understanding<'a> {
         &self.mapping.columns.record_id
     }
 
-    /// The mapping.
-    pub(crate) const fn mapping(&self) -> &'a Mapping {
-        self.mapping
+    /// The codes of the mapping.
+    pub(crate) const fn codes(&self) -> &CodeTables {
+        &self.codes
     }
 
     /// Where the mapped columns stand.

@@ -437,7 +437,7 @@ fn archive(folder: &Folder, sheet: &[u8], strings: &[u8]) -> PathBuf {
     let mut workbook = Workbook::new();
     workbook.add_worksheet().write_string(0, 0, "id").unwrap();
     let bytes = workbook.save_to_buffer().unwrap();
-    let mut from = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut from = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
     let path = folder.path("made.xlsx");
     let mut to = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
     for index in 0..from.len() {
@@ -448,7 +448,7 @@ fn archive(folder: &Folder, sheet: &[u8], strings: &[u8]) -> PathBuf {
         match name.as_str() {
             "xl/worksheets/sheet1.xml" if !sheet.is_empty() => to.write_all(sheet).unwrap(),
             "xl/sharedStrings.xml" if !strings.is_empty() => to.write_all(strings).unwrap(),
-            _ => drop(std::io::copy(&mut part, &mut to).unwrap()),
+            _ => drop(io::copy(&mut part, &mut to).unwrap()),
         }
     }
     to.finish().unwrap();

@@ -140,9 +140,10 @@ fn refuse(file: &str, line: u64, problem: &str) -> ExtractError {
 
 /// The library's errors may quote a cell: none of their text is passed on.
 fn to_error(file: &str, line: u64, error: &XlsxError) -> ExtractError {
-    let problem = match error {
-        XlsxError::Password => "the workbook has a password; save it without one",
-        _ => DAMAGED,
+    let problem = if matches!(error, XlsxError::Password) {
+        "the workbook has a password; save it without one"
+    } else {
+        DAMAGED
     };
     refuse(file, line, problem)
 }
@@ -183,7 +184,7 @@ fn read_sheet(
         .worksheet_cells_reader(sheet)
         .map_err(|error| to_error(file, 1, &error))?;
     let mut rows: Vec<SheetRow> = Vec::new();
-    let mut columns = None;
+    let (mut columns, mut last_line) = (None, 0);
     let mut text = String::new();
     loop {
         let line = rows.last().map_or(1, |(line, _)| *line);
@@ -197,20 +198,19 @@ fn read_sheet(
         }
         let (row, column) = cell.get_position();
         let line = u64::from(row) + 1;
-        if rows.last().is_none_or(|(last, _)| *last != line) {
-            if rows.last().is_some_and(|(last, _)| *last > line) {
+        if last_line != line {
+            if last_line > line {
                 return Err(refuse(
                     file,
                     line,
                     "rows of the sheet are out of order; save it again in Excel",
                 ));
             }
+            last_line = line;
             // The first row says how many columns there are.
             columns = columns.or_else(|| rows.first().map(|(_, header)| header.len()));
-            if rows.len() >= HANDED_ROWS {
-                if sender.send(Ok(std::mem::take(&mut rows))).is_err() {
-                    return Ok(());
-                }
+            if rows.len() >= HANDED_ROWS && sender.send(Ok(std::mem::take(&mut rows))).is_err() {
+                return Ok(());
             }
             rows.push((line, csv::ByteRecord::new()));
         }

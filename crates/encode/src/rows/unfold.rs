@@ -51,10 +51,15 @@ pub(super) fn check(file: &File) -> Result<(), Unfolding> {
 }
 
 fn damaged(error: ZipError) -> Unfolding {
-    match error {
-        ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => Unfolding::Read(error),
-        _ => Unfolding::Damaged,
+    if let ZipError::Io(error) = error
+        && !matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        )
+    {
+        return Unfolding::Read(error);
     }
+    Unfolding::Damaged
 }
 
 /// Bytes a part unfolds to, at most `most`, none of its texts longer than a line may be.
