@@ -6,8 +6,10 @@ use corridor_core::{Assignment, Digest, OfficeId, Profile, Threshold};
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
+mod extracts;
 mod figures;
 
+pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
 
 /// Links the emigration records of one statistical office with the immigration records of another, through
@@ -37,8 +39,9 @@ pub(crate) enum Command {
     Mapping(MappingCommand),
     /// Says what a mapping makes of a register, field by field, without any value of it.
     ///
-    /// Counts rows read and refused by reason, how many values of each field are filled and different, birth
-    /// dates on 1 January, and moves by direction, other country and year.
+    /// Counts rows read and refused by reason; of each field how many values are filled, different, hard to believe and
+    /// defaulted, their lengths and scripts; birth dates on days that stand for "not known"; and moves by direction,
+    /// other country and year. Takes any number of rows in the same memory.
     ///
     /// Example: corridor inspect register.csv --mapping mapping.toml
     Inspect(InspectArgs),
@@ -199,32 +202,6 @@ pub(crate) enum KeysCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum MappingCommand {
-    /// Drafts a mapping from a file's header, for a person to correct.
-    ///
-    /// Example: corridor mapping init register.csv -o mapping.toml
-    Init {
-        /// The register, CSV.
-        file: PathBuf,
-        /// Where to write it; standard output when not given.
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InspectArgs {
-    /// The register, CSV.
-    pub(crate) input: PathBuf,
-    /// What its columns are.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mapping: PathBuf,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// Threads at most: more only get in each other's way.
 const MOST_THREADS: usize = 1024;
 
@@ -253,7 +230,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct EncodeArgs {
-    /// The register, CSV.
+    /// The register: CSV, Parquet or XLSX.
     pub(crate) input: PathBuf,
     /// What its columns are.
     #[arg(long, value_name = "FILE")]
