@@ -3,14 +3,31 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::former::{Successor, successor};
+
 /// A country as ISO 3166-1 alpha-2, upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountryCode([u8; 2]);
 
-/// A text that is no known country code.
+/// A text that names no country of today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a country code (ISO 3166-1 alpha-2, alpha-3 or numeric, or Eurostat's EL and UK)")]
-pub struct CountryCodeError;
+pub enum CountryCodeError {
+    /// No code that is known.
+    #[error(
+        "not a country code (ISO 3166-1 alpha-2, alpha-3 or numeric, Eurostat's EL and UK, or a former state's)"
+    )]
+    Unknown,
+    /// The code of a state that several have followed. To choose one would be a guess.
+    #[error(
+        "{state} is a former state with several successors ({successors}); declare which in codes.country"
+    )]
+    SeveralSuccessors {
+        /// The former state.
+        state: &'static str,
+        /// The alpha-2 codes of those that followed.
+        successors: &'static str,
+    },
+}
 
 impl CountryCode {
     /// The two letters.
@@ -22,22 +39,36 @@ impl CountryCode {
 impl FromStr for CountryCode {
     type Err = CountryCodeError;
 
-    /// Reads alpha-2, alpha-3, the three-digit numeric (M49) code, and Eurostat's `EL` (Greece) and
-    /// `UK`; case and surrounding blanks do not matter.
+    /// Reads alpha-2, alpha-3, the three-digit numeric (M49) code, Eurostat's `EL` (Greece) and `UK`, and `XK`
+    /// (Kosovo); case and surrounding blanks do not matter. A former state that one state has followed is that
+    /// state: Zaire (`ZR`, `ZAR`) `CD`, Upper Volta (`HV`, `HVO`) `BF`, Dahomey (`DY`, `DHY`) `BJ`.
+    ///
+    /// # Errors
+    /// [`CountryCodeError::SeveralSuccessors`] for one that several have followed, as the Soviet Union or
+    /// Yugoslavia; [`CountryCodeError::Unknown`] for anything else.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let code = text.trim().to_ascii_uppercase();
-        let country = match code.as_str() {
+        let code = match successor(&code) {
+            Some(Successor::One(alpha2)) => alpha2,
+            Some(Successor::Several { state, successors }) => {
+                return Err(CountryCodeError::SeveralSuccessors { state, successors });
+            }
+            None => code.as_str(),
+        };
+        let country = match code {
             "EL" => celes::Country::from_alpha2("GR"),
             "UK" => celes::Country::from_alpha2("GB"),
-            _ if code.len() == 2 => celes::Country::from_alpha2(&code),
+            // The telephone code of Kosovo, which is no M49 code.
+            "383" => return Err(CountryCodeError::Unknown),
+            _ if code.len() == 2 => celes::Country::from_alpha2(code),
             _ if code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit()) => code
                 .parse::<usize>()
                 .map_err(|_| "number")
                 .and_then(celes::Country::from_value),
-            _ if code.len() == 3 => celes::Country::from_alpha3(&code),
-            _ => return Err(CountryCodeError),
+            _ if code.len() == 3 => celes::Country::from_alpha3(code),
+            _ => return Err(CountryCodeError::Unknown),
         }
-        .map_err(|_| CountryCodeError)?;
+        .map_err(|_| CountryCodeError::Unknown)?;
         let alpha2 = country.alpha2.as_bytes();
         Ok(Self([alpha2[0], alpha2[1]]))
     }
@@ -170,7 +201,64 @@ mod tests {
             assert_eq!(text.parse::<CountryCode>().unwrap().as_str(), expected);
         }
         for text in ["", "T", "ZZ", "Tunisia", "9999", "é"] {
-            assert_eq!(text.parse::<CountryCode>(), Err(CountryCodeError), "{text}");
+            assert_eq!(
+                text.parse::<CountryCode>(),
+                Err(CountryCodeError::Unknown),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn former_states_are_their_successor_where_there_is_one() {
+        for (codes, expected) in [
+            ("ZR ZAR 180 COD", "CD"),
+            ("HV HVO 854", "BF"),
+            ("DY DHY 204", "BJ"),
+            ("RH RHO 716", "ZW"),
+            ("DD DDR 278 280", "DE"),
+            ("TP TMP 626", "TL"),
+            ("BU BUR 104", "MM"),
+            ("YD YMD 720 886 887", "YE"),
+            ("AFI 262", "DJ"),
+            ("XK XKX RKS 412", "XK"),
+        ] {
+            for code in codes.split(' ') {
+                assert_eq!(code.parse::<CountryCode>().unwrap().as_str(), expected, "{code}");
+            }
+        }
+        // Withdrawn codes in use again.
+        for code in ["AI", "BY", "GE", "SK"] {
+            assert_eq!(code.parse::<CountryCode>().unwrap().as_str(), code);
+        }
+    }
+
+    #[test]
+    fn former_states_with_several_successors_are_not_guessed() {
+        for code in [
+            "SU", "sun", "810", "YU", "YUG", "CS", "CSK", "SCG", "891", "AN", "230", "736",
+        ] {
+            let error = code.parse::<CountryCode>().unwrap_err();
+            assert!(
+                matches!(error, CountryCodeError::SeveralSuccessors { .. }),
+                "{code}"
+            );
+            assert!(error.to_string().contains("codes.country"), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_successor_is_a_country() {
+        for state in [
+            "SU", "YU", "CSK", "SCG", "AN", "GEL", "NT", "PC", "FQ", "230", "736",
+        ] {
+            let Err(CountryCodeError::SeveralSuccessors { successors, .. }) = state.parse::<CountryCode>()
+            else {
+                panic!("{state} has several successors");
+            };
+            for code in successors.split(", ") {
+                assert_eq!(code.parse::<CountryCode>().unwrap().as_str(), code, "{state}");
+            }
         }
     }
 

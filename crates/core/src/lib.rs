@@ -29,6 +29,7 @@ mod digest;
 mod entropy;
 mod event;
 mod filter;
+mod former;
 mod profile;
 mod signature;
 mod status;

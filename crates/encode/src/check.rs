@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::birth::BirthDate;
 use crate::extract::{ExtractError, ExtractReader};
 use crate::mapping::Mapping;
-use crate::record::{BirthQuality, RecordEvent};
+use crate::record::{BirthSource, RecordEvent};
 use crate::report::{ReadReport, RowProblem};
 use crate::rows::RowBatch;
 use crate::script::TextTraits;
@@ -164,7 +164,7 @@ impl Checker<'_> {
             let quality = codes.read_birth_quality(code);
             describe_code(
                 code,
-                quality.map(|quality| quality.map_or("not known", BirthQuality::as_str)),
+                quality.map(|quality| quality.map_or("not known", BirthSource::as_str)),
             )
         });
         add("sex", sex.as_slice(), &|code| {
@@ -250,7 +250,8 @@ fn describe_birth(text: &str, birth: Option<BirthDate>) -> String {
         None => "row not used",
         Some(BirthDate { year: None, .. }) if text.is_empty() => "not known",
         Some(BirthDate { year: None, .. }) => "not understood, taken as missing",
-        Some(birth) if birth.first_of_january => "year; 1 January stands for not known",
+        Some(birth) if birth.first_of_january => "year; the first day of a year stands for not known",
+        Some(birth) if birth.month_day.is_some() && birth.converted => "year, month and day, converted",
         Some(birth) if birth.month_day.is_some() => "year, month and day",
         Some(_) => "year",
     };

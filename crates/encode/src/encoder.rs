@@ -423,7 +423,7 @@ mod tests {
             family_names: String::new(),
             patronymics: String::new(),
             names_divided: true,
-            birth_quality: None,
+            birth_source: None,
             birth,
             sex: Sex::Unknown,
             citizenship: None,
@@ -446,7 +446,7 @@ mod tests {
         let born = BirthDate {
             year: Some(1990),
             month_day: Some((6, 15)),
-            first_of_january: false,
+            ..BirthDate::default()
         };
         assert_eq!(age_in_completed_years(&record(born, "2020-06-14")), Some(29));
         assert_eq!(age_in_completed_years(&record(born, "2020-06-15")), Some(30));

@@ -38,6 +38,7 @@
 //! RFC 2104, 5869, 8032, 8439, 9106, 9180.
 
 mod birth;
+mod calendar;
 mod check;
 mod draft;
 mod encoder;
@@ -50,7 +51,7 @@ mod inspect;
 mod key;
 mod lines;
 mod mapping;
-mod names;
+mod normalise;
 mod record;
 mod repeats;
 mod report;
@@ -62,7 +63,8 @@ mod understand;
 #[cfg(test)]
 mod vectors;
 
-pub use birth::{BirthDate, DateOrder};
+pub use birth::{BirthDate, BirthQuality, DateOrder, YearPivot};
+pub use calendar::Calendar;
 pub use check::{FieldCheck, MappingCheck, RowCheck, ShowValues, check_mapping};
 pub use draft::draft_mapping;
 pub use encoder::{
@@ -84,7 +86,7 @@ pub use mapping::{
     BirthQualityCodes, Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, FileKind, Mapping,
     MappingError, SexCodes, TextEncoding,
 };
-pub use record::{BirthQuality, Record, RecordEvent};
+pub use record::{BirthSource, Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};
 pub use script::Script;

@@ -3,7 +3,8 @@ use std::path::Path;
 use corridor_core::{CountryCode, Direction};
 use serde::{Deserialize, Serialize};
 
-use crate::birth::DateOrder;
+use crate::birth::{DateOrder, YearPivot};
+use crate::calendar::Calendar;
 use crate::schema::MatchField;
 
 mod codes;
@@ -32,7 +33,7 @@ pub struct Mapping {
     pub file: FileFormat,
     /// Which column is what.
     pub columns: Columns,
-    /// The order of dates.
+    /// How dates are written.
     #[serde(default)]
     pub dates: Dates,
     /// How codes read.
@@ -43,14 +44,23 @@ pub struct Mapping {
     pub constants: Constants,
 }
 
-/// The order in which dates are written.
+/// How dates are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dates {
-    /// Of birth dates.
+    /// The order of birth dates.
     pub birth_date: DateOrder,
-    /// Of event dates.
+    /// The order of event dates.
     pub event_date: DateOrder,
+    /// The calendar of birth dates; the Gregorian when not said.
+    #[serde(skip_serializing_if = "is_gregorian")]
+    pub birth_calendar: Calendar,
+    /// The calendar of event dates; the Gregorian when not said.
+    #[serde(skip_serializing_if = "is_gregorian")]
+    pub event_calendar: Calendar,
+    /// The first of the hundred years that two-digit years stand for, as in 1926. When not said, such a year is no date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_digit_pivot: Option<YearPivot>,
 }
 
 impl Default for Dates {
@@ -58,9 +68,20 @@ impl Default for Dates {
         Self {
             birth_date: DateOrder::YearMonthDay,
             event_date: DateOrder::YearMonthDay,
+            birth_calendar: Calendar::Gregorian,
+            event_calendar: Calendar::Gregorian,
+            two_digit_pivot: None,
         }
     }
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_gregorian(calendar: &Calendar) -> bool {
+    *calendar == Calendar::Gregorian
+}
+
+/// Years a pivot can be, in any calendar.
+const PIVOTS: std::ops::RangeInclusive<i16> = 1200..=2150;
 
 /// Facts that are the same for every row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,6 +235,14 @@ impl Mapping {
                 ));
             }
         }
+        if let Some(YearPivot(year)) = self.dates.two_digit_pivot
+            && !PIVOTS.contains(&year)
+        {
+            return Err(inconsistent(
+                "dates.two_digit_pivot",
+                "is the first of a hundred years, written with four digits, as in 1926",
+            ));
+        }
         if columns.birth_quality.is_some() && columns.birth().is_none() {
             return Err(inconsistent(
                 "columns.birth_quality",
@@ -263,7 +292,7 @@ impl Mapping {
         MatchField::ALL
             .into_iter()
             .filter(|field| match field {
-                MatchField::Names | MatchField::NameKeys => true,
+                MatchField::Names | MatchField::NameKeys | MatchField::Phonetic => true,
                 MatchField::BirthDate => columns.birth().is_some(),
                 MatchField::Sex => columns.sex.is_some(),
                 MatchField::Citizenship => columns.citizenship.is_some(),
@@ -331,6 +360,34 @@ mod tests {
         };
         check(|m| m.version = 2, "version");
         check(|m| m.file.delimiter = 'é', "file.delimiter");
+        check(|m| m.file.quote = Some(','), "file.delimiter");
+        check(|m| m.file.quote = Some('é'), "file.quote");
+        check(|m| m.file.missing.push(" - ".into()), "file.missing");
+        check(
+            |m| {
+                m.file.format = Some(FileKind::Parquet);
+                m.file.sheet = Some("A".into());
+            },
+            "file.sheet",
+        );
+        check(
+            |m| {
+                m.file.format = Some(FileKind::Xlsx);
+                m.file.encoding = Some(TextEncoding::Latin1);
+            },
+            "file.encoding",
+        );
+        check(|m| m.columns.full_name.push("name".into()), "columns.full_name");
+        check(|m| m.columns.birth_month = Some("m".into()), "columns.birth_year");
+        check(|m| m.columns.event_year = Some("y".into()), "columns.event_date");
+        check(
+            |m| m.columns.birth_quality = Some("q".into()),
+            "columns.birth_quality",
+        );
+        check(
+            |m| m.dates.two_digit_pivot = Some(YearPivot(26)),
+            "dates.two_digit_pivot",
+        );
         check(|m| m.columns.given_names.clear(), "given_names");
         check(|m| m.columns.direction = None, "columns.direction");
         check(|m| m.constants.counterpart = None, "columns.counterpart");

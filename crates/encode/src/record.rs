@@ -24,7 +24,7 @@ pub struct Record {
     /// Birth date, without month and day where they are known to be imputed or estimated.
     pub birth: BirthDate,
     /// How the birth date is known, where the register says it.
-    pub birth_quality: Option<BirthQuality>,
+    pub birth_source: Option<BirthSource>,
     /// Sex.
     pub sex: Sex,
     /// Citizenship.
@@ -41,7 +41,7 @@ pub struct Record {
 
 /// How a birth date is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BirthQuality {
+pub enum BirthSource {
     /// From a document.
     Documented,
     /// As the person said.
@@ -54,7 +54,7 @@ pub enum BirthQuality {
     Estimated,
 }
 
-impl BirthQuality {
+impl BirthSource {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use corridor_core::{Digest, Profile, Sex};
 use serde::{Deserialize, Serialize};
 
-use crate::names;
+use crate::normalise;
 use crate::record::Record;
 
 /// A field both offices encode, always under a key of its own.
@@ -14,6 +14,8 @@ pub enum MatchField {
     Names,
     /// Consonant skeleton of every word: what different spellings of a name share.
     NameKeys,
+    /// Key by sound of every word: coarser, and deaf to articles and initial vowels.
+    Phonetic,
     /// Year, month, day, year-month, month-day, year-day; the year alone when month and day are imputed.
     BirthDate,
     /// Sex, when known.
@@ -33,13 +35,14 @@ pub enum MatchField {
 pub const MINIMUM_TOKENS: usize = 8;
 
 /// The version of normalisation and tokenisation that [`EncodingSchema`] names.
-pub const NORMALISATION: &str = "corridor-1";
+pub const NORMALISATION: &str = "corridor-2";
 
 impl MatchField {
     /// Every field, in schema order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Names,
         Self::NameKeys,
+        Self::Phonetic,
         Self::BirthDate,
         Self::Sex,
         Self::Citizenship,
@@ -53,6 +56,7 @@ impl MatchField {
         match self {
             Self::Names => "names",
             Self::NameKeys => "name_keys",
+            Self::Phonetic => "phonetic",
             Self::BirthDate => "birth_date",
             Self::Sex => "sex",
             Self::Citizenship => "citizenship",
@@ -70,7 +74,7 @@ impl MatchField {
     /// How many bits each token sets (Bloom profiles), so that filters of full records are nearly half full.
     const fn positions(self) -> u32 {
         match self {
-            Self::NameKeys | Self::BirthDate => 24,
+            Self::NameKeys | Self::Phonetic | Self::BirthDate => 24,
             Self::Names
             | Self::Sex
             | Self::Citizenship
@@ -88,12 +92,17 @@ impl MatchField {
         match self {
             Self::Names => {
                 for word in name_words(record) {
-                    bigrams(&names::fold_spelling(&word)).for_each(&mut add);
+                    bigrams(&normalise::fold_spelling(&word)).for_each(&mut add);
                 }
             }
             Self::NameKeys => {
                 for word in name_words(record) {
-                    add(names::skeleton(&word));
+                    add(normalise::skeleton(&word));
+                }
+            }
+            Self::Phonetic => {
+                for word in name_words(record) {
+                    add(normalise::phonetic(&word));
                 }
             }
             Self::BirthDate => {
@@ -116,12 +125,12 @@ impl MatchField {
             Self::Citizenship => record.citizenship.iter().for_each(|c| add(c.to_string())),
             Self::BirthCountry => record.birth_country.iter().for_each(|c| add(c.to_string())),
             Self::Address => {
-                for word in names::words(&record.address) {
+                for word in normalise::words(&record.address) {
                     bigrams(&word).for_each(&mut add);
                 }
             }
             Self::Postcode => {
-                let code: String = names::words(&record.postcode).concat();
+                let code: String = normalise::words(&record.postcode).concat();
                 for len in 2..=code.len() {
                     add(code[..len].to_owned());
                 }
@@ -131,9 +140,9 @@ impl MatchField {
 }
 
 fn name_words(record: &Record) -> impl Iterator<Item = String> {
-    names::words(&record.given_names)
+    normalise::words(&record.given_names)
         .into_iter()
-        .chain(names::words(&record.family_names))
+        .chain(normalise::words(&record.family_names))
 }
 
 /// Bigrams of a word with a blank before and behind: `ali` → ` a`, `al`, `li`, `i `.

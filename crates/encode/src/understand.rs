@@ -6,9 +6,10 @@ use corridor_core::{DatePrecision, EventDate, Sex};
 use jiff::civil::Date;
 
 use crate::birth::{BirthDate, DateOrder, WrittenDate};
+use crate::calendar::Calendar;
 use crate::extract::ExtractError;
 use crate::mapping::{CodeTables, Mapping};
-use crate::record::{Record, RecordEvent};
+use crate::record::{BirthSource, Record, RecordEvent};
 use crate::report::RowProblem;
 use crate::rows::RowSource;
 
@@ -137,7 +138,7 @@ impl<'a> Understanding<'a> {
         problems: &mut Vec<Problem<'a>>,
     ) -> Result<Record, Problem<'a>> {
         let columns = &self.mapping.columns;
-        let positions = &self.positions;
+        let (positions, dates) = (&self.positions, &self.mapping.dates);
         self.refuse_unreadable(row)?;
         let at = |position: usize| self.value(row, position);
         let optional = |position: Option<usize>| position.map_or("", at);
@@ -152,7 +153,7 @@ impl<'a> Understanding<'a> {
                 .read_sex(at(position))
                 .ok_or((RowProblem::SexUndeclared, columns.sex.as_deref()))?,
         };
-        let birth_quality = self
+        let birth_source = self
             .codes
             .read_birth_quality(optional(positions.birth_quality))
             .ok_or((
@@ -160,7 +161,7 @@ impl<'a> Understanding<'a> {
                 columns.birth_quality.as_deref(),
             ))?;
         let event = self.read_event(row)?;
-        let mut birth = match self.read_date(row, &positions.birth, self.mapping.dates.birth_date) {
+        let mut birth = match self.read_date(row, &positions.birth, dates.birth_date, dates.birth_calendar) {
             ReadDate::Missing => BirthDate::default(),
             ReadDate::Date(date) => date.into(),
             ReadDate::Impossible => {
@@ -168,8 +169,9 @@ impl<'a> Understanding<'a> {
                 BirthDate::default()
             }
         };
-        if birth_quality.is_some_and(|quality| !quality.knows_month_day()) {
-            birth.month_day = None;
+        if let Some(source) = birth_source {
+            birth.month_day = birth.month_day.filter(|_| source.knows_month_day());
+            birth.converted |= source == BirthSource::Converted && birth.year.is_some();
         }
         let citizenship = self.codes.read_country(optional(positions.citizenship));
         if citizenship.is_none() {
@@ -199,7 +201,7 @@ impl<'a> Understanding<'a> {
             patronymics: self.joined(row, positions.patronymics.iter()),
             names_divided,
             birth,
-            birth_quality,
+            birth_source,
             sex,
             citizenship: citizenship.flatten(),
             birth_country: birth_country.flatten(),
@@ -240,7 +242,13 @@ impl<'a> Understanding<'a> {
         text
     }
 
-    fn read_date(&self, row: &csv::ByteRecord, positions: &DatePositions, order: DateOrder) -> ReadDate {
+    fn read_date(
+        &self,
+        row: &csv::ByteRecord,
+        positions: &DatePositions,
+        order: DateOrder,
+        calendar: Calendar,
+    ) -> ReadDate {
         let (text, order) = match positions {
             DatePositions::Nowhere => return ReadDate::Missing,
             DatePositions::OneColumn(position) => {
@@ -271,7 +279,9 @@ impl<'a> Understanding<'a> {
         if text.is_empty() {
             return ReadDate::Missing;
         }
-        order.read(&text).map_or(ReadDate::Impossible, ReadDate::Date)
+        order
+            .read_in(&text, calendar, self.mapping.dates.two_digit_pivot)
+            .map_or(ReadDate::Impossible, ReadDate::Date)
     }
 
     fn read_event(&self, row: &csv::ByteRecord) -> Result<Option<RecordEvent>, Problem<'a>> {
@@ -279,7 +289,7 @@ impl<'a> Understanding<'a> {
             return Ok(None);
         }
         let optional = |position: Option<usize>| position.map_or("", |position| self.value(row, position));
-        let columns = &self.mapping.columns;
+        let (columns, dates) = (&self.mapping.columns, &self.mapping.dates);
         let direction = match self.mapping.constants.direction {
             Some(direction) => direction,
             None => self
@@ -295,7 +305,7 @@ impl<'a> Understanding<'a> {
                 .ok_or((RowProblem::CounterpartUndeclared, columns.counterpart.as_deref()))?,
         };
         let ReadDate::Date(written) =
-            self.read_date(row, &self.positions.event, self.mapping.dates.event_date)
+            self.read_date(row, &self.positions.event, dates.event_date, dates.event_calendar)
         else {
             return Err((RowProblem::EventDateImpossible, columns.event()));
         };

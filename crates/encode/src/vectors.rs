@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::birth::{BirthDate, DateOrder};
 use crate::filters::FilterEncoder;
 use crate::key::{KeyUse, LinkageKey, ProjectSecret};
-use crate::names;
+use crate::normalise;
 use crate::record::Record;
 use crate::schema::{EncodingSchema, MatchField};
 
@@ -86,11 +86,11 @@ fn names_are_those_of_the_other_implementation() {
                 .collect()
         };
         let name = text(case, "name");
-        let words = names::words(name);
+        let words = normalise::words(name);
         assert_eq!(words, expected("words"), "words of {name:?}");
-        let folded: Vec<_> = words.iter().map(|word| names::fold_spelling(word)).collect();
+        let folded: Vec<_> = words.iter().map(|word| normalise::fold_spelling(word)).collect();
         assert_eq!(folded, expected("folded"), "spelling of {name:?}");
-        let skeletons: Vec<_> = words.iter().map(|word| names::skeleton(word)).collect();
+        let skeletons: Vec<_> = words.iter().map(|word| normalise::skeleton(word)).collect();
         assert_eq!(skeletons, expected("skeletons"), "skeletons of {name:?}");
     }
 }
@@ -113,7 +113,7 @@ fn record(value: &Value) -> Record {
         family_names: text(value, "family_names").to_owned(),
         patronymics: String::new(),
         names_divided: true,
-        birth_quality: None,
+        birth_source: None,
         birth,
         sex: match optional("sex") {
             Some("f") => Sex::Female,

@@ -20,7 +20,8 @@ destination_identity = "istat.pub"
 
 # Encoding profile: saul-3-2048, or clk-1024 when the service may be trusted with a list of the people.
 profile = "saul-3-2048"
-# Fields both registers have: names, name_keys, birth_date, sex, citizenship, birth_country, address, postcode.
+# Fields both registers have: names, name_keys, phonetic, birth_date, sex, citizenship, birth_country, address,
+# postcode.
 match_fields = ["names", "name_keys", "birth_date", "sex", "citizenship"]
 
 # "estimated" (without truth, from the similarities of the run) or a number as in "0.12".

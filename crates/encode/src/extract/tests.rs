@@ -96,7 +96,7 @@ fn to_text(record: &Record) -> String {
         record.family_names,
         record.patronymics,
         record.names_divided,
-        record.birth_quality,
+        record.birth_source,
         record.sex,
         record.citizenship,
         record.birth_country,
@@ -319,6 +319,47 @@ fn dates_in_parts_chains_of_names_quality_and_missing_words_are_read() {
     assert_eq!(
         problem(&report, RowProblem::SexUndeclared),
         (1, Some("sex"), &[9][..])
+    );
+}
+
+#[test]
+fn declared_calendars_and_two_digit_years_are_converted() {
+    let folder = Folder::new();
+    let text = format!(
+        "{}[dates]\nbirth_calendar = \"ethiopian\"\nevent_calendar = \"hijri-umalqura\"\ntwo_digit_pivot = 1926\n",
+        MAPPING.replace(
+            "birth_date = \"born\"",
+            "birth_year = \"y\"\nbirth_month = \"m\"\nbirth_day = \"d\""
+        )
+    );
+    let path = folder.write(
+        "a.csv",
+        "id,given,family,y,m,d,sex,citizen,post,date,dir\n\
+         1,A,B,2000,1,2,1,ET,,1446-09-01,OUT\n\
+         2,A,B,99,13,5,1,ET,,1446-09-01,OUT\n\
+         3,A,B,2000,13,7,1,ET,,1446-09-01,OUT\n",
+    );
+    let (records, report) = read(&path, &mapping(&text)).unwrap();
+    assert!(
+        records[0].1.contains("(Some(2007), Some((9, 13)), false)"),
+        "{}",
+        records[0].1
+    );
+    assert!(records[0].1.contains("2025-03-01"), "{}", records[0].1);
+    assert!(
+        records[1].1.contains("(Some(2007), Some((9, 10)), false)"),
+        "{}",
+        records[1].1
+    );
+    assert_eq!(
+        problem(&report, RowProblem::BirthDateImpossible),
+        (1, Some("y"), &[4][..])
+    );
+    let without = text.replace("two_digit_pivot = 1926\n", "");
+    let (_, report) = read(&path, &mapping(&without)).unwrap();
+    assert_eq!(
+        problem(&report, RowProblem::BirthDateImpossible),
+        (2, Some("y"), &[3, 4][..])
     );
 }
 

@@ -137,7 +137,7 @@ pub(super) fn facts(record: &Record, mapping: &Mapping) -> Vec<FieldFacts> {
             });
         }
     };
-    value(7, columns.birth_quality.is_some(), record.birth_quality.map(hash));
+    value(7, columns.birth_quality.is_some(), record.birth_source.map(hash));
     let sex = (record.sex != Sex::Unknown).then(|| hash(record.sex.as_str()));
     value(8, columns.sex.is_some(), sex);
     value(9, columns.citizenship.is_some(), record.citizenship.map(hash));
@@ -213,7 +213,7 @@ fn birth_facts(record: &Record) -> FieldFacts {
         }
     }
     let is_imputed = record
-        .birth_quality
+        .birth_source
         .is_some_and(|quality| !quality.knows_month_day());
     FieldFacts {
         field: 6,

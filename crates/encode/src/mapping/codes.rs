@@ -6,7 +6,7 @@ use corridor_core::{CountryCode, Direction, Sex};
 use serde::{Deserialize, Serialize};
 
 use super::{MappingError, inconsistent};
-use crate::record::BirthQuality;
+use crate::record::BirthSource;
 
 /// How codes read; case and surrounding blanks do not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,13 +97,13 @@ impl BirthQualityCodes {
         *self == Self::default()
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&String, BirthQuality)> {
+    fn pairs(&self) -> impl Iterator<Item = (&String, BirthSource)> {
         pairs([
-            (&self.documented, BirthQuality::Documented),
-            (&self.declared, BirthQuality::Declared),
-            (&self.imputed, BirthQuality::Imputed),
-            (&self.converted, BirthQuality::Converted),
-            (&self.estimated, BirthQuality::Estimated),
+            (&self.documented, BirthSource::Documented),
+            (&self.declared, BirthSource::Declared),
+            (&self.imputed, BirthSource::Imputed),
+            (&self.converted, BirthSource::Converted),
+            (&self.estimated, BirthSource::Estimated),
         ])
     }
 }
@@ -150,7 +150,7 @@ fn refuse_repeats<'a>(key: &str, codes: impl Iterator<Item = &'a String>) -> Res
 pub(crate) struct CodeTables {
     sex: CodeTable<Sex>,
     direction: CodeTable<Direction>,
-    birth_quality: CodeTable<BirthQuality>,
+    birth_quality: CodeTable<BirthSource>,
     country: CodeTable<Option<CountryCode>>,
 }
 
@@ -201,7 +201,7 @@ impl CodeTables {
 
     /// Reads how a birth date is known: `Some(None)` when empty, `None` when the code is not declared.
     #[expect(clippy::option_option, reason = "not known and not understood are two things")]
-    pub(crate) fn read_birth_quality(&self, code: &str) -> Option<Option<BirthQuality>> {
+    pub(crate) fn read_birth_quality(&self, code: &str) -> Option<Option<BirthSource>> {
         match self.birth_quality.find(code) {
             Some(quality) => Some(Some(quality)),
             None => code.is_empty().then_some(None),
