@@ -6,10 +6,12 @@ use corridor_core::{Digest, OfficeId, Threshold};
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
+mod extracts;
 mod figures;
 mod pipeline;
 mod schema;
 
+pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
 pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
@@ -41,8 +43,9 @@ pub(crate) enum Command {
     Mapping(MappingCommand),
     /// Says what a mapping makes of a register, field by field, without any value of it.
     ///
-    /// Counts rows read and refused by reason, how many values of each field are filled and different, birth
-    /// dates on 1 January, and moves by direction, other country and year.
+    /// Counts rows read and refused by reason; of each field how many values are filled, different, hard to believe and
+    /// defaulted, their lengths and scripts; birth dates on days that stand for "not known"; and moves by direction,
+    /// other country and year. Takes any number of rows in the same memory.
     ///
     /// Example: corridor inspect register.csv --mapping mapping.toml
     Inspect(InspectArgs),
@@ -206,32 +209,6 @@ pub(crate) enum KeysCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum MappingCommand {
-    /// Drafts a mapping from a file's header, for a person to correct.
-    ///
-    /// Example: corridor mapping init register.csv -o mapping.toml
-    Init {
-        /// The register, CSV.
-        file: PathBuf,
-        /// Where to write it; standard output when not given.
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InspectArgs {
-    /// The register, CSV.
-    pub(crate) input: PathBuf,
-    /// What its columns are.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mapping: PathBuf,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// Threads at most: more only get in each other's way.
 const MOST_THREADS: usize = 1024;
 
@@ -260,7 +237,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct EncodeArgs {
-    /// The register, CSV.
+    /// The register: CSV, Parquet or XLSX.
     pub(crate) input: PathBuf,
     /// What its columns are.
     #[arg(long, value_name = "FILE")]

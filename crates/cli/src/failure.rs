@@ -209,12 +209,23 @@ fn extract_hint(error: &ExtractError) -> &'static str {
             "correct the column's name in the mapping; if the whole header looks like one column, set file.delimiter"
         }
         ExtractError::ColumnRepeated { .. } => "rename one of the two columns",
+        ExtractError::ColumnUnreadable { .. } => {
+            "write the column as text, number or date, or leave it out of the mapping"
+        }
         ExtractError::Empty { .. } => "check that this is the file you meant, and that its export ended",
         ExtractError::RecordIdRepeated { .. } => {
             "record ids must be unique; name another column as record_id, or person_key for the id of a person"
         }
-        ExtractError::NotText { .. } => "save the file as CSV in UTF-8 and try again",
+        ExtractError::NotText { .. } => {
+            "read are CSV, Parquet and XLSX: say in the mapping under [file] how this one is written, or save it as CSV in UTF-8"
+        }
+        ExtractError::PutAside(_) => {
+            "make room in the folder of temporary files, or set TMPDIR to another folder"
+        }
         ExtractError::Read { .. } => "check the path and the permissions",
+        ExtractError::SheetMissing { .. } => {
+            "correct file.sheet in the mapping, or leave it out to read the first sheet"
+        }
     }
 }
 

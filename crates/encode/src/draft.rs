@@ -1,459 +1,221 @@
+//! A mapping to start from.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use corridor_core::CountryCode;
-
-use crate::birth::DateOrder;
 use crate::extract::ExtractError;
+use crate::mapping::FileKind;
 
-/// Bytes of a file a draft looks at.
-const SAMPLE_BYTES: u64 = 1 << 20;
+mod codes;
+mod dates;
+mod sample;
+mod words;
 
-/// Most different values a column of codes can have.
-const MAX_CODES: usize = 20;
+use codes::to_list;
+use sample::Sample;
+use words::KEYS;
 
-/// Header words → mapping key, longest match first within a header; a person corrects what is wrong.
-const KEYS: &[(&str, &[&str])] = &[
-    (
-        "record_id",
-        &[
-            "record_id",
-            "rec_id",
-            "recid",
-            "recordid",
-            "id",
-            "row_id",
-            "numero",
-            "identifiant",
-        ],
-    ),
-    (
-        "person_key",
-        &["person_key", "person_id", "personid", "nin", "national_id"],
-    ),
-    (
-        "given_names",
-        &[
-            "given_names",
-            "given_name",
-            "givenname",
-            "first_name",
-            "firstname",
-            "forename",
-            "forenames",
-            "prenom",
-            "prenoms",
-            "nome",
-            "nombre",
-            "middle_name",
-            "middle_initial",
-            "second_name",
-        ],
-    ),
-    (
-        "family_names",
-        &[
-            "family_names",
-            "family_name",
-            "surname",
-            "last_name",
-            "lastname",
-            "nom",
-            "cognome",
-            "apellido",
-            "apellidos",
-            "apelido",
-            "father_name",
-            "grandfather_name",
-            "second_surname",
-        ],
-    ),
-    (
-        "birth_date",
-        &[
-            "birth_date",
-            "birthdate",
-            "date_of_birth",
-            "dateofbirth",
-            "dob",
-            "date_naissance",
-            "data_nascita",
-            "fecha_nacimiento",
-            "data_nascimento",
-        ],
-    ),
-    ("sex", &["sex", "gender", "sexe", "sesso", "sexo"]),
-    (
-        "citizenship",
-        &[
-            "citizenship",
-            "nationality",
-            "nationalite",
-            "cittadinanza",
-            "nacionalidad",
-            "nacionalidade",
-        ],
-    ),
-    (
-        "birth_country",
-        &[
-            "birth_country",
-            "country_of_birth",
-            "pays_naissance",
-            "paese_nascita",
-            "pais_nacimiento",
-        ],
-    ),
-    (
-        "address",
-        &[
-            "address",
-            "street_number",
-            "address_1",
-            "address_2",
-            "street",
-            "street_name",
-            "suburb",
-            "city",
-            "state",
-        ],
-    ),
-    (
-        "postcode",
-        &["postcode", "zipcode", "zip", "postal_code", "code_postal", "cap"],
-    ),
-    (
-        "event_date",
-        &[
-            "event_date",
-            "date_of_move",
-            "move_date",
-            "date_evenement",
-            "date_event",
-            "registration_date",
-        ],
-    ),
-    ("direction", &["direction", "flow", "event_type", "sens"]),
-    (
-        "counterpart",
-        &[
-            "counterpart",
-            "other_country",
-            "country_of_next_residence",
-            "country_of_previous_residence",
-            "destination",
-            "origin",
-            "partner_country",
-            "autre_pays",
-        ],
-    ),
-];
-
-const FEMALE: &[&str] = &[
-    "f", "female", "femme", "femmina", "femenino", "feminino", "w", "2", "mujer", "mulher",
-];
-const MALE: &[&str] = &[
-    "m",
-    "male",
-    "homme",
-    "maschio",
-    "masculino",
-    "h",
-    "1",
-    "hombre",
-    "homem",
-];
-const UNKNOWN_SEX: &[&str] = &["u", "unknown", "0", "9", "x", "n", "na", "inconnu"];
-const EMIGRATION: &[&str] = &[
-    "out",
-    "emigration",
-    "e",
-    "exit",
-    "departure",
-    "sortie",
-    "emigrazione",
-];
-const IMMIGRATION: &[&str] = &[
-    "in",
-    "immigration",
-    "i",
-    "entry",
-    "arrival",
-    "entree",
-    "immigrazione",
-];
-
-/// Drafts a mapping file from the header and first rows of a CSV file, for a person to correct: what was
+/// Drafts a mapping file from the header and first rows of a file, for a person to correct: what was
 /// guessed says so, what could not be guessed is left open. Codes of sex, direction and country, which are
 /// the same for many people, are shown; nothing else of the file is.
 ///
+/// Of a text file encoding and delimiter are guessed too, of a workbook the first sheet is read.
+///
 /// # Errors
-/// When the file cannot be read or is no CSV.
+/// When the file cannot be read or is no register.
 pub fn draft_mapping(path: &Path) -> Result<String, ExtractError> {
-    let file = path.display().to_string();
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|input| input.take(SAMPLE_BYTES).read_to_end(&mut bytes))
-        .map_err(|source| ExtractError::Read {
-            file: file.clone(),
-            source,
-        })?;
-    let text = String::from_utf8_lossy(&bytes);
-    let text = text.trim_start_matches('\u{feff}');
-    let first_line = text.lines().next().unwrap_or_default();
-    if first_line.trim().is_empty() {
-        return Err(ExtractError::Empty {
-            file,
-            problem: "it is empty",
-        });
-    }
-    let delimiter = [',', ';', '\t', '|']
-        .into_iter()
-        .max_by_key(|&candidate| first_line.matches(candidate).count())
-        .expect("four candidates");
-    let table = Sample::read(text, delimiter);
+    let sample = Sample::read(path)?;
     let mut columns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut unused = Vec::new();
-    for (position, name) in table.header.iter().enumerate() {
-        let plain: String = any_ascii::any_ascii(name)
-            .trim()
-            .to_lowercase()
-            .replace([' ', '-'], "_");
-        match KEYS.iter().find(|(_, words)| words.contains(&plain.as_str())) {
-            Some((key, _)) => columns.entry(key).or_default().push(position),
+    for (position, name) in sample.header.iter().enumerate() {
+        match find_key(name) {
+            Some(key) => columns.entry(key).or_default().push(position),
             None => unused.push(name.as_str()),
         }
     }
     // Without any word that is known, line 1 may be a row: nothing of it is shown.
     if columns.is_empty() {
         return Err(ExtractError::NotText {
-            file,
+            file: path.display().to_string(),
             line: 1,
             problem: "no column name is recognised; add a header, or write the mapping by hand".to_owned(),
         });
     }
-    Ok(table.to_toml(delimiter, &columns, &unused))
+    Ok(sample.to_toml(&columns, &unused))
 }
 
-struct Sample {
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
+/// The mapping key a column's name stands for.
+fn find_key(column: &str) -> Option<&'static str> {
+    let plain: String = any_ascii::any_ascii(column)
+        .trim()
+        .to_lowercase()
+        .replace([' ', '-', '\''], "_");
+    KEYS.iter()
+        .find(|(_, words)| words.contains(&plain.as_str()))
+        .map(|(key, _)| *key)
 }
+
+/// A text as TOML writes it.
+fn quote(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// Keys that hold several columns.
+const LISTS: [&str; 6] = [
+    "given_names",
+    "family_names",
+    "full_name",
+    "father_name",
+    "grandfather_name",
+    "address",
+];
+
+/// Keys that cannot stand beside others, which are taken first.
+const INSTEAD_OF: [(&str, &[&str]); 7] = [
+    ("full_name", &["given_names", "family_names"]),
+    ("birth_year", &["birth_date"]),
+    ("birth_month", &["birth_date"]),
+    ("birth_day", &["birth_date"]),
+    ("event_year", &["event_date"]),
+    ("event_month", &["event_date"]),
+    ("event_day", &["event_date"]),
+];
 
 impl Sample {
-    fn read(text: &str, delimiter: char) -> Self {
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(u8::try_from(delimiter).unwrap_or(b','))
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let mut rows = reader
-            .records()
-            .filter_map(Result::ok)
-            .map(|row| row.iter().map(|value| value.trim().to_owned()).collect());
-        Self {
-            header: rows.next().unwrap_or_default(),
-            rows: rows.collect(),
-        }
-    }
-
-    fn values(&self, column: usize) -> impl Iterator<Item = &str> {
-        self.rows
-            .iter()
-            .filter_map(move |row| row.get(column))
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// Different values of a column of codes; `None` when it has too many to be one.
-    fn codes(&self, column: usize) -> Option<Vec<&str>> {
-        let mut codes: Vec<&str> = Vec::new();
-        for value in self.values(column) {
-            if !codes.contains(&value) {
-                codes.push(value);
-            }
-            if codes.len() > MAX_CODES {
-                return None;
-            }
-        }
-        codes.sort_unstable();
-        Some(codes)
-    }
-
-    fn to_toml(&self, delimiter: char, columns: &BTreeMap<&str, Vec<usize>>, unused: &[&str]) -> String {
+    fn to_toml(&self, columns: &BTreeMap<&str, Vec<usize>>, unused: &[&str]) -> String {
         let mut out = String::from(
             "# Drafted from the header. Check every line: a wrong mapping gives wrong numbers.\nversion = 1\n",
         );
-        if columns.contains_key("event_date") {
+        let has_events = columns.contains_key("event_date") || columns.contains_key("event_year");
+        if has_events {
             out.push_str(
                 "# reporter = \"\"  # needed for flow tables: the country whose office keeps this register\n",
             );
         }
-        out.push_str("\n[file]\n");
-        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        let mut line = |text: String| writeln!(out, "{text}").expect("writing to a String");
-        line(format!(
-            "delimiter = {}\n\n[columns]",
-            quote(&delimiter.to_string())
-        ));
+        let mut lines = self.file_lines();
+        lines.extend(self.column_lines(columns, unused));
+        lines.push("\n[dates]".to_owned());
+        for key in ["birth_date", "event_date"] {
+            if let Some(positions) = columns.get(key) {
+                lines.extend(self.date_lines(key, positions[0]));
+            }
+        }
+        if let Some(positions) = columns.get("sex") {
+            lines.extend(self.sex_codes(positions[0]));
+        }
+        if let Some(positions) = columns.get("direction") {
+            lines.extend(self.direction_codes(positions[0]));
+        }
+        if let Some(positions) = columns.get("birth_quality") {
+            lines.extend(self.quality_codes(positions[0]));
+        }
+        let country_columns: Vec<usize> = ["citizenship", "birth_country", "counterpart"]
+            .iter()
+            .filter_map(|key| columns.get(key))
+            .map(|positions| positions[0])
+            .collect();
+        lines.extend(self.country_codes(&country_columns));
+        if has_events {
+            lines.extend(constant_lines(columns));
+        }
+        for line in lines {
+            writeln!(out, "{line}").expect("writing to a String");
+        }
+        out
+    }
+
+    fn file_lines(&self) -> Vec<String> {
+        let mut lines = vec!["\n[file]".to_owned()];
+        match self.kind {
+            FileKind::Csv => lines.push(format!(
+                "delimiter = {}",
+                quote(&self.format.delimiter.to_string())
+            )),
+            FileKind::Parquet => lines.push("format = \"parquet\"".to_owned()),
+            FileKind::Xlsx => {
+                lines.push("format = \"xlsx\"".to_owned());
+                lines.push("# sheet = \"\"  # the first when not said".to_owned());
+            }
+        }
+        if let Some(encoding) = self.format.encoding {
+            lines.push(format!(
+                "encoding = {}  # guessed: the file is not UTF-8; do names look right in mapping check --show-values?",
+                quote(encoding.as_str())
+            ));
+        }
+        if self.format.multiline {
+            lines.push("multiline = true  # some values hold line breaks".to_owned());
+        }
+        if !self.missing().is_empty() {
+            lines.push(format!(
+                "missing = {}  # guessed: words that stand for no value",
+                to_list(self.missing())
+            ));
+        }
+        lines
+    }
+
+    fn column_lines(&self, columns: &BTreeMap<&str, Vec<usize>>, unused: &[&str]) -> Vec<String> {
+        let mut lines = vec!["\n[columns]".to_owned()];
         for (key, _) in KEYS {
             let Some(positions) = columns.get(key) else {
                 continue;
             };
             let names: Vec<String> = positions.iter().map(|&p| quote(&self.header[p])).collect();
-            if matches!(*key, "given_names" | "family_names" | "address") {
-                line(format!("{key} = [{}]", names.join(", ")));
+            let stands_instead = INSTEAD_OF
+                .iter()
+                .any(|(own, others)| own == key && others.iter().any(|other| columns.contains_key(other)));
+            let (mark, note) = if stands_instead {
+                ("# ", "  # or this instead of what is above?")
             } else {
-                line(format!("{key} = {}", names[0]));
+                ("", "")
+            };
+            if LISTS.contains(key) {
+                lines.push(format!("{mark}{key} = [{}]{note}", names.join(", ")));
+            } else {
+                lines.push(format!("{mark}{key} = {}{note}", names[0]));
                 for other in &names[1..] {
-                    line(format!("# {key} = {other}  # or this one?"));
+                    lines.push(format!("# {key} = {other}  # or this one?"));
                 }
             }
         }
         if !columns.contains_key("record_id") {
-            line("record_id = \"\"  # name the column with the office's own id of the row".to_owned());
+            lines.push("record_id = \"\"  # name the column with the office's own id of the row".to_owned());
         }
         if !unused.is_empty() {
             let names: Vec<String> = unused.iter().map(|name| quote(name)).collect();
-            line(format!("# not used: {}", names.join(", ")));
-        }
-        line("\n[dates]".to_owned());
-        for key in ["birth_date", "event_date"] {
-            if let Some(positions) = columns.get(key) {
-                line(self.date_line(key, positions[0]));
-            }
-        }
-        if let Some(positions) = columns.get("sex") {
-            self.sex_codes(positions[0]).into_iter().for_each(&mut line);
-        }
-        if let Some(positions) = columns.get("direction") {
-            self.direction_codes(positions[0]).into_iter().for_each(&mut line);
-        }
-        let country_columns = ["citizenship", "birth_country", "counterpart"];
-        let unknown: std::collections::BTreeSet<&str> = country_columns
-            .iter()
-            .filter_map(|key| columns.get(key))
-            .filter_map(|positions| self.codes(positions[0]))
-            .flatten()
-            .filter(|code| code.parse::<CountryCode>().is_err())
-            .collect();
-        if !unknown.is_empty() {
-            line("\n[codes.country]  # say which country each is, or \"\" for not known".to_owned());
-            for code in unknown {
-                line(format!("{} = \"\"", quote(code)));
-            }
-        }
-        if columns.contains_key("event_date") {
-            let missing: Vec<&str> = ["direction", "counterpart"]
-                .into_iter()
-                .filter(|key| !columns.contains_key(key))
-                .collect();
-            if !missing.is_empty() {
-                line("\n[constants]  # the same for every row".to_owned());
-            }
-            if missing.contains(&"direction") {
-                line("direction = \"emigration\"  # or \"immigration\", seen from the reporter".to_owned());
-            }
-            if missing.contains(&"counterpart") {
-                line("counterpart = \"\"  # the other country".to_owned());
-            }
-        }
-        out
-    }
-
-    fn date_line(&self, key: &str, column: usize) -> String {
-        let orders = [
-            (DateOrder::YearMonthDay, "year-month-day"),
-            (DateOrder::DayMonthYear, "day-month-year"),
-            (DateOrder::MonthDayYear, "month-day-year"),
-        ];
-        let readable = |order: DateOrder| {
-            self.values(column)
-                .filter(|text| order.read(text).is_some())
-                .count()
-        };
-        let total = self.values(column).count();
-        let (mut best, mut best_count) = ("year-month-day", 0);
-        for (order, name) in orders {
-            let count = readable(order);
-            if count > best_count {
-                (best, best_count) = (name, count);
-            }
-        }
-        format!("{key} = \"{best}\"  # reads {best_count} of {total} dates")
-    }
-
-    fn sex_codes(&self, column: usize) -> Vec<String> {
-        let codes = self.codes(column).unwrap_or_default();
-        // In Spanish and Portuguese registers H is male and M female.
-        let has_h = codes.iter().any(|code| code.eq_ignore_ascii_case("h"));
-        let (mut female, mut male, mut unknown, mut open) = (vec![], vec![], vec![], vec![]);
-        for code in codes {
-            let lower = code.to_lowercase();
-            let group = if has_h && lower == "m" || FEMALE.contains(&lower.as_str()) {
-                &mut female
-            } else if MALE.contains(&lower.as_str()) {
-                &mut male
-            } else if UNKNOWN_SEX.contains(&lower.as_str()) {
-                &mut unknown
-            } else {
-                &mut open
-            };
-            group.push(code);
-        }
-        let mut lines = vec![
-            "\n[codes.sex]  # guessed: in Spanish and Portuguese registers H is male and M female".to_owned(),
-            format!("female = {}", to_list(&female)),
-            format!("male = {}", to_list(&male)),
-            format!("unknown = {}", to_list(&unknown)),
-        ];
-        if !open.is_empty() {
-            lines.push(format!("# not understood: {}", to_list(&open)));
-        }
-        lines
-    }
-
-    fn direction_codes(&self, column: usize) -> Vec<String> {
-        let (mut emigration, mut immigration, mut open) = (vec![], vec![], vec![]);
-        for code in self.codes(column).unwrap_or_default() {
-            let lower = code.to_lowercase();
-            if EMIGRATION.contains(&lower.as_str()) {
-                emigration.push(code);
-            } else if IMMIGRATION.contains(&lower.as_str()) {
-                immigration.push(code);
-            } else {
-                open.push(code);
-            }
-        }
-        let mut lines = vec![
-            "\n[codes.direction]  # guessed; seen from the office that reports".to_owned(),
-            format!("emigration = {}", to_list(&emigration)),
-            format!("immigration = {}", to_list(&immigration)),
-        ];
-        if !open.is_empty() {
-            lines.push(format!("# not understood: {}", to_list(&open)));
+            lines.push(format!("# not used: {}", names.join(", ")));
         }
         lines
     }
 }
 
-fn to_list(codes: &[&str]) -> String {
-    let quoted: Vec<String> = codes
-        .iter()
-        .map(|code| toml::Value::String((*code).to_owned()).to_string())
+fn constant_lines(columns: &BTreeMap<&str, Vec<usize>>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let missing: Vec<&str> = ["direction", "counterpart"]
+        .into_iter()
+        .filter(|key| !columns.contains_key(key))
         .collect();
-    format!("[{}]", quoted.join(", "))
+    if !missing.is_empty() {
+        lines.push("\n[constants]  # the same for every row".to_owned());
+    }
+    if missing.contains(&"direction") {
+        lines.push("direction = \"emigration\"  # or \"immigration\", seen from the reporter".to_owned());
+    }
+    if missing.contains(&"counterpart") {
+        lines.push("counterpart = \"\"  # the other country".to_owned());
+    }
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::Mapping;
+    use crate::birth::DateOrder;
+    use crate::mapping::{Mapping, TextEncoding};
 
-    fn draft(content: &str) -> String {
+    fn draft(content: impl AsRef<[u8]>) -> String {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.csv");
         std::fs::write(&path, content).unwrap();
@@ -494,5 +256,99 @@ mod tests {
         assert!(text.contains("record_id = \"\""));
         assert!(text.contains("# not understood: [\"?\"]"));
         assert!(text.contains("[constants]"));
+    }
+
+    fn draft_mapping_of(content: impl AsRef<[u8]>) -> Mapping {
+        let text = draft(content);
+        let mapping: Mapping = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        mapping.validate().unwrap();
+        mapping
+    }
+
+    #[test]
+    fn encoding_and_delimiter_are_guessed() {
+        let arabic = encoding_rs::WINDOWS_1256
+            .encode("id;nom;prenom\n1;محمد;بن صالح\n")
+            .0
+            .into_owned();
+        let mapping = draft_mapping_of(arabic);
+        assert_eq!(
+            (mapping.file.encoding, mapping.file.delimiter),
+            (Some(TextEncoding::Windows1256), ';')
+        );
+        let mapping = draft_mapping_of(b"id\tnom\tpr\xe9nom\n1\tM\xfcller\tZo\xe9\n");
+        assert_eq!(
+            (mapping.file.encoding, mapping.file.delimiter),
+            (Some(TextEncoding::Windows1252), '\t')
+        );
+        assert_eq!(mapping.columns.given_names, ["prénom"]);
+        let unicode = "\u{feff}id\tnom\n1\tSá\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>();
+        let mapping = draft_mapping_of(unicode);
+        assert_eq!((mapping.file.encoding, mapping.file.delimiter), (None, '\t'));
+        assert_eq!(draft_mapping_of("id,nom\n1,Sá\n").file.encoding, None);
+    }
+
+    #[test]
+    fn a_workbook_is_drafted_as_its_text_is() {
+        let mut workbook = rust_xlsxwriter::Workbook::new();
+        let sheet = workbook.add_worksheet();
+        for (row, line) in (0..).zip(["id,name,father,sex", "1,Abebe,Bikila,M", "2,Almaz,NULL,F"]) {
+            for (column, value) in (0..).zip(line.split(',')) {
+                sheet.write_string(row, column, value).unwrap();
+            }
+        }
+        let mapping = draft_mapping_of(workbook.save_to_buffer().unwrap());
+        assert_eq!(mapping.file.format, Some(FileKind::Xlsx));
+        assert_eq!(mapping.file.missing, ["NULL"]);
+        assert_eq!(
+            (mapping.columns.full_name, mapping.columns.father_name),
+            (vec!["name".into()], vec!["father".into()])
+        );
+    }
+
+    #[test]
+    fn suspicions_about_dates_are_comments() {
+        let column = |dates: &[&str]| {
+            let rows: String = dates.iter().map(|date| format!("1,A,{date}\n")).collect();
+            let text = draft(format!("id,nom,dob\n{rows}"));
+            toml::from_str::<Mapping>(&text).unwrap().validate().unwrap();
+            text
+        };
+        let text = column(&["01/02/1990", "03/04/1991"]);
+        assert!(
+            text.contains("birth_date = \"day-month-year\"  # reads 2 of 2"),
+            "{text}"
+        );
+        assert!(
+            text.contains("# birth_date = \"month-day-year\"  # reads as many"),
+            "{text}"
+        );
+        let text = column(&["1410-05-17", "1415-01-30"]);
+        assert!(text.contains("# birth_calendar = \"hijri-umalqura\""), "{text}");
+        let text = column(&["1985-13-05", "1985-02-30", "1990-01-01"]);
+        assert!(text.contains("# birth_calendar = \"ethiopian\""), "{text}");
+        let text = column(&["31/12/89", "30/11/90"]);
+        assert!(
+            text.contains("# two_digit_pivot = 1926  # with birth_date = \"day-month-year\""),
+            "{text}"
+        );
+        let text = column(&["1990-01-01", "1991-03-04"]);
+        assert!(
+            text.contains("# 1 of 2 are on 1 January") && !text.contains("calendar"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn columns_that_say_the_same_are_offered_and_not_both_taken() {
+        let text = draft("id,nom,full_name,dob,yob\n1,A,A B,1990-01-02,1990\n");
+        toml::from_str::<Mapping>(&text).unwrap().validate().unwrap();
+        assert!(
+            text.contains("# full_name = [\"full_name\"]") && text.contains("# birth_year = \"yob\""),
+            "{text}"
+        );
     }
 }

@@ -1,11 +1,11 @@
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use corridor_core::Digest;
+use rayon::prelude::*;
 
 use crate::mapping::Mapping;
 use crate::record::Record;
+use crate::repeats::{RecordIds, Repeat};
 use crate::report::ReadReport;
 use crate::rows::{RowBatch, RowSource, open_rows};
 use crate::understand::Understanding;
@@ -33,6 +33,16 @@ pub enum ExtractError {
         /// Which.
         column: String,
     },
+    /// A column the mapping names holds something that is neither text nor number nor date.
+    #[error("{file}: column {column:?} cannot be read: {problem}")]
+    ColumnUnreadable {
+        /// The file.
+        file: String,
+        /// Which.
+        column: String,
+        /// Why.
+        problem: &'static str,
+    },
     /// Nothing in the file, or only a header.
     #[error("{file} has no records: {problem}")]
     Empty {
@@ -53,7 +63,20 @@ pub enum ExtractError {
         /// The column.
         column: String,
     },
-    /// Not text, or a line beyond reason.
+    /// No such sheet in the workbook.
+    #[error("{file} has no sheet {sheet:?} (mapping key file.sheet); it has {}", .found.join(", "))]
+    SheetMissing {
+        /// The file.
+        file: String,
+        /// As the mapping names it.
+        sheet: String,
+        /// The sheets there are.
+        found: Vec<String>,
+    },
+    /// Record ids are too many to hold in memory, and cannot be put aside.
+    #[error("cannot write to the folder of temporary files")]
+    PutAside(#[source] io::Error),
+    /// No extract, not what the mapping says of it, or a row beyond reason.
     #[error("{file} line {line}: {problem}")]
     NotText {
         /// The file.
@@ -88,9 +111,8 @@ pub struct ExtractReader<'a> {
     understanding: Understanding<'a>,
     report: ReadReport,
     batch: RowBatch,
-    /// Digest of each record id met → its line, for [`ExtractReader::read_chunk`]. Digests, since ids need not stay in
-    /// memory.
-    seen: HashMap<[u8; 16], u64>,
+    /// The record ids met by [`ExtractReader::read_chunk`].
+    record_ids: RecordIds,
 }
 
 impl std::fmt::Debug for ExtractReader<'_> {
@@ -106,15 +128,16 @@ impl<'a> ExtractReader<'a> {
     /// When the file cannot be read, has no header, or lacks a column.
     pub fn open(path: &Path, mapping: &'a Mapping) -> Result<Self, ExtractError> {
         let file = path.display().to_string();
-        let rows = open_rows(path, &mapping.file)?;
-        let understanding = Understanding::new(rows.header(), mapping, &file)?;
+        let wanted = |name: &str| mapping.columns.names().any(|column| column == name);
+        let rows = open_rows(path, &mapping.file, &wanted)?;
+        let understanding = Understanding::new(rows.as_ref(), mapping, &file)?;
         Ok(Self {
             file,
             rows,
             understanding,
             report: ReadReport::default(),
             batch: RowBatch::default(),
-            seen: HashMap::new(),
+            record_ids: RecordIds::default(),
         })
     }
 
@@ -133,34 +156,43 @@ impl<'a> ExtractReader<'a> {
         &self.understanding
     }
 
-    /// The next records, at most `max`; `None` at the end. Rows that cannot be used are counted in the report.
+    /// The next records, at most `max`, made on the current rayon pool; `None` at the end. Rows that cannot be used are counted in the report.
     ///
     /// # Errors
-    /// When the file cannot be read on, or a record id stands twice.
+    /// When the file cannot be read on.
     pub fn read_chunk(&mut self, max: usize) -> Result<Option<Vec<Record>>, ExtractError> {
         let mut batch = std::mem::take(&mut self.batch);
         self.read_batch(&mut batch, max)?;
         if batch.is_empty() {
             return Ok(None);
         }
+        let records = self.make_records(&batch)?;
+        self.batch = batch;
+        Ok(Some(records))
+    }
+
+    /// Makes records of rows that were read; those that cannot be used are counted.
+    pub(crate) fn make_records(&mut self, batch: &RowBatch) -> Result<Vec<Record>, ExtractError> {
+        let understood: Vec<_> = batch
+            .as_slice()
+            .par_iter()
+            .with_min_len(256)
+            .map(|(line, row)| (*line, self.understanding.understand(row, *line)))
+            .collect();
         let mut records = Vec::with_capacity(batch.len());
-        for (line, row) in batch.iter() {
-            let understood = self.understanding.understand(row, line);
-            for (problem, column) in &understood.problems {
-                self.report.add(*problem, line, *column);
+        for (line, understood) in understood {
+            for (problem, column) in understood.problems {
+                self.report.add(problem, line, column);
             }
             let Some(record) = understood.record else {
                 continue;
             };
-            let digest = Digest::of(record.record_id.as_bytes());
-            let short: [u8; 16] = digest.as_bytes()[..16].try_into().expect("half of 32 bytes");
-            if let Some(first_line) = self.seen.insert(short, line) {
-                return Err(self.record_id_repeated(first_line, line));
-            }
+            self.record_ids
+                .add(&record.record_id, line)
+                .map_err(ExtractError::PutAside)?;
             records.push(record);
         }
-        self.batch = batch;
-        Ok(Some(records))
+        Ok(records)
     }
 
     /// The error for a record id that stands on two lines.
@@ -181,8 +213,12 @@ impl<'a> ExtractReader<'a> {
     /// The report at the end.
     ///
     /// # Errors
-    /// When there was no row at all.
-    pub fn finish(self) -> Result<ReadReport, ExtractError> {
+    /// When there was no row at all, or a record id stands twice among the records of [`ExtractReader::read_chunk`].
+    pub fn finish(mut self) -> Result<ReadReport, ExtractError> {
+        let record_ids = std::mem::take(&mut self.record_ids);
+        if let Some(Repeat { first_line, line }) = record_ids.find_repeat().map_err(ExtractError::PutAside)? {
+            return Err(self.record_id_repeated(first_line, line));
+        }
         if self.report.rows_read == 0 {
             return Err(ExtractError::Empty {
                 file: self.file,
@@ -192,3 +228,6 @@ impl<'a> ExtractReader<'a> {
         Ok(self.report)
     }
 }
+
+#[cfg(test)]
+mod tests;

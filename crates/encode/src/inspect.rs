@@ -1,17 +1,28 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use corridor_core::{Digest, Sex};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::extract::{ExtractError, ExtractReader};
 use crate::mapping::Mapping;
-use crate::record::Record;
-use crate::report::ReadReport;
+use crate::report::{Occurrences, ReadReport};
+use crate::script::Script;
+
+mod count;
+mod facts;
+mod tally;
+
+pub use facts::Implausibility;
 
 /// What a mapping makes of a register, field by field, without any value of it.
+///
+/// Its JSON form is stable: keys are those of the fields here, enum values their names in snake case; keys may be added under
+/// the same `version`, and none removed or given another meaning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
+    /// Version of the JSON form, 1.
+    pub version: u32,
     /// Rows read, refused, and problems by kind.
     pub read: ReadReport,
     /// Each mapped field.
@@ -19,6 +30,8 @@ pub struct Inspection {
     /// Birth dates on 1 January, which registers write when they know the year only; `None` when no birth
     /// date is mapped or filled.
     pub first_of_january: Option<FirstOfJanuary>,
+    /// Other days and years that stand for "not known"; `None` when no birth date is mapped or filled.
+    pub birth_days: Option<BirthDays>,
     /// Moves by direction (seen from the reporter), other country and year; empty for persons only.
     pub moves: Vec<MoveCount>,
 }
@@ -26,7 +39,7 @@ pub struct Inspection {
 /// One field of a register.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldInspection {
-    /// The field, as in the mapping.
+    /// The field, as in the mapping; `patronymics` are the names of father and grandfather.
     pub field: &'static str,
     /// Usable rows with a value.
     pub filled: u64,
@@ -34,6 +47,28 @@ pub struct FieldInspection {
     pub filled_share: f64,
     /// Different values.
     pub distinct: u64,
+    /// Whether that is an estimate, as it is beyond 50,000 (standard error 0.8 %).
+    pub distinct_is_estimate: bool,
+    /// Values of which a part is a default and left out: birth dates on 1 January, imputed or estimated.
+    pub defaulted: u64,
+    /// Values that are hard to believe, by reason; their rows are used.
+    pub implausible: BTreeMap<Implausibility, Occurrences>,
+    /// Share of the most frequent value, at least, of names where it is 1 % or more of 100 or more: a frequent name, or a
+    /// placeholder.
+    pub most_frequent_share: Option<f64>,
+    /// The most frequent lengths of texts, at most three; 255 stands for longer ones too.
+    pub lengths: Vec<LengthCount>,
+    /// Scripts of texts with letters.
+    pub scripts: BTreeMap<Script, u64>,
+}
+
+/// How many texts have a length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LengthCount {
+    /// The length in characters.
+    pub characters: usize,
+    /// How many.
+    pub count: u64,
 }
 
 /// Birth dates on 1 January.
@@ -45,6 +80,30 @@ pub struct FirstOfJanuary {
     pub share: f64,
     /// How many times the share of an ordinary day, 1/365.25.
     pub times_uniform: f64,
+}
+
+/// Days and years of birth that stand for "not known" when they are too frequent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BirthDays {
+    /// Birth dates with year, month and day.
+    pub full_dates: u64,
+    /// Those on the first of a month, 1 January among them.
+    pub first_of_month: ShareCount,
+    /// Those on the 15th of a month.
+    pub fifteenth_of_month: ShareCount,
+    /// Share of the most frequent birth year.
+    pub most_frequent_year_share: f64,
+}
+
+/// A count beside what it would be if all days were alike.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ShareCount {
+    /// How many.
+    pub count: u64,
+    /// As a share.
+    pub share: f64,
+    /// The share if all days were alike.
+    pub uniform_share: f64,
 }
 
 /// Moves of one kind.
@@ -60,82 +119,34 @@ pub struct MoveCount {
     pub count: u64,
 }
 
-#[derive(Default)]
-struct FieldTally {
-    filled: u64,
-    /// Digests, so that no value stays in memory.
-    distinct: HashSet<[u8; 8]>,
-}
-
-impl FieldTally {
-    fn add(&mut self, value: &str) {
-        if !value.is_empty() {
-            self.filled += 1;
-            let digest = Digest::of(value.as_bytes());
-            self.distinct
-                .insert(digest.as_bytes()[..8].try_into().expect("eight of 32 bytes"));
-        }
-    }
-}
-
 /// Rows read at a time.
 const CHUNK_RECORDS: usize = 8192;
 
-/// Reads a register through a mapping and counts what was understood.
+/// Reads a register through a mapping and counts what was understood, on the current rayon pool. Memory does not grow with rows;
+/// what finds record ids that stand twice grows on the disk, by 24 bytes a row.
 ///
 /// # Errors
 /// When the file or the mapping cannot be used.
 pub fn inspect(path: &Path, mapping: &Mapping) -> Result<Inspection, ExtractError> {
     let mut reader = ExtractReader::open(path, mapping)?;
-    let mut tallies: BTreeMap<usize, (&'static str, FieldTally)> = BTreeMap::new();
-    let mut moves: BTreeMap<(&'static str, Option<String>, i16), u64> = BTreeMap::new();
-    let (mut full_dates, mut first_of_january, mut usable) = (0_u64, 0_u64, 0_u64);
+    let mut tally = tally::Tally::default();
     while let Some(records) = reader.read_chunk(CHUNK_RECORDS)? {
-        for record in &records {
-            usable += 1;
-            for (position, (field, value)) in field_values(record, mapping).into_iter().enumerate() {
-                let (_, tally) = tallies.entry(position).or_insert((field, FieldTally::default()));
-                tally.add(&value);
-            }
-            if record.birth.month_day.is_some() || record.birth.first_of_january {
-                full_dates += 1;
-                first_of_january += u64::from(record.birth.first_of_january);
-            }
-            if let Some(event) = record.event {
-                let key = (
-                    event.direction.as_str(),
-                    event.counterpart.map(|country| country.to_string()),
-                    event.date.year(),
-                );
-                *moves.entry(key).or_default() += 1;
-            }
+        let facts: Vec<_> = records
+            .par_iter()
+            .with_min_len(256)
+            .map(|record| facts::facts(record, mapping))
+            .collect();
+        for (record, facts) in records.iter().zip(facts) {
+            tally.add(record, facts);
         }
     }
     Ok(Inspection {
+        version: 1,
         read: reader.finish()?,
-        fields: tallies
-            .into_values()
-            .map(|(field, tally)| FieldInspection {
-                field,
-                filled: tally.filled,
-                filled_share: share(tally.filled, usable),
-                distinct: u64::try_from(tally.distinct.len()).expect("a length fits"),
-            })
-            .collect(),
-        first_of_january: (full_dates > 0).then(|| FirstOfJanuary {
-            count: first_of_january,
-            share: share(first_of_january, full_dates),
-            times_uniform: share(first_of_january, full_dates) * 365.25,
-        }),
-        moves: moves
-            .into_iter()
-            .map(|((direction, counterpart, year), count)| MoveCount {
-                direction,
-                counterpart,
-                year,
-                count,
-            })
-            .collect(),
+        fields: tally.fields(),
+        first_of_january: tally.first_of_january(),
+        birth_days: tally.birth_days(),
+        moves: tally.into_moves(),
     })
 }
 
@@ -148,62 +159,5 @@ fn share(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// The mapped fields of a record with their values, in a fixed order.
-fn field_values(record: &Record, mapping: &Mapping) -> Vec<(&'static str, String)> {
-    let columns = &mapping.columns;
-    let mut values = vec![("record_id", record.record_id.clone())];
-    let mut add = |mapped: bool, field: &'static str, value: String| {
-        if mapped {
-            values.push((field, value));
-        }
-    };
-    add(
-        columns.person_key.is_some(),
-        "person_key",
-        record.person_key.clone(),
-    );
-    add(
-        !columns.given_names.is_empty(),
-        "given_names",
-        record.given_names.trim().to_owned(),
-    );
-    add(
-        !columns.family_names.is_empty(),
-        "family_names",
-        record.family_names.trim().to_owned(),
-    );
-    let birth = match (record.birth.year, record.birth.month_day) {
-        (None, _) => String::new(),
-        (Some(year), month_day) => format!("{year} {month_day:?}"),
-    };
-    add(columns.birth_date.is_some(), "birth_date", birth);
-    let sex = if record.sex == Sex::Unknown {
-        ""
-    } else {
-        record.sex.as_str()
-    };
-    add(columns.sex.is_some(), "sex", sex.to_owned());
-    let country = |code: Option<corridor_core::CountryCode>| code.map_or_else(String::new, |c| c.to_string());
-    add(
-        columns.citizenship.is_some(),
-        "citizenship",
-        country(record.citizenship),
-    );
-    add(
-        columns.birth_country.is_some(),
-        "birth_country",
-        country(record.birth_country),
-    );
-    add(
-        !columns.address.is_empty(),
-        "address",
-        record.address.trim().to_owned(),
-    );
-    add(columns.postcode.is_some(), "postcode", record.postcode.clone());
-    if let Some(event) = record.event {
-        add(true, "event_date", event.date.date.to_string());
-        add(true, "direction", event.direction.as_str().to_owned());
-        add(true, "counterpart", country(event.counterpart));
-    }
-    values
-}
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,7 @@
 mod birth;
 mod blocks;
 mod calendar;
+mod check;
 mod draft;
 mod encoder;
 mod exchange;
@@ -65,10 +66,12 @@ mod pipeline;
 mod published;
 mod ready_made;
 mod record;
+mod repeats;
 mod report;
 mod row;
 mod rows;
 mod schema;
+mod script;
 mod sealed;
 mod spool;
 mod understand;
@@ -78,6 +81,7 @@ mod vectors;
 pub use birth::{BirthDate, BirthQuality, DateOrder, YearPivot};
 pub use blocks::{BlockPass, BlockReport, Blocking};
 pub use calendar::Calendar;
+pub use check::{FieldCheck, MappingCheck, RowCheck, ShowValues, check_mapping};
 pub use draft::draft_mapping;
 pub use encoder::{
     EncodeTerms, EncodedFiles, EncodedRegister, PseudonymList, encode_register, encode_to_files,
@@ -90,18 +94,23 @@ pub use fields::MatchField;
 pub use file::{WriteError, write_dataset, write_pseudonyms};
 pub use harden::Hardening;
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};
-pub use inspect::{FieldInspection, FirstOfJanuary, Inspection, MoveCount, inspect};
+pub use inspect::{
+    BirthDays, FieldInspection, FirstOfJanuary, Implausibility, Inspection, LengthCount, MoveCount,
+    ShareCount, inspect,
+};
 pub use key::{LinkageKey, ProjectSecret};
 pub use lines::MAX_LINE_BYTES;
 pub use lint::{SchemaWarning, UnitTrust};
 pub use mapping::{
-    Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, Mapping, MappingError, SexCodes,
+    BirthQualityCodes, Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, FileKind, Mapping,
+    MappingError, SexCodes, TextEncoding,
 };
 pub use outcome::{EncodeError, EncodeReport, RefusalLimit};
 pub use published::{NormalisationVector, NormalisationVectors, normalisation_vectors};
 pub use ready_made::ReadyMadeSchema;
-pub use record::{Record, RecordEvent};
+pub use record::{BirthSource, Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, FieldWeight, MINIMUM_TOKENS, NORMALISATION, SchemaError};
+pub use script::Script;
 pub use sealed::KeyFileError;
 pub use spool::Scratch;

@@ -1,11 +1,20 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use corridor_core::{CountryCode, Direction, Sex};
+use corridor_core::{CountryCode, Direction};
 use serde::{Deserialize, Serialize};
 
-use crate::birth::DateOrder;
+use crate::birth::{DateOrder, YearPivot};
+use crate::calendar::Calendar;
 use crate::fields::MatchField;
+
+mod codes;
+mod columns;
+mod format;
+
+pub(crate) use codes::CodeTables;
+pub use codes::{BirthQualityCodes, Codes, DirectionCodes, SexCodes};
+pub use columns::Columns;
+pub use format::{FileFormat, FileKind, TextEncoding};
 
 /// Which column of an office's extract is what, and how its codes read. Nothing is guessed: a code that is
 /// not declared is refused.
@@ -24,7 +33,7 @@ pub struct Mapping {
     pub file: FileFormat,
     /// Which column is what.
     pub columns: Columns,
-    /// The order of dates.
+    /// How dates are written.
     #[serde(default)]
     pub dates: Dates,
     /// How codes read.
@@ -35,112 +44,23 @@ pub struct Mapping {
     pub constants: Constants,
 }
 
-/// How the file is written: UTF-8, a header line, one row a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileFormat {
-    /// What separates columns: one ASCII character; a comma when not said.
-    #[serde(default = "default_delimiter")]
-    pub delimiter: char,
-    /// Whether quoted values may hold line breaks. When not said, they may not, and a row of several lines is an error:
-    /// a quote astray would swallow rows.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub multiline: bool,
-}
-
-const fn default_delimiter() -> char {
-    ','
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
-const fn is_false(value: &bool) -> bool {
-    !*value
-}
-
-impl Default for FileFormat {
-    fn default() -> Self {
-        Self {
-            delimiter: default_delimiter(),
-            multiline: false,
-        }
-    }
-}
-
-/// Names of columns, as in the header. Several columns of names or addresses are read one after the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Columns {
-    /// The office's own id of the row; unique in the file.
-    pub record_id: String,
-    /// Groups the moves of one person, where the register has such a column.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person_key: Option<String>,
-    /// Given names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub given_names: Vec<String>,
-    /// Family names, and names of father and grandfather.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub family_names: Vec<String>,
-    /// Birth date.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub birth_date: Option<String>,
-    /// Sex.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sex: Option<String>,
-    /// Citizenship.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub citizenship: Option<String>,
-    /// Country of birth.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub birth_country: Option<String>,
-    /// Address.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub address: Vec<String>,
-    /// Postal code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub postcode: Option<String>,
-    /// Date of the move.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_date: Option<String>,
-    /// Whether the row is an emigration or an immigration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub direction: Option<String>,
-    /// The other country of the move.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counterpart: Option<String>,
-}
-
-impl Columns {
-    /// Every column that is named.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let one = [
-            &self.person_key,
-            &self.birth_date,
-            &self.sex,
-            &self.citizenship,
-            &self.birth_country,
-            &self.postcode,
-            &self.event_date,
-            &self.direction,
-            &self.counterpart,
-        ];
-        std::iter::once(&self.record_id)
-            .chain(&self.given_names)
-            .chain(&self.family_names)
-            .chain(&self.address)
-            .chain(one.into_iter().flatten())
-            .map(String::as_str)
-    }
-}
-
-/// The order in which dates are written.
+/// How dates are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dates {
-    /// Of birth dates.
+    /// The order of birth dates.
     pub birth_date: DateOrder,
-    /// Of event dates.
+    /// The order of event dates.
     pub event_date: DateOrder,
+    /// The calendar of birth dates; the Gregorian when not said.
+    #[serde(skip_serializing_if = "is_gregorian")]
+    pub birth_calendar: Calendar,
+    /// The calendar of event dates; the Gregorian when not said.
+    #[serde(skip_serializing_if = "is_gregorian")]
+    pub event_calendar: Calendar,
+    /// The first of the hundred years that two-digit years stand for, as in 1926. When not said, such a year is no date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_digit_pivot: Option<YearPivot>,
 }
 
 impl Default for Dates {
@@ -148,59 +68,20 @@ impl Default for Dates {
         Self {
             birth_date: DateOrder::YearMonthDay,
             event_date: DateOrder::YearMonthDay,
+            birth_calendar: Calendar::Gregorian,
+            event_calendar: Calendar::Gregorian,
+            two_digit_pivot: None,
         }
     }
 }
 
-/// How codes read; case and surrounding blanks do not matter.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Codes {
-    /// Codes of sex. An empty value is unknown without being declared.
-    #[serde(skip_serializing_if = "SexCodes::is_empty")]
-    pub sex: SexCodes,
-    /// Codes of direction.
-    #[serde(skip_serializing_if = "DirectionCodes::is_empty")]
-    pub direction: DirectionCodes,
-    /// The office's own country codes → ISO, for those that are not ISO alpha-2, alpha-3, numeric or
-    /// Eurostat codes; an empty text means "not known".
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub country: BTreeMap<String, String>,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_gregorian(calendar: &Calendar) -> bool {
+    *calendar == Calendar::Gregorian
 }
 
-/// Codes of sex.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SexCodes {
-    /// Codes that mean female.
-    pub female: Vec<String>,
-    /// Codes that mean male.
-    pub male: Vec<String>,
-    /// Codes that mean not known.
-    pub unknown: Vec<String>,
-}
-
-impl SexCodes {
-    fn is_empty(&self) -> bool {
-        self.female.is_empty() && self.male.is_empty() && self.unknown.is_empty()
-    }
-}
-
-/// Codes of direction.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DirectionCodes {
-    /// Codes that mean the person left the reporter's country.
-    pub emigration: Vec<String>,
-    /// Codes that mean the person came to the reporter's country.
-    pub immigration: Vec<String>,
-}
-
-impl DirectionCodes {
-    fn is_empty(&self) -> bool {
-        self.emigration.is_empty() && self.immigration.is_empty()
-    }
-}
+/// Years a pivot can be, in any calendar.
+const PIVOTS: std::ops::RangeInclusive<i16> = 1200..=2150;
 
 /// Facts that are the same for every row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -280,22 +161,99 @@ impl Mapping {
     /// # Errors
     /// The first contradiction or gap.
     pub fn validate(&self) -> Result<(), MappingError> {
-        let columns = &self.columns;
         if self.version != 1 {
             return Err(inconsistent("version", "this program knows version 1 only"));
         }
-        if !self.file.delimiter.is_ascii() || self.file.delimiter == '"' {
+        self.file.validate()?;
+        self.validate_names()?;
+        self.validate_dates()?;
+        self.validate_moves()?;
+        let columns = &self.columns;
+        if columns.sex.is_some() && (self.codes.sex.female.is_empty() || self.codes.sex.male.is_empty()) {
+            return Err(inconsistent("codes.sex", "declare the codes of female and male"));
+        }
+        if columns.birth_quality.is_some() && self.codes.birth_quality.is_empty() {
             return Err(inconsistent(
-                "file.delimiter",
-                "must be one ASCII character, not a quote",
+                "codes.birth_quality",
+                "declare the codes of documented, declared, imputed, converted and estimated",
             ));
         }
-        if columns.given_names.is_empty() && columns.family_names.is_empty() {
+        self.codes.validate()
+    }
+
+    fn validate_names(&self) -> Result<(), MappingError> {
+        let columns = &self.columns;
+        let divided = !columns.given_names.is_empty() || !columns.family_names.is_empty();
+        if !divided && columns.full_name.is_empty() {
             return Err(inconsistent(
                 "columns",
-                "name at least one of given_names and family_names",
+                "name at least one of given_names and family_names, or full_name",
             ));
         }
+        if divided && !columns.full_name.is_empty() {
+            return Err(inconsistent(
+                "columns.full_name",
+                "stands instead of given_names and family_names, not beside them",
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_dates(&self) -> Result<(), MappingError> {
+        let columns = &self.columns;
+        let dates = [
+            (
+                "birth",
+                [
+                    &columns.birth_date,
+                    &columns.birth_year,
+                    &columns.birth_month,
+                    &columns.birth_day,
+                ],
+            ),
+            (
+                "event",
+                [
+                    &columns.event_date,
+                    &columns.event_year,
+                    &columns.event_month,
+                    &columns.event_day,
+                ],
+            ),
+        ];
+        for (name, [date, year, month, day]) in dates {
+            if date.is_some() && (year.is_some() || month.is_some() || day.is_some()) {
+                return Err(inconsistent(
+                    &format!("columns.{name}_date"),
+                    format!("stands instead of {name}_year, {name}_month and {name}_day, not beside them"),
+                ));
+            }
+            if (month.is_some() && year.is_none()) || (day.is_some() && month.is_none()) {
+                return Err(inconsistent(
+                    &format!("columns.{name}_year"),
+                    "a month needs the column of the year, and a day that of the month",
+                ));
+            }
+        }
+        if let Some(YearPivot(year)) = self.dates.two_digit_pivot
+            && !PIVOTS.contains(&year)
+        {
+            return Err(inconsistent(
+                "dates.two_digit_pivot",
+                "is the first of a hundred years, written with four digits, as in 1926",
+            ));
+        }
+        if columns.birth_quality.is_some() && columns.birth().is_none() {
+            return Err(inconsistent(
+                "columns.birth_quality",
+                "says how a birth date is known, and no birth date is named",
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_moves(&self) -> Result<(), MappingError> {
+        let columns = &self.columns;
         if columns.direction.is_some() == self.constants.direction.is_some() && self.has_events() {
             return Err(inconsistent(
                 "columns.direction",
@@ -314,40 +272,18 @@ impl Mapping {
                 "a register with direction or counterpart needs event_date too",
             ));
         }
-        if columns.sex.is_some() && (self.codes.sex.female.is_empty() || self.codes.sex.male.is_empty()) {
-            return Err(inconsistent("codes.sex", "declare the codes of female and male"));
-        }
         if columns.direction.is_some() && self.codes.direction.is_empty() {
             return Err(inconsistent(
                 "codes.direction",
                 "declare the codes of emigration and immigration",
             ));
         }
-        let sex = &self.codes.sex;
-        refuse_repeats(
-            "codes.sex",
-            sex.female.iter().chain(&sex.male).chain(&sex.unknown),
-        )?;
-        let direction = &self.codes.direction;
-        refuse_repeats(
-            "codes.direction",
-            direction.emigration.iter().chain(&direction.immigration),
-        )?;
-        refuse_repeats("codes.country", self.codes.country.keys())?;
-        for (code, iso) in &self.codes.country {
-            if !iso.is_empty() && iso.parse::<CountryCode>().is_err() {
-                return Err(inconsistent(
-                    "codes.country",
-                    format!("{code:?} is mapped to {iso:?}, which is no country code"),
-                ));
-            }
-        }
         Ok(())
     }
 
     /// Whether rows are moves (or only persons).
     pub const fn has_events(&self) -> bool {
-        self.columns.event_date.is_some()
+        self.columns.event_date.is_some() || self.columns.event_year.is_some()
     }
 
     /// The match fields this mapping has columns for, in schema order.
@@ -357,7 +293,7 @@ impl Mapping {
             .into_iter()
             .filter(|field| match field {
                 MatchField::Names | MatchField::NameKeys | MatchField::Phonetic => true,
-                MatchField::BirthDate => columns.birth_date.is_some(),
+                MatchField::BirthDate => columns.birth().is_some(),
                 MatchField::Sex => columns.sex.is_some(),
                 MatchField::Citizenship => columns.citizenship.is_some(),
                 MatchField::BirthCountry => columns.birth_country.is_some(),
@@ -366,66 +302,12 @@ impl Mapping {
             })
             .collect()
     }
-
-    /// Reads a code of sex; `None` when it is not declared.
-    pub(crate) fn read_sex(&self, code: &str) -> Option<Sex> {
-        let codes = &self.codes.sex;
-        if is_code(&codes.female, code) {
-            Some(Sex::Female)
-        } else if is_code(&codes.male, code) {
-            Some(Sex::Male)
-        } else if code.is_empty() || is_code(&codes.unknown, code) {
-            Some(Sex::Unknown)
-        } else {
-            None
-        }
-    }
-
-    /// Reads a code of direction; `None` when it is not declared.
-    pub(crate) fn read_direction(&self, code: &str) -> Option<Direction> {
-        let codes = &self.codes.direction;
-        if is_code(&codes.emigration, code) {
-            Some(Direction::Emigration)
-        } else if is_code(&codes.immigration, code) {
-            Some(Direction::Immigration)
-        } else {
-            None
-        }
-    }
-
-    /// Reads a country code: `Some(None)` when empty or declared as not known, `None` when it is no code.
-    #[expect(clippy::option_option, reason = "not known and not understood are two things")]
-    pub(crate) fn read_country(&self, code: &str) -> Option<Option<CountryCode>> {
-        let declared = self
-            .codes
-            .country
-            .iter()
-            .find(|(own, _)| own.trim().eq_ignore_ascii_case(code))
-            .map(|(_, iso)| iso.as_str());
-        match declared.unwrap_or(code) {
-            "" => Some(None),
-            iso => iso.parse().ok().map(Some),
-        }
-    }
-}
-
-fn is_code(codes: &[String], code: &str) -> bool {
-    codes.iter().any(|own| own.trim().eq_ignore_ascii_case(code))
-}
-
-fn refuse_repeats<'a>(key: &str, codes: impl Iterator<Item = &'a String>) -> Result<(), MappingError> {
-    let mut seen = std::collections::BTreeSet::new();
-    for code in codes {
-        if !seen.insert(code.trim().to_ascii_lowercase()) {
-            return Err(inconsistent(key, format!("the code {code:?} is declared twice")));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use corridor_core::Sex;
 
     const FULL: &str = r#"
         version = 1
@@ -456,15 +338,16 @@ mod tests {
     fn declared_codes_are_read_and_others_are_not() {
         let mapping = parse(FULL);
         mapping.validate().unwrap();
-        assert_eq!(mapping.read_sex("m"), Some(Sex::Female));
-        assert_eq!(mapping.read_sex("H"), Some(Sex::Male));
-        assert_eq!(mapping.read_sex(""), Some(Sex::Unknown));
-        assert_eq!(mapping.read_sex("F"), None);
-        assert_eq!(mapping.read_direction("in"), Some(Direction::Immigration));
-        assert_eq!(mapping.read_direction(""), None);
-        assert_eq!(mapping.read_country("italie"), Some("IT".parse().ok()));
-        assert_eq!(mapping.read_country("???"), Some(None));
-        assert_eq!(mapping.read_country("Atlantis"), None);
+        let codes = CodeTables::new(&mapping.codes);
+        assert_eq!(codes.read_sex("m"), Some(Sex::Female));
+        assert_eq!(codes.read_sex("H"), Some(Sex::Male));
+        assert_eq!(codes.read_sex(""), Some(Sex::Unknown));
+        assert_eq!(codes.read_sex("F"), None);
+        assert_eq!(codes.read_direction("in"), Some(Direction::Immigration));
+        assert_eq!(codes.read_direction(""), None);
+        assert_eq!(codes.read_country("italie"), Some("IT".parse().ok()));
+        assert_eq!(codes.read_country("???"), Some(None));
+        assert_eq!(codes.read_country("Atlantis"), None);
     }
 
     #[test]
@@ -477,6 +360,34 @@ mod tests {
         };
         check(|m| m.version = 2, "version");
         check(|m| m.file.delimiter = 'é', "file.delimiter");
+        check(|m| m.file.quote = Some(','), "file.delimiter");
+        check(|m| m.file.quote = Some('é'), "file.quote");
+        check(|m| m.file.missing.push(" - ".into()), "file.missing");
+        check(
+            |m| {
+                m.file.format = Some(FileKind::Parquet);
+                m.file.sheet = Some("A".into());
+            },
+            "file.sheet",
+        );
+        check(
+            |m| {
+                m.file.format = Some(FileKind::Xlsx);
+                m.file.encoding = Some(TextEncoding::Latin1);
+            },
+            "file.encoding",
+        );
+        check(|m| m.columns.full_name.push("name".into()), "columns.full_name");
+        check(|m| m.columns.birth_month = Some("m".into()), "columns.birth_year");
+        check(|m| m.columns.event_year = Some("y".into()), "columns.event_date");
+        check(
+            |m| m.columns.birth_quality = Some("q".into()),
+            "columns.birth_quality",
+        );
+        check(
+            |m| m.dates.two_digit_pivot = Some(YearPivot(26)),
+            "dates.two_digit_pivot",
+        );
         check(|m| m.columns.given_names.clear(), "given_names");
         check(|m| m.columns.direction = None, "columns.direction");
         check(|m| m.constants.counterpart = None, "columns.counterpart");

@@ -54,8 +54,9 @@ pub(crate) fn encode_rows(
         });
     }
     let file = path.display().to_string();
-    let mut rows = open_rows(path, &mapping.file)?;
-    let understanding = Understanding::new(rows.header(), mapping, &file)?;
+    let wanted = |name: &str| mapping.columns.names().any(|column| column == name);
+    let mut rows = open_rows(path, &mapping.file, &wanted)?;
+    let understanding = Understanding::new(rows.as_ref(), mapping, &file)?;
     let job = Job::new(terms);
     let mut store = Store {
         rows: scratch.spool(0),
@@ -316,6 +317,9 @@ mod tests {
             citizenship: None,
             birth_country: None,
             address: String::new(),
+            patronymics: String::new(),
+            names_divided: true,
+            birth_source: None,
             postcode: String::new(),
             event: Some(RecordEvent {
                 direction: Direction::Emigration,

@@ -13,12 +13,18 @@ pub struct Record {
     pub record_id: String,
     /// Groups the moves of one person; the record id where the register has no such column.
     pub person_key: String,
-    /// Given names as written.
+    /// Given names as written; all names where the register does not tell given from family names.
     pub given_names: String,
-    /// Family names as written.
+    /// Family names as written, then the names of father and grandfather, which stand for one where names are a chain.
     pub family_names: String,
-    /// Birth date.
+    /// The names of father and grandfather alone.
+    pub patronymics: String,
+    /// Whether the register tells given from family names.
+    pub names_divided: bool,
+    /// Birth date, without month and day where they are known to be imputed or estimated.
     pub birth: BirthDate,
+    /// How the birth date is known, where the register says it.
+    pub birth_source: Option<BirthSource>,
     /// Sex.
     pub sex: Sex,
     /// Citizenship.
@@ -31,6 +37,39 @@ pub struct Record {
     pub postcode: String,
     /// The move.
     pub event: Option<RecordEvent>,
+}
+
+/// How a birth date is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BirthSource {
+    /// From a document.
+    Documented,
+    /// As the person said.
+    Declared,
+    /// Month and day, or all of it, filled in by rule.
+    Imputed,
+    /// Converted from another calendar.
+    Converted,
+    /// Estimated, as from an age.
+    Estimated,
+}
+
+impl BirthSource {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::Declared => "declared",
+            Self::Imputed => "imputed",
+            Self::Converted => "converted",
+            Self::Estimated => "estimated",
+        }
+    }
+
+    /// Whether month and day say something of the person (or of the rule that made them).
+    pub const fn knows_month_day(self) -> bool {
+        !matches!(self, Self::Imputed | Self::Estimated)
+    }
 }
 
 /// The move of a record, before it is made coarse for upload.
@@ -64,6 +103,7 @@ impl Drop for Record {
             &mut self.person_key,
             &mut self.given_names,
             &mut self.family_names,
+            &mut self.patronymics,
             &mut self.address,
             &mut self.postcode,
         ] {

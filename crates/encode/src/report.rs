@@ -10,6 +10,8 @@ pub enum RowProblem {
     BirthCountryUnknown,
     /// Value taken as missing: a birth date that is no day of the calendar in the declared order.
     BirthDateImpossible,
+    /// Row refused: a code of how the birth date is known that is not declared.
+    BirthQualityUndeclared,
     /// Value taken as missing: a citizenship that is no known or declared code.
     CitizenshipUnknown,
     /// Row refused: the other country is no known or declared code.
@@ -20,12 +22,14 @@ pub enum RowProblem {
     EventDateImpossible,
     /// Row refused: more or fewer columns than the header.
     FieldCount,
-    /// Row refused: bytes that are no UTF-8.
+    /// Row refused: bytes that are no UTF-8, or no text in the encoding the mapping declares.
     InvalidUtf8,
     /// Row refused: no record id.
     RecordIdEmpty,
     /// Row refused: a code of sex that is not declared.
     SexUndeclared,
+    /// Row refused: a value that is an error of a spreadsheet, such as `#N/A`, and not declared as missing.
+    SpreadsheetError,
     /// Row refused: fewer tokens than are safe to encode.
     TooFewTokens,
 }
@@ -46,6 +50,7 @@ impl RowProblem {
             Self::BirthDateImpossible => {
                 "birth date is no day of the calendar in the declared order; taken as missing"
             }
+            Self::BirthQualityUndeclared => "code of how the birth date is known is not declared",
             Self::CitizenshipUnknown => "citizenship is no known or declared code; taken as missing",
             Self::CounterpartUndeclared => "counterpart country is no known or declared code",
             Self::DirectionUndeclared => "code of direction is not declared",
@@ -53,9 +58,12 @@ impl RowProblem {
                 "event date is missing or no day of the calendar in the declared order"
             }
             Self::FieldCount => "more or fewer columns than the header",
-            Self::InvalidUtf8 => "bytes that are no UTF-8",
+            Self::InvalidUtf8 => "bytes that are no text in UTF-8 or in the encoding the mapping declares",
             Self::RecordIdEmpty => "record id is empty",
             Self::SexUndeclared => "code of sex is not declared",
+            Self::SpreadsheetError => {
+                "an error of a spreadsheet, such as #N/A, that is not declared as missing"
+            }
             Self::TooFewTokens => "too little to link and too easy to guess (fewer than 8 tokens)",
         }
     }

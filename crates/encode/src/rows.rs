@@ -1,12 +1,21 @@
 //! The rows of a file as texts, whatever the file is.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::extract::ExtractError;
-use crate::lines::{LimitedLines, LineTooLong, MAX_LINE_BYTES};
-use crate::mapping::FileFormat;
+use crate::mapping::{FileFormat, FileKind};
+
+mod decode;
+mod detect;
+mod parquet_file;
+mod spreadsheet;
+mod text_file;
+mod unfold;
+
+pub(crate) use decode::Decoded;
+pub(crate) use detect::{Start, detect};
 
 /// Rows read at a time, with the line (or row) each begins on. Made to be filled again and again.
 #[derive(Default)]
@@ -62,150 +71,41 @@ pub(crate) trait RowSource: Send {
 
     /// Replaces what `batch` holds with the next rows, at most `max`; fewer only at the end.
     fn read(&mut self, batch: &mut RowBatch, max: usize) -> Result<(), ExtractError>;
-}
 
-/// Opens a file of any kind that is understood.
-pub(crate) fn open_rows(path: &Path, format: &FileFormat) -> Result<Box<dyn RowSource>, ExtractError> {
-    Ok(Box::new(CsvRows::open(path, format)?))
-}
-
-/// Lines a row can span where the mapping says that values hold line breaks; more is a quote that was never closed, which
-/// would swallow rows.
-const MAX_ROW_LINES: u64 = 20;
-
-/// Rows of a CSV file in UTF-8. A byte-order mark is skipped.
-struct CsvRows {
-    file: String,
-    reader: csv::Reader<LimitedLines<Box<dyn Read + Send>>>,
-    header: Vec<String>,
-    most_lines: u64,
-}
-
-impl CsvRows {
-    fn open(path: &Path, format: &FileFormat) -> Result<Self, ExtractError> {
-        let file = path.display().to_string();
-        let read_error = |source| ExtractError::Read {
-            file: file.clone(),
-            source,
-        };
-        let mut input = BufReader::with_capacity(1 << 16, File::open(path).map_err(read_error)?);
-        let start = peek(&mut input).map_err(read_error)?;
-        let not_text = |problem: &str| ExtractError::NotText {
-            file: file.clone(),
-            line: 1,
-            problem: problem.to_owned(),
-        };
-        if start.is_empty() {
-            return Err(ExtractError::Empty {
-                file,
-                problem: "it is empty",
-            });
-        }
-        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
-            return Err(not_text("the file is UTF-16; save it as UTF-8"));
-        }
-        if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PAR1") {
-            return Err(not_text(
-                "the file is a spreadsheet or Parquet; export it as CSV in UTF-8",
-            ));
-        }
-        let skip = if start.starts_with(&[0xef, 0xbb, 0xbf]) {
-            3
-        } else {
-            0
-        };
-        let input: Box<dyn Read + Send> = Box::new(io::Cursor::new(start[skip..].to_vec()).chain(input));
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(u8::try_from(format.delimiter).unwrap_or(b','))
-            .flexible(true)
-            .from_reader(LimitedLines::new(input));
-        let header: Vec<String> = reader
-            .headers()
-            .map_err(|error| read_failure(&file, error))?
-            .iter()
-            .map(|name| name.trim().to_owned())
-            .collect();
-        if header.iter().all(String::is_empty) {
-            return Err(ExtractError::Empty {
-                file,
-                problem: "its first line is blank",
-            });
-        }
-        let most_lines = if format.multiline { MAX_ROW_LINES } else { 1 };
-        Ok(Self {
-            file,
-            reader,
-            header,
-            most_lines,
-        })
+    /// Whether the file knows what is a date; such values are written as 1989-12-31, whatever order others have.
+    fn has_typed_dates(&self) -> bool {
+        false
     }
 }
 
-impl RowSource for CsvRows {
-    fn header(&self) -> &[String] {
-        &self.header
-    }
-
-    fn read(&mut self, batch: &mut RowBatch, max: usize) -> Result<(), ExtractError> {
-        batch.clear();
-        while batch.len() < max {
-            let (row_line, row) = batch.next_row();
-            let more = self
-                .reader
-                .read_byte_record(row)
-                .map_err(|error| read_failure(&self.file, error))?;
-            if !more {
-                break;
-            }
-            let line = row.position().map_or(0, csv::Position::line);
-            *row_line = line;
-            // A quote that stands astray would otherwise swallow the rows up to the next one.
-            if self.reader.position().line().saturating_sub(line) > self.most_lines {
-                return Err(ExtractError::NotText {
-                    file: self.file.clone(),
-                    line,
-                    problem: format!(
-                        "a row of more than {} line{} begins here; is a quote not closed?",
-                        self.most_lines,
-                        if self.most_lines == 1 { "" } else { "s" }
-                    ),
-                });
-            }
-            batch.keep();
-        }
-        Ok(())
-    }
-}
-
-/// The first bytes of `input`, taken out of it.
-fn peek(input: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut start = Vec::new();
-    input.take(4).read_to_end(&mut start)?;
-    Ok(start)
-}
-
-fn read_failure(file: &str, error: csv::Error) -> ExtractError {
-    let line = error.position().map_or(1, csv::Position::line);
-    let file = file.to_owned();
-    let kind = error.into_kind();
-    if let csv::ErrorKind::Io(source) = kind {
-        return match source.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(LineTooLong { line }) => ExtractError::NotText {
-                file,
-                line: *line,
-                problem: format!("longer than {MAX_LINE_BYTES} bytes; is a quote not closed?"),
-            },
-            None => ExtractError::Read { file, source },
-        };
-    }
-    let problem = if matches!(kind, csv::ErrorKind::Utf8 { .. }) {
-        "the header is no UTF-8; save the file as UTF-8"
-    } else {
-        "not CSV"
+/// Opens a file of any kind that is understood. Columns that are not `wanted` may be left empty, where that is faster.
+pub(crate) fn open_rows(
+    path: &Path,
+    format: &FileFormat,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Box<dyn RowSource>, ExtractError> {
+    let file = path.display().to_string();
+    let read_error = |source| ExtractError::Read {
+        file: file.clone(),
+        source,
     };
-    ExtractError::NotText {
-        file,
-        line,
-        problem: problem.to_owned(),
+    let mut input = File::open(path).map_err(read_error)?;
+    let mut bytes = Vec::new();
+    let taken = Read::by_ref(&mut input).take(detect::START_BYTES);
+    io::BufReader::new(taken)
+        .read_to_end(&mut bytes)
+        .map_err(read_error)?;
+    let start = detect(&bytes).map_err(|refusal| refusal.to_error(&file))?;
+    detect::refuse_contradiction(start, format).map_err(|refusal| refusal.to_error(&file))?;
+    match start.kind() {
+        FileKind::Csv => Ok(Box::new(text_file::TextRows::open(
+            file, bytes, input, start, format,
+        )?)),
+        FileKind::Parquet => Ok(Box::new(parquet_file::ParquetRows::open(file, input, wanted)?)),
+        FileKind::Xlsx => Ok(Box::new(spreadsheet::SheetRows::open(
+            file,
+            input,
+            format.sheet.as_deref(),
+        )?)),
     }
 }

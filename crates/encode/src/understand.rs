@@ -1,19 +1,27 @@
 //! From the texts of a row to a record, as the mapping says.
 
+use std::borrow::Cow;
+
 use corridor_core::{DatePrecision, EventDate, Sex};
 use jiff::civil::Date;
 
-use crate::birth::BirthDate;
+use crate::birth::{BirthDate, DateOrder, WrittenDate};
+use crate::calendar::Calendar;
 use crate::extract::ExtractError;
-use crate::mapping::Mapping;
-use crate::record::{Record, RecordEvent};
+use crate::mapping::{CodeTables, Mapping};
+use crate::record::{BirthSource, Record, RecordEvent};
 use crate::report::RowProblem;
+use crate::rows::RowSource;
 
 /// A mapping, and where its columns stand in one file.
 pub(crate) struct Understanding<'a> {
     mapping: &'a Mapping,
+    codes: CodeTables,
     positions: Positions,
+    /// Every mapped column, with its position.
+    mapped: Vec<(usize, &'a str)>,
     column_count: usize,
+    typed_dates: bool,
 }
 
 /// What became of a row.
@@ -21,39 +29,83 @@ pub(crate) struct Understood<'a> {
     /// The record, when the row can be used.
     pub(crate) record: Option<Record>,
     /// What is the matter with the row, and in which column.
-    pub(crate) problems: Vec<(RowProblem, Option<&'a str>)>,
+    pub(crate) problems: Vec<Problem<'a>>,
 }
+
+/// What is the matter, and in which column.
+pub(crate) type Problem<'a> = (RowProblem, Option<&'a str>);
 
 /// Position in the row of each mapped column.
-struct Positions {
-    record_id: usize,
-    person_key: Option<usize>,
-    given_names: Vec<usize>,
-    family_names: Vec<usize>,
-    birth_date: Option<usize>,
-    sex: Option<usize>,
-    citizenship: Option<usize>,
-    birth_country: Option<usize>,
-    address: Vec<usize>,
-    postcode: Option<usize>,
-    event_date: Option<usize>,
-    direction: Option<usize>,
-    counterpart: Option<usize>,
+pub(crate) struct Positions {
+    pub(crate) record_id: usize,
+    pub(crate) person_key: Option<usize>,
+    pub(crate) given_names: Vec<usize>,
+    pub(crate) family_names: Vec<usize>,
+    pub(crate) full_name: Vec<usize>,
+    /// Names of the father, then of the grandfather.
+    pub(crate) patronymics: Vec<usize>,
+    pub(crate) birth: DatePositions,
+    pub(crate) birth_quality: Option<usize>,
+    pub(crate) sex: Option<usize>,
+    pub(crate) citizenship: Option<usize>,
+    pub(crate) birth_country: Option<usize>,
+    pub(crate) address: Vec<usize>,
+    pub(crate) postcode: Option<usize>,
+    pub(crate) event: DatePositions,
+    pub(crate) direction: Option<usize>,
+    pub(crate) counterpart: Option<usize>,
 }
 
+/// Where a date stands.
+pub(crate) enum DatePositions {
+    Nowhere,
+    OneColumn(usize),
+    Parts {
+        year: usize,
+        month: Option<usize>,
+        day: Option<usize>,
+    },
+}
+
+/// What spreadsheets write where a formula has no value.
+const SPREADSHEET_ERRORS: [&str; 12] = [
+    "#N/A", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#DATA!", "#NV", "#NOM?", "#VALEUR!",
+    "#BEZUG!",
+];
+
 impl<'a> Understanding<'a> {
-    /// Finds the columns of `mapping` in `header`.
-    pub(crate) fn new(header: &[String], mapping: &'a Mapping, file: &str) -> Result<Self, ExtractError> {
+    /// Finds the columns of `mapping` in a file.
+    pub(crate) fn new(rows: &dyn RowSource, mapping: &'a Mapping, file: &str) -> Result<Self, ExtractError> {
+        let header = rows.header();
+        let positions = Positions::find(header, mapping, file)?;
+        let position = |name: &str| header.iter().position(|column| column == name);
         Ok(Self {
             mapping,
-            positions: Positions::find(header, mapping, file)?,
+            codes: CodeTables::new(&mapping.codes),
+            positions,
+            mapped: mapping
+                .columns
+                .names()
+                .filter_map(|name| Some((position(name)?, name)))
+                .collect(),
             column_count: header.len(),
+            typed_dates: rows.has_typed_dates(),
         })
     }
 
     /// The column of record ids.
     pub(crate) fn record_id_column(&self) -> &'a str {
         &self.mapping.columns.record_id
+    }
+
+    /// The codes of the mapping.
+    pub(crate) const fn codes(&self) -> &CodeTables {
+        &self.codes
+    }
+
+    /// Where the mapped columns stand.
+    pub(crate) const fn positions(&self) -> &Positions {
+        &self.positions
     }
 
     /// Makes a record of the row on `line`.
@@ -66,109 +118,197 @@ impl<'a> Understanding<'a> {
         Understood { record, problems }
     }
 
+    /// The value of a column: trimmed, empty where it is missing, and only of rows that are text.
+    pub(crate) fn value<'r>(&self, row: &'r csv::ByteRecord, position: usize) -> &'r str {
+        let value = std::str::from_utf8(row.get(position).unwrap_or_default())
+            .unwrap_or_default()
+            .trim();
+        if self.mapping.file.missing.iter().any(|word| word == value) {
+            ""
+        } else {
+            value
+        }
+    }
+
     /// The record, or why the row cannot be used; what was taken as missing is added to `problems`.
     fn to_record(
         &self,
         row: &csv::ByteRecord,
         line: u64,
-        problems: &mut Vec<(RowProblem, Option<&'a str>)>,
-    ) -> Result<Record, (RowProblem, Option<&'a str>)> {
+        problems: &mut Vec<Problem<'a>>,
+    ) -> Result<Record, Problem<'a>> {
         let columns = &self.mapping.columns;
-        if row.len() != self.column_count {
-            return Err((RowProblem::FieldCount, None));
-        }
-        if std::str::from_utf8(row.as_slice()).is_err()
-            || row.iter().any(|value| std::str::from_utf8(value).is_err())
-        {
-            return Err((RowProblem::InvalidUtf8, None));
-        }
-        let at = |position: usize| std::str::from_utf8(&row[position]).expect("checked above").trim();
+        let (positions, dates) = (&self.positions, &self.mapping.dates);
+        self.refuse_unreadable(row)?;
+        let at = |position: usize| self.value(row, position);
         let optional = |position: Option<usize>| position.map_or("", at);
-        let joined = |positions: &[usize]| match positions {
-            [one] => at(*one).to_owned(),
-            several => {
-                let parts: Vec<&str> = several.iter().map(|&position| at(position)).collect();
-                parts.join(" ")
-            }
-        };
-        let record_id = at(self.positions.record_id).to_owned();
+        let record_id = at(positions.record_id).to_owned();
         if record_id.is_empty() {
             return Err((RowProblem::RecordIdEmpty, Some(&columns.record_id)));
         }
-        let sex = match self.positions.sex {
+        let sex = match positions.sex {
             None => Sex::Unknown,
             Some(position) => self
-                .mapping
+                .codes
                 .read_sex(at(position))
                 .ok_or((RowProblem::SexUndeclared, columns.sex.as_deref()))?,
         };
-        let event = self.read_event(&optional)?;
-        let birth = match optional(self.positions.birth_date) {
-            "" => BirthDate::default(),
-            text => match self.mapping.dates.birth_date.read(text) {
-                Some(date) => date.into(),
-                None => {
-                    problems.push((RowProblem::BirthDateImpossible, columns.birth_date.as_deref()));
-                    BirthDate::default()
-                }
-            },
+        let birth_source = self
+            .codes
+            .read_birth_quality(optional(positions.birth_quality))
+            .ok_or((
+                RowProblem::BirthQualityUndeclared,
+                columns.birth_quality.as_deref(),
+            ))?;
+        let event = self.read_event(row)?;
+        let mut birth = match self.read_date(row, &positions.birth, dates.birth_date, dates.birth_calendar) {
+            ReadDate::Missing => BirthDate::default(),
+            ReadDate::Date(date) => date.into(),
+            ReadDate::Impossible => {
+                problems.push((RowProblem::BirthDateImpossible, columns.birth()));
+                BirthDate::default()
+            }
         };
-        let citizenship = self.mapping.read_country(optional(self.positions.citizenship));
+        if let Some(source) = birth_source {
+            birth.month_day = birth.month_day.filter(|_| source.knows_month_day());
+            birth.converted |= source == BirthSource::Converted && birth.year.is_some();
+        }
+        let citizenship = self.codes.read_country(optional(positions.citizenship));
         if citizenship.is_none() {
             problems.push((RowProblem::CitizenshipUnknown, columns.citizenship.as_deref()));
         }
-        let birth_country = self.mapping.read_country(optional(self.positions.birth_country));
+        let birth_country = self.codes.read_country(optional(positions.birth_country));
         if birth_country.is_none() {
             problems.push((RowProblem::BirthCountryUnknown, columns.birth_country.as_deref()));
         }
-        let person_key = match optional(self.positions.person_key) {
+        let person_key = match optional(positions.person_key) {
             "" => record_id.clone(),
             key => key.to_owned(),
         };
+        let names_divided = positions.full_name.is_empty();
+        let given_names = if names_divided {
+            &positions.given_names
+        } else {
+            &positions.full_name
+        };
+        let chain = positions.family_names.iter().chain(&positions.patronymics);
         Ok(Record {
             line,
             record_id,
             person_key,
-            given_names: joined(&self.positions.given_names),
-            family_names: joined(&self.positions.family_names),
+            given_names: self.joined(row, given_names.iter()),
+            family_names: self.joined(row, chain),
+            patronymics: self.joined(row, positions.patronymics.iter()),
+            names_divided,
             birth,
+            birth_source,
             sex,
             citizenship: citizenship.flatten(),
             birth_country: birth_country.flatten(),
-            address: joined(&self.positions.address),
-            postcode: optional(self.positions.postcode).to_owned(),
+            address: self.joined(row, positions.address.iter()),
+            postcode: optional(positions.postcode).to_owned(),
             event,
         })
     }
 
-    fn read_event<'r>(
-        &self,
-        value: &impl Fn(Option<usize>) -> &'r str,
-    ) -> Result<Option<RecordEvent>, (RowProblem, Option<&'a str>)> {
-        let Some(date_position) = self.positions.event_date else {
-            return Ok(None);
+    fn refuse_unreadable(&self, row: &csv::ByteRecord) -> Result<(), Problem<'a>> {
+        if row.len() != self.column_count {
+            return Err((RowProblem::FieldCount, None));
+        }
+        // A character may not lie astride two values either.
+        if !row.as_slice().is_ascii() && row.iter().any(|value| std::str::from_utf8(value).is_err()) {
+            return Err((RowProblem::InvalidUtf8, None));
+        }
+        let is_error = |position: usize| {
+            row[position].trim_ascii_start().starts_with(b"#")
+                && SPREADSHEET_ERRORS.contains(&self.value(row, position))
         };
-        let columns = &self.mapping.columns;
+        match self.mapped.iter().find(|(position, _)| is_error(*position)) {
+            Some((_, column)) => Err((RowProblem::SpreadsheetError, Some(column))),
+            None => Ok(()),
+        }
+    }
+
+    /// The values of several columns, one after the other.
+    fn joined<'p>(&self, row: &csv::ByteRecord, positions: impl Iterator<Item = &'p usize>) -> String {
+        let mut text = String::new();
+        for &position in positions {
+            let value = self.value(row, position);
+            if !text.is_empty() && !value.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(value);
+        }
+        text
+    }
+
+    fn read_date(
+        &self,
+        row: &csv::ByteRecord,
+        positions: &DatePositions,
+        order: DateOrder,
+        calendar: Calendar,
+    ) -> ReadDate {
+        let (text, order) = match positions {
+            DatePositions::Nowhere => return ReadDate::Missing,
+            DatePositions::OneColumn(position) => {
+                let text = self.value(row, *position);
+                // What the file itself holds as a date has no other order than this.
+                let typed = self.typed_dates && is_year_first(text);
+                let order = if typed { DateOrder::YearMonthDay } else { order };
+                (Cow::Borrowed(text), order)
+            }
+            DatePositions::Parts { year, month, day } => {
+                let mut text = self.value(row, *year).to_owned();
+                // Month and day of no year say little, and nothing of a slip.
+                if text.is_empty() {
+                    return ReadDate::Missing;
+                }
+                for part in [month, day] {
+                    match part.map_or("", |position| self.value(row, position)) {
+                        "" => break,
+                        part => {
+                            text.push('-');
+                            text.push_str(part);
+                        }
+                    }
+                }
+                (Cow::Owned(text), DateOrder::YearMonthDay)
+            }
+        };
+        if text.is_empty() {
+            return ReadDate::Missing;
+        }
+        order
+            .read_in(&text, calendar, self.mapping.dates.two_digit_pivot)
+            .map_or(ReadDate::Impossible, ReadDate::Date)
+    }
+
+    fn read_event(&self, row: &csv::ByteRecord) -> Result<Option<RecordEvent>, Problem<'a>> {
+        if !self.mapping.has_events() {
+            return Ok(None);
+        }
+        let optional = |position: Option<usize>| position.map_or("", |position| self.value(row, position));
+        let (columns, dates) = (&self.mapping.columns, &self.mapping.dates);
         let direction = match self.mapping.constants.direction {
             Some(direction) => direction,
             None => self
-                .mapping
-                .read_direction(value(self.positions.direction))
+                .codes
+                .read_direction(optional(self.positions.direction))
                 .ok_or((RowProblem::DirectionUndeclared, columns.direction.as_deref()))?,
         };
         let counterpart = match self.mapping.constants.counterpart {
             Some(country) => Some(country),
             None => self
-                .mapping
-                .read_country(value(self.positions.counterpart))
+                .codes
+                .read_country(optional(self.positions.counterpart))
                 .ok_or((RowProblem::CounterpartUndeclared, columns.counterpart.as_deref()))?,
         };
-        let written = self
-            .mapping
-            .dates
-            .event_date
-            .read(value(Some(date_position)))
-            .ok_or((RowProblem::EventDateImpossible, columns.event_date.as_deref()))?;
+        let ReadDate::Date(written) =
+            self.read_date(row, &self.positions.event, dates.event_date, dates.event_calendar)
+        else {
+            return Err((RowProblem::EventDateImpossible, columns.event()));
+        };
         let precision = match (written.month, written.day) {
             (Some(_), Some(_)) => DatePrecision::Day,
             (Some(_), None) => DatePrecision::Month,
@@ -182,6 +322,18 @@ impl<'a> Understanding<'a> {
             date: EventDate { date, precision },
         }))
     }
+}
+
+enum ReadDate {
+    Missing,
+    Date(WrittenDate),
+    Impossible,
+}
+
+/// Whether a text begins as 1989-12-31 does.
+fn is_year_first(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[..4].iter().all(u8::is_ascii_digit)
 }
 
 impl Positions {
@@ -226,15 +378,51 @@ impl Positions {
             person_key: one(&columns.person_key, "columns.person_key")?,
             given_names: several(&columns.given_names, "columns.given_names")?,
             family_names: several(&columns.family_names, "columns.family_names")?,
-            birth_date: one(&columns.birth_date, "columns.birth_date")?,
+            full_name: several(&columns.full_name, "columns.full_name")?,
+            patronymics: [
+                several(&columns.father_name, "columns.father_name")?,
+                several(&columns.grandfather_name, "columns.grandfather_name")?,
+            ]
+            .concat(),
+            birth: DatePositions::new(
+                one(&columns.birth_date, "columns.birth_date")?,
+                one(&columns.birth_year, "columns.birth_year")?,
+                one(&columns.birth_month, "columns.birth_month")?,
+                one(&columns.birth_day, "columns.birth_day")?,
+            ),
+            birth_quality: one(&columns.birth_quality, "columns.birth_quality")?,
             sex: one(&columns.sex, "columns.sex")?,
             citizenship: one(&columns.citizenship, "columns.citizenship")?,
             birth_country: one(&columns.birth_country, "columns.birth_country")?,
             address: several(&columns.address, "columns.address")?,
             postcode: one(&columns.postcode, "columns.postcode")?,
-            event_date: one(&columns.event_date, "columns.event_date")?,
+            event: DatePositions::new(
+                one(&columns.event_date, "columns.event_date")?,
+                one(&columns.event_year, "columns.event_year")?,
+                one(&columns.event_month, "columns.event_month")?,
+                one(&columns.event_day, "columns.event_day")?,
+            ),
             direction: one(&columns.direction, "columns.direction")?,
             counterpart: one(&columns.counterpart, "columns.counterpart")?,
         })
+    }
+}
+
+impl DatePositions {
+    fn new(date: Option<usize>, year: Option<usize>, month: Option<usize>, day: Option<usize>) -> Self {
+        match (date, year) {
+            (Some(position), _) => Self::OneColumn(position),
+            (None, Some(year)) => Self::Parts { year, month, day },
+            (None, None) => Self::Nowhere,
+        }
+    }
+
+    /// The columns, year first.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        match self {
+            Self::Nowhere => Vec::new(),
+            Self::OneColumn(position) => vec![*position],
+            Self::Parts { year, month, day } => std::iter::once(*year).chain(*month).chain(*day).collect(),
+        }
     }
 }

@@ -121,6 +121,9 @@ fn record(value: &Value) -> Record {
         person_key: "1".into(),
         given_names: text(value, "given_names").to_owned(),
         family_names: text(value, "family_names").to_owned(),
+        patronymics: String::new(),
+        names_divided: true,
+        birth_source: None,
         birth,
         sex: match optional("sex") {
             Some("f") => Sex::Female,

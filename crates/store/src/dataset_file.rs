@@ -11,6 +11,7 @@ use corridor_core::{
 };
 use jiff::ToSpan;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
 use sha2::{Digest as _, Sha256};
 
 /// Why bytes are no dataset file. Messages say nothing of its content.
@@ -102,6 +103,14 @@ fn check_size(
     record_count: u64,
     byte_count: usize,
 ) -> Result<(), DatasetFileError> {
+    let mut columns = reader
+        .metadata()
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns());
+    if columns.any(|column| column.compression() != Compression::UNCOMPRESSED) {
+        return Err(DatasetFileError::Unsound("it is compressed"));
+    }
     let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(usize::MAX);
     if u64::try_from(rows) != Ok(record_count) {
         return Err(DatasetFileError::Unsound(

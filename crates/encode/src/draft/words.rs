@@ -1,0 +1,272 @@
+//! Words of headers and codes, in the languages of offices.
+
+/// Header words → mapping key, longest match first within a header; a person corrects what is wrong.
+pub(super) const KEYS: &[(&str, &[&str])] = &[
+    (
+        "record_id",
+        &[
+            "record_id",
+            "rec_id",
+            "recid",
+            "recordid",
+            "id",
+            "row_id",
+            "numero",
+            "identifiant",
+        ],
+    ),
+    (
+        "person_key",
+        &["person_key", "person_id", "personid", "nin", "national_id"],
+    ),
+    (
+        "given_names",
+        &[
+            "given_names",
+            "given_name",
+            "givenname",
+            "first_name",
+            "firstname",
+            "forename",
+            "forenames",
+            "prenom",
+            "prenoms",
+            "nome",
+            "nombre",
+            "middle_name",
+            "middle_initial",
+            "second_name",
+        ],
+    ),
+    (
+        "family_names",
+        &[
+            "family_names",
+            "family_name",
+            "surname",
+            "last_name",
+            "lastname",
+            "nom",
+            "cognome",
+            "apellido",
+            "apellidos",
+            "apelido",
+            "second_surname",
+            "second_family_name",
+            "nom_famille",
+            "nom_de_famille",
+            "sobrenome",
+        ],
+    ),
+    (
+        "full_name",
+        &[
+            "full_name",
+            "fullname",
+            "name",
+            "names",
+            "nom_complet",
+            "nom_et_prenom",
+            "nom_prenom",
+            "noms_et_prenoms",
+            "nombre_completo",
+            "nome_completo",
+            "nome_e_cognome",
+        ],
+    ),
+    (
+        "father_name",
+        &[
+            "father_name",
+            "fathers_name",
+            "father",
+            "nom_du_pere",
+            "prenom_du_pere",
+            "nome_del_padre",
+        ],
+    ),
+    (
+        "grandfather_name",
+        &[
+            "grandfather_name",
+            "grandfathers_name",
+            "grandfather",
+            "nom_du_grand_pere",
+            "prenom_du_grand_pere",
+        ],
+    ),
+    (
+        "birth_date",
+        &[
+            "birth_date",
+            "birthdate",
+            "date_of_birth",
+            "dateofbirth",
+            "dob",
+            "date_naissance",
+            "data_nascita",
+            "fecha_nacimiento",
+            "data_nascimento",
+            "date_de_naissance",
+            "fecha_de_nacimiento",
+            "data_di_nascita",
+        ],
+    ),
+    (
+        "birth_year",
+        &[
+            "birth_year",
+            "year_of_birth",
+            "yob",
+            "annee_naissance",
+            "annee_de_naissance",
+            "anno_nascita",
+            "ano_nacimiento",
+            "ano_nascimento",
+        ],
+    ),
+    (
+        "birth_month",
+        &[
+            "birth_month",
+            "month_of_birth",
+            "mois_naissance",
+            "mois_de_naissance",
+            "mese_nascita",
+            "mes_nacimiento",
+            "mes_nascimento",
+        ],
+    ),
+    (
+        "birth_day",
+        &[
+            "birth_day",
+            "day_of_birth",
+            "jour_naissance",
+            "jour_de_naissance",
+            "giorno_nascita",
+            "dia_nacimiento",
+            "dia_nascimento",
+        ],
+    ),
+    (
+        "birth_quality",
+        &[
+            "birth_quality",
+            "birth_date_quality",
+            "birth_date_source",
+            "dob_quality",
+            "dob_source",
+        ],
+    ),
+    ("sex", &["sex", "gender", "sexe", "sesso", "sexo"]),
+    (
+        "citizenship",
+        &[
+            "citizenship",
+            "nationality",
+            "nationalite",
+            "cittadinanza",
+            "nacionalidad",
+            "nacionalidade",
+        ],
+    ),
+    (
+        "birth_country",
+        &[
+            "birth_country",
+            "country_of_birth",
+            "pays_naissance",
+            "paese_nascita",
+            "pais_nacimiento",
+        ],
+    ),
+    (
+        "address",
+        &[
+            "address",
+            "street_number",
+            "address_1",
+            "address_2",
+            "street",
+            "street_name",
+            "suburb",
+            "city",
+            "state",
+        ],
+    ),
+    (
+        "postcode",
+        &["postcode", "zipcode", "zip", "postal_code", "code_postal", "cap"],
+    ),
+    (
+        "event_date",
+        &[
+            "event_date",
+            "date_of_move",
+            "move_date",
+            "date_evenement",
+            "date_event",
+            "registration_date",
+            "date_mouvement",
+            "data_evento",
+            "fecha_evento",
+        ],
+    ),
+    ("event_year", &["event_year", "year_of_move"]),
+    ("event_month", &["event_month", "month_of_move"]),
+    ("event_day", &["event_day", "day_of_move"]),
+    ("direction", &["direction", "flow", "event_type", "sens"]),
+    (
+        "counterpart",
+        &[
+            "counterpart",
+            "other_country",
+            "country_of_next_residence",
+            "country_of_previous_residence",
+            "destination",
+            "origin",
+            "partner_country",
+            "autre_pays",
+        ],
+    ),
+];
+
+pub(super) const FEMALE: &[&str] = &[
+    "f", "female", "femme", "femmina", "femenino", "feminino", "w", "2", "mujer", "mulher",
+];
+pub(super) const MALE: &[&str] = &[
+    "m",
+    "male",
+    "homme",
+    "maschio",
+    "masculino",
+    "h",
+    "1",
+    "hombre",
+    "homem",
+];
+pub(super) const UNKNOWN_SEX: &[&str] = &["u", "unknown", "0", "9", "x", "n", "na", "inconnu"];
+pub(super) const EMIGRATION: &[&str] = &[
+    "out",
+    "emigration",
+    "e",
+    "exit",
+    "departure",
+    "sortie",
+    "emigrazione",
+];
+pub(super) const IMMIGRATION: &[&str] = &[
+    "in",
+    "immigration",
+    "i",
+    "entry",
+    "arrival",
+    "entree",
+    "immigrazione",
+];
+
+/// Words that stand for "no value" in many registers. `NA` is a country, and left to people.
+pub(super) const MISSING: &[&str] = &[
+    "NULL", "null", "(null)", "N/A", "n/a", "#N/A", "#NV", "None", "none", "\\N", "-", "--", ".",
+];
