@@ -3,6 +3,7 @@
 use crate::args::{Cli, Command};
 
 mod agreement;
+mod clkhash;
 mod compare;
 mod demo;
 mod encode;

@@ -38,6 +38,7 @@
 //! RFC 2104, 5869, 8032, 8439, 9106, 9180.
 
 mod birth;
+pub mod clkhash;
 mod draft;
 mod encoder;
 mod exchange;

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use corridor_core::{Side, SignedAgreement};
@@ -10,16 +10,20 @@ use corridor_engine::Compute;
 
 use crate::args::EncodeArgs;
 use crate::commands::inspect::to_problem_lines;
-use crate::commands::passphrase;
+use crate::commands::{clkhash, passphrase};
 use crate::failure::input_error;
 use crate::output::{json, progress, read_text, talk};
 
 pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
-    let mapping = Mapping::load(&args.mapping)?;
-    let signed = read_agreement(&args.agreement)?;
+    if let Some(schema) = &args.clk.clkhash_schema {
+        return clkhash::run(args, schema);
+    }
+    let pseudonyms = given(&args.pseudonyms, "--pseudonyms")?;
+    let mapping = Mapping::load(given(&args.mapping, "--mapping")?)?;
+    let signed = read_agreement(given(&args.agreement, "--agreement")?)?;
     let agreement = &signed.agreement;
     let side = side_of(args, &mapping, &signed)?;
-    for path in [&args.output, &args.pseudonyms] {
+    for path in [&args.output, pseudonyms] {
         if path.exists() {
             return Err(input_error(
                 format!("{} exists already", path.display()),
@@ -30,7 +34,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     let schema = schema_of(&signed)?;
     let passphrase = passphrase::read(&args.passphrase)?;
     let digest = agreement.digest();
-    let project = ProjectKey::load(&args.key, passphrase.as_bytes())?;
+    let project = ProjectKey::load(given(&args.key, "--key")?, passphrase.as_bytes())?;
     project.check(agreement)?;
     if project.own().id != agreement.office(side).id {
         return Err(input_error(
@@ -59,10 +63,10 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
         bar.set_position(rows);
     })?;
     bar.finish_and_clear();
-    write_pseudonyms(&register.dataset, &register.pseudonyms, &args.pseudonyms)?;
+    write_pseudonyms(&register.dataset, &register.pseudonyms, pseudonyms)?;
     let content = write_dataset(&register.dataset, &args.output).inspect_err(|_| {
         // Half of the result is no result.
-        drop(std::fs::remove_file(&args.pseudonyms));
+        drop(std::fs::remove_file(pseudonyms));
     })?;
     let report = &register.report;
     talk(&format!(
@@ -85,12 +89,19 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     ));
     talk(&format!(
         "pseudonym list to {}: it stays here",
-        args.pseudonyms.display()
+        pseudonyms.display()
     ));
     if args.json {
         json(report)?;
     }
     Ok(())
+}
+
+/// An argument that only encoding as clkhash does is without.
+fn given<'a>(path: &'a Option<PathBuf>, name: &str) -> anyhow::Result<&'a PathBuf> {
+    path.as_ref().ok_or_else(|| {
+        input_error(format!("{name} is missing"), "give it, or --clkhash-schema")
+    })
 }
 
 /// Encodes on a pool of its own, so that the number of threads is the one asked for.
