@@ -68,8 +68,9 @@ impl<'a> FeatureEncoders<'a> {
             }
             (None, Format::Enum(_) | Format::Pattern(_) | Format::Text { .. }) => value,
         };
-        // Every character of a value is in one of its tokens.
-        if encoding.text == TextEncoding::Ascii && !word.is_ascii() {
+        // Every character of a value is in one of its tokens, except where these are numbers.
+        let copied = !matches!(encoding.comparison, Comparison::Numeric(_));
+        if encoding.text == TextEncoding::Ascii && copied && !word.is_ascii() {
             return Err(NOT_ASCII.to_owned());
         }
         if word.is_empty() {
