@@ -222,7 +222,9 @@ fn extract_hint(error: &ExtractError) -> &'static str {
 fn clk_hint(error: &ClkError) -> &'static str {
     match error {
         ClkError::Empty => "check that this is the file you meant, and that its export ended",
-        ClkError::FieldTooLong { .. } => "close the quote, or shorten the value; clkhash cannot read it either",
+        ClkError::FieldTooLong { .. } => {
+            "close the quote, or shorten the value; clkhash cannot read it either"
+        }
         ClkError::Header { .. } | ClkError::HeaderLength { .. } => {
             "name the columns as the schema does, or give --header ignore, or --no-header when the first row is a person"
         }

@@ -39,6 +39,8 @@ mod date;
 mod document;
 mod encoder;
 mod error;
+#[cfg(test)]
+mod golden;
 mod hash;
 mod job;
 mod keys;

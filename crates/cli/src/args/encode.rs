@@ -60,7 +60,12 @@ pub(crate) struct ClkArgs {
     #[arg(long, value_name = "FILE", requires = "clkhash_schema")]
     pub(crate) secret_file: Option<PathBuf>,
     /// What the first row is: the schema's column names (true), a person (false), or names not to be checked (ignore).
-    #[arg(long, value_name = "MODE", requires = "clkhash_schema", default_value = "true")]
+    #[arg(
+        long,
+        value_name = "MODE",
+        requires = "clkhash_schema",
+        default_value = "true"
+    )]
     pub(crate) header: HeaderArg,
     /// The same as --header false.
     #[arg(long, requires = "clkhash_schema", conflicts_with = "header")]

@@ -83,5 +83,6 @@ fn read_secret(clk: &ClkArgs) -> anyhow::Result<ClkSecret> {
             "check the path and the permissions",
         )
     })?;
-    ClkSecret::from_file_bytes(bytes).with_context(|| format!("cannot use the secret file {}", path.display()))
+    ClkSecret::from_file_bytes(bytes)
+        .with_context(|| format!("cannot use the secret file {}", path.display()))
 }

@@ -99,9 +99,8 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
 
 /// An argument that only encoding as clkhash does is without.
 fn given<'a>(path: &'a Option<PathBuf>, name: &str) -> anyhow::Result<&'a PathBuf> {
-    path.as_ref().ok_or_else(|| {
-        input_error(format!("{name} is missing"), "give it, or --clkhash-schema")
-    })
+    path.as_ref()
+        .ok_or_else(|| input_error(format!("{name} is missing"), "give it, or --clkhash-schema"))
 }
 
 /// Encodes on a pool of its own, so that the number of threads is the one asked for.

@@ -15,7 +15,10 @@ pub(crate) fn to_version_2(schema: &Value) -> Result<Value, ClkError> {
             features.push(feature.clone());
             continue;
         }
-        let weight = feature["hashing"].get("weight").cloned().unwrap_or_else(|| json!(1.0));
+        let weight = feature["hashing"]
+            .get("weight")
+            .cloned()
+            .unwrap_or_else(|| json!(1.0));
         if weight.as_f64() == Some(0.0) {
             features.push(json!({"identifier": feature["identifier"], "ignored": true}));
             continue;
@@ -25,7 +28,8 @@ pub(crate) fn to_version_2(schema: &Value) -> Result<Value, ClkError> {
             hashing.remove("weight");
             let insertions = weighted(&weight, &config["k"]).ok_or_else(|| {
                 let (root, key) = (Place::ROOT, format!("features[{index}].hashing.weight"));
-                root.key(&key).wrong("times clkConfig.k it is too large: lower one of the two")
+                root.key(&key)
+                    .wrong("times clkConfig.k it is too large: lower one of the two")
             })?;
             hashing.insert("strategy".to_owned(), json!({"k": insertions}));
             hashing.insert("hash".to_owned(), config["hash"].clone());
@@ -48,7 +52,9 @@ fn weighted(weight: &Value, k: &Value) -> Option<u64> {
     }
     let product = (weight.as_f64()? * k as f64).round_ties_even();
     // Beyond this, floats are no exact counts any more.
-    (0.0..=9_007_199_254_740_992.0).contains(&product).then_some(product as u64)
+    (0.0..=9_007_199_254_740_992.0)
+        .contains(&product)
+        .then_some(product as u64)
 }
 
 /// A schema of version 3 out of one of version 2, which was checked.
@@ -56,7 +62,11 @@ pub(crate) fn to_version_3(schema: &Value) -> Value {
     let mut schema = schema.clone();
     schema["version"] = json!(3);
     let features = schema["features"].as_array_mut();
-    for feature in features.into_iter().flatten().filter(|feature| !is_ignored(feature)) {
+    for feature in features
+        .into_iter()
+        .flatten()
+        .filter(|feature| !is_ignored(feature))
+    {
         let Some(hashing) = feature["hashing"].as_object_mut() else {
             continue;
         };

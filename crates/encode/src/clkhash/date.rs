@@ -51,7 +51,9 @@ impl DateFormat {
                         "has %{directive}, whose meaning is another on every machine"
                     ));
                 }
-                c if is_space(c) || ESCAPED.contains(c) => return Err("has a bad directive after %".to_owned()),
+                c if is_space(c) || ESCAPED.contains(c) => {
+                    return Err("has a bad directive after %".to_owned());
+                }
                 c => u8::try_from(c)
                     .ok()
                     .filter(|name| fields::is_known(*name))
@@ -101,7 +103,9 @@ fn matched(items: &[Item], text: &[char], at: usize, found: &mut [(usize, usize)
         }
         Item::Blanks => {
             let most = open.iter().take_while(|c| is_space(**c)).count();
-            (1..=most).rev().find_map(|len| matched(rest, text, at + len, found))
+            (1..=most)
+                .rev()
+                .find_map(|len| matched(rest, text, at + len, found))
         }
         Item::Directive(name) => {
             let mut take = |len: usize| {
@@ -116,7 +120,12 @@ fn matched(items: &[Item], text: &[char], at: usize, found: &mut [(usize, usize)
                 .iter()
                 .filter(|form| fields::has_form(open, form))
                 .map(|form| form.len() / 2)
-                .chain(names(name).iter().filter(|n| fields::has_name(open, n)).map(|n| n.len()))
+                .chain(
+                    names(name)
+                        .iter()
+                        .filter(|n| fields::has_name(open, n))
+                        .map(|n| n.len()),
+                )
                 .find_map(&mut take)
         }
     }
@@ -150,7 +159,11 @@ mod tests {
             ("%Y %U %w", "2001 00 0", "20001231"),
             ("%G-W%V-%u", "2020-W53-7", "20210103"),
             ("%V %u", "01 1", ""),
-            ("%Y-%m-%dT%H:%M:%S.%f%z", "2001-02-03T04:05:06.7+01:30", "20010203"),
+            (
+                "%Y-%m-%dT%H:%M:%S.%f%z",
+                "2001-02-03T04:05:06.7+01:30",
+                "20010203",
+            ),
             ("%Y-%m-%dT%H:%M:%S", "2001-02-03T04:05:61", ""),
             ("%Y%m%d%%", "20010203%", "20010203"),
             ("%Y-%m-%d", "२००१-02-03", "20010203"),

@@ -51,7 +51,11 @@ impl<'a> Place<'a> {
     pub(crate) fn wrong(&self, problem: impl Into<String>) -> ClkError {
         let path = self.to_string();
         ClkError::Schema {
-            path: if path.is_empty() { "the schema".to_owned() } else { path },
+            path: if path.is_empty() {
+                "the schema".to_owned()
+            } else {
+                path
+            },
             problem: problem.into(),
         }
     }
@@ -77,7 +81,9 @@ type Outcome<T = ()> = Result<T, ClkError>;
 
 /// An object.
 pub(crate) fn object<'v>(value: &'v Value, place: &Place<'_>) -> Outcome<&'v Object> {
-    value.as_object().ok_or_else(|| place.wrong("it must be an object"))
+    value
+        .as_object()
+        .ok_or_else(|| place.wrong("it must be an object"))
 }
 
 /// What a key must be there for.
@@ -179,7 +185,11 @@ pub(crate) fn version_of(schema: &Value) -> Outcome<Version> {
 pub(crate) fn check(schema: &Value, version: Version) -> Outcome {
     let root = Place::ROOT;
     let schema = object(schema, &root)?;
-    check_config(required(schema, "clkConfig", &root)?, version, &root.key("clkConfig"))?;
+    check_config(
+        required(schema, "clkConfig", &root)?,
+        version,
+        &root.key("clkConfig"),
+    )?;
     let place = root.key("features");
     let features = required(schema, "features", &root)?
         .as_array()
@@ -207,11 +217,15 @@ fn check_config(config: &Value, version: Version, place: &Place<'_>) -> Outcome 
 fn check_kdf(kdf: &Value, version: Version, place: &Place<'_>) -> Outcome {
     let kdf = object(kdf, place)?;
     one_of(required(kdf, "type", place)?, &["HKDF"], &place.key("type"))?;
-    optional(kdf, "hash", |hash| one_of(hash, &["SHA256", "SHA512"], &place.key("hash")))?;
+    optional(kdf, "hash", |hash| {
+        one_of(hash, &["SHA256", "SHA512"], &place.key("hash"))
+    })?;
     for key in ["salt", "info"] {
         optional(kdf, key, |value| text(value, &place.key(key)).map(drop))?;
     }
-    optional(kdf, "keySize", |size| integer(size, Some(1), version, &place.key("keySize")))
+    optional(kdf, "keySize", |size| {
+        integer(size, Some(1), version, &place.key("keySize"))
+    })
 }
 
 fn check_hash(hash: &Value, place: &Place<'_>) -> Outcome {
@@ -233,10 +247,14 @@ fn check_feature(feature: &Value, version: Version, place: &Place<'_>) -> Outcom
     optional(feature, "description", |value| {
         text(value, &place.key("description")).map(drop)
     })?;
-    match (check_encoded(feature, version, place), check_ignored(feature, version, place)) {
-        (Ok(()), Ok(())) => Err(place.wrong(
-            "an ignored feature cannot have 'format' and 'hashing': remove them, or 'ignored'",
-        )),
+    match (
+        check_encoded(feature, version, place),
+        check_ignored(feature, version, place),
+    ) {
+        (Ok(()), Ok(())) => {
+            Err(place
+                .wrong("an ignored feature cannot have 'format' and 'hashing': remove them, or 'ignored'"))
+        }
         (Ok(()), Err(_)) | (Err(_), Ok(())) => Ok(()),
         (Err(_), Err(ignored)) if feature.get("ignored") == Some(&Value::Bool(true)) => Err(ignored),
         (Err(encoded), Err(_)) => Err(encoded),
@@ -258,7 +276,11 @@ fn check_encoded(feature: &Object, version: Version, place: &Place<'_>) -> Outco
         optional(feature, "ignored", |value| boolean(value, &place.key("ignored")))?;
     }
     check_format(required(feature, "format", place)?, version, &place.key("format"))?;
-    check_hashing(required(feature, "hashing", place)?, version, &place.key("hashing"))
+    check_hashing(
+        required(feature, "hashing", place)?,
+        version,
+        &place.key("hashing"),
+    )
 }
 
 fn check_format(format: &Value, version: Version, place: &Place<'_>) -> Outcome {
@@ -267,7 +289,14 @@ fn check_format(format: &Value, version: Version, place: &Place<'_>) -> Outcome 
     one_of(kind, &["string", "integer", "date", "enum"], &place.key("type"))?;
     let allowed: &[&str] = match kind.as_str() {
         Some("string") if format.contains_key("pattern") => &["type", "encoding", "pattern", "description"],
-        Some("string") => &["type", "encoding", "case", "minLength", "maxLength", "description"],
+        Some("string") => &[
+            "type",
+            "encoding",
+            "case",
+            "minLength",
+            "maxLength",
+            "description",
+        ],
         Some("integer") => &["type", "minimum", "maximum", "description"],
         Some("date") => &["type", "format", "description"],
         _ => &["type", "values", "description"],
@@ -277,7 +306,11 @@ fn check_format(format: &Value, version: Version, place: &Place<'_>) -> Outcome 
         optional(format, key, |value| text(value, &place.key(key)).map(drop))?;
     }
     optional(format, "encoding", |value| {
-        one_of(value, &["ascii", "utf-8", "utf-16", "utf-32"], &place.key("encoding"))
+        one_of(
+            value,
+            &["ascii", "utf-8", "utf-16", "utf-32"],
+            &place.key("encoding"),
+        )
     })?;
     optional(format, "case", |value| {
         one_of(value, &["upper", "lower", "mixed"], &place.key("case"))
@@ -288,7 +321,9 @@ fn check_format(format: &Value, version: Version, place: &Place<'_>) -> Outcome 
         ("minimum", None),
         ("maximum", None),
     ] {
-        optional(format, key, |value| integer(value, least, version, &place.key(key)))?;
+        optional(format, key, |value| {
+            integer(value, least, version, &place.key(key))
+        })?;
     }
     if kind == "date" {
         text(required(format, "format", place)?, &place.key("format"))?;
@@ -320,20 +355,38 @@ fn check_hashing(hashing: &Value, version: Version, place: &Place<'_>) -> Outcom
             })?;
         }
         Version::V2 => {
-            only(hashing, &["hash", "strategy", "ngram", "positional", "missingValue"], place)?;
+            only(
+                hashing,
+                &["hash", "strategy", "ngram", "positional", "missingValue"],
+                place,
+            )?;
             let ngram = required(hashing, "ngram", place)?;
             integer(ngram, Some(1), version, &place.key("ngram"))?;
-            check_strategy(required(hashing, "strategy", place)?, version, &place.key("strategy"))?;
+            check_strategy(
+                required(hashing, "strategy", place)?,
+                version,
+                &place.key("strategy"),
+            )?;
         }
         Version::V3 => {
-            only(hashing, &["hash", "strategy", "comparison", "missingValue"], place)?;
+            only(
+                hashing,
+                &["hash", "strategy", "comparison", "missingValue"],
+                place,
+            )?;
             let comparison = required(hashing, "comparison", place)?;
             check_comparison(comparison, version, &place.key("comparison"))?;
-            check_strategy(required(hashing, "strategy", place)?, version, &place.key("strategy"))?;
+            check_strategy(
+                required(hashing, "strategy", place)?,
+                version,
+                &place.key("strategy"),
+            )?;
         }
     }
     if version != Version::V3 {
-        optional(hashing, "positional", |value| boolean(value, &place.key("positional")))?;
+        optional(hashing, "positional", |value| {
+            boolean(value, &place.key("positional"))
+        })?;
     }
     if version != Version::V1 {
         optional(hashing, "hash", |hash| check_hash(hash, &place.key("hash")))?;
@@ -354,7 +407,10 @@ fn check_strategy(strategy: &Value, version: Version, place: &Place<'_>) -> Outc
         Version::V1 | Version::V2 => ["k", "numBits"],
         Version::V3 => ["bitsPerToken", "bitsPerFeature"],
     };
-    let found: Vec<&str> = names.into_iter().filter(|name| strategy.contains_key(*name)).collect();
+    let found: Vec<&str> = names
+        .into_iter()
+        .filter(|name| strategy.contains_key(*name))
+        .collect();
     let [name] = found[..] else {
         return Err(place.wrong(format!("it must have one of '{}' and '{}'", names[0], names[1])));
     };
@@ -370,13 +426,22 @@ fn check_comparison(comparison: &Value, version: Version, place: &Place<'_>) -> 
     let kind = required(comparison, "type", place)?;
     one_of(kind, &["ngram", "exact", "numeric"], &place.key("type"))?;
     if kind == "ngram" {
-        integer(required(comparison, "n", place)?, Some(1), version, &place.key("n"))?;
-        optional(comparison, "positional", |value| boolean(value, &place.key("positional")))?;
+        integer(
+            required(comparison, "n", place)?,
+            Some(1),
+            version,
+            &place.key("n"),
+        )?;
+        optional(comparison, "positional", |value| {
+            boolean(value, &place.key("positional"))
+        })?;
     }
     if kind == "numeric" {
         let distance = required(comparison, "thresholdDistance", place)?;
         if !distance.as_f64().is_some_and(|distance| distance > 0.0) {
-            return Err(place.key("thresholdDistance").wrong("it must be a number above 0"));
+            return Err(place
+                .key("thresholdDistance")
+                .wrong("it must be a number above 0"));
         }
         let resolution = required(comparison, "resolution", place)?;
         integer(resolution, Some(1), version, &place.key("resolution"))?;
@@ -414,7 +479,11 @@ pub(crate) fn ignored(schema: &Value, version: Version) -> Vec<String> {
     }
     look(config, &known, &place);
     let of = |value: Option<&'_ Value>, key: &str| value.and_then(|value| value.get(key)).cloned();
-    look(of(config, "kdf").as_ref(), &["type", "hash", "salt", "info", "keySize"], &place.key("kdf"));
+    look(
+        of(config, "kdf").as_ref(),
+        &["type", "hash", "salt", "info", "keySize"],
+        &place.key("kdf"),
+    );
     let hash_keys = ["type", "prevent_singularity", "description"];
     look(of(config, "hash").as_ref(), &hash_keys, &place.key("hash"));
     let place = root.key("features");
@@ -426,13 +495,25 @@ pub(crate) fn ignored(schema: &Value, version: Version) -> Vec<String> {
         let hashing = feature.get("hashing");
         let place = place.key("hashing");
         if version == Version::V1 {
-            look(hashing, &["ngram", "positional", "weight", "missingValue"], &place);
+            look(
+                hashing,
+                &["ngram", "positional", "weight", "missingValue"],
+                &place,
+            );
         }
         look(of(hashing, "hash").as_ref(), &hash_keys, &place.key("hash"));
         let missing = of(hashing, "missingValue");
-        look(missing.as_ref(), &["sentinel", "replaceWith"], &place.key("missingValue"));
+        look(
+            missing.as_ref(),
+            &["sentinel", "replaceWith"],
+            &place.key("missingValue"),
+        );
         let comparison = of(hashing, "comparison");
-        let keys: &[&str] = match comparison.as_ref().and_then(|c| c.get("type")).and_then(Value::as_str) {
+        let keys: &[&str] = match comparison
+            .as_ref()
+            .and_then(|c| c.get("type"))
+            .and_then(Value::as_str)
+        {
             Some("ngram") => &["type", "n", "positional"],
             Some("numeric") => &["type", "thresholdDistance", "resolution", "fractional_precision"],
             _ => &["type"],

@@ -32,7 +32,11 @@ impl<'a> FeatureEncoders<'a> {
         let Some((encoding, _)) = &self.hashers[index] else {
             return Ok(());
         };
-        if encoding.missing.as_ref().is_some_and(|missing| missing.sentinel == value) {
+        if encoding
+            .missing
+            .as_ref()
+            .is_some_and(|missing| missing.sentinel == value)
+        {
             return Ok(());
         }
         if encoding.text == TextEncoding::Ascii && !value.is_ascii() {
@@ -53,7 +57,10 @@ impl<'a> FeatureEncoders<'a> {
             return Ok(());
         };
         memory.formatted.clear();
-        let missing = encoding.missing.as_ref().filter(|missing| missing.sentinel == value);
+        let missing = encoding
+            .missing
+            .as_ref()
+            .filter(|missing| missing.sentinel == value);
         let word = match (missing, &encoding.format) {
             (Some(missing), _) => &missing.replacement,
             (None, Format::Date(format)) => {
@@ -94,7 +101,14 @@ impl<'a> FeatureEncoders<'a> {
                 })?;
             }
             Comparison::Ngram { n, positional } => {
-                ngrams(word, *n, *positional, &mut memory.ngrams, encoding.strategy, &mut sink);
+                ngrams(
+                    word,
+                    *n,
+                    *positional,
+                    &mut memory.ngrams,
+                    encoding.strategy,
+                    &mut sink,
+                );
             }
         }
         Ok(())
@@ -121,11 +135,19 @@ impl Format {
                     return Err(NOT_INTEGER.to_owned());
                 }
                 // What 64 bits do not hold is beyond every bound on its side.
-                let beyond = if scratch.starts_with('-') { i128::MIN } else { i128::MAX };
+                let beyond = if scratch.starts_with('-') {
+                    i128::MIN
+                } else {
+                    i128::MAX
+                };
                 let value = scratch.parse::<i64>().map_or(beyond, i128::from);
                 match (least, most) {
-                    (Some(least), _) if value < i128::from(*least) => Err(format!("is below the minimum {least}")),
-                    (_, Some(most)) if value > i128::from(*most) => Err(format!("is above the maximum {most}")),
+                    (Some(least), _) if value < i128::from(*least) => {
+                        Err(format!("is below the minimum {least}"))
+                    }
+                    (_, Some(most)) if value > i128::from(*most) => {
+                        Err(format!("is above the maximum {most}"))
+                    }
                     _ => Ok(()),
                 }
             }
@@ -166,8 +188,19 @@ impl Strategy {
 }
 
 /// Gives every n-gram of a word that is not empty to `sink`.
-fn ngrams(word: &str, n: usize, positional: bool, scratch: &mut Ngrams, strategy: Strategy, sink: &mut Sink<'_>) {
-    let Ngrams { padded, starts, token } = scratch;
+fn ngrams(
+    word: &str,
+    n: usize,
+    positional: bool,
+    scratch: &mut Ngrams,
+    strategy: Strategy,
+    sink: &mut Sink<'_>,
+) {
+    let Ngrams {
+        padded,
+        starts,
+        token,
+    } = scratch;
     padded.clear();
     padded.extend(std::iter::repeat_n(b' ', n - 1));
     padded.extend_from_slice(word.as_bytes());

@@ -7,7 +7,9 @@ pub enum ClkError {
     #[error("line 1: there is no header: the file is empty")]
     Empty,
     /// A field has more characters than Python's CSV reader takes.
-    #[error("line {line}, column {column}: the field has more than {MOST_FIELD_CHARS} characters; is a closing quote missing?")]
+    #[error(
+        "line {line}, column {column}: the field has more than {MOST_FIELD_CHARS} characters; is a closing quote missing?"
+    )]
     FieldTooLong {
         /// The line it begins at, from 1.
         line: u64,

@@ -79,8 +79,15 @@ impl TokenHasher {
                     mac.update(token);
                     let hash = mac.finalize_fixed();
                     let take = left.min(POSITIONS_PER_MAC);
-                    for pair in hash.as_slice().chunks_exact(2).take(usize::try_from(take).unwrap_or(0)) {
-                        set_bit(words, usize::from(u16::from_le_bytes([pair[0], pair[1]])) % len_bits);
+                    for pair in hash
+                        .as_slice()
+                        .chunks_exact(2)
+                        .take(usize::try_from(take).unwrap_or(0))
+                    {
+                        set_bit(
+                            words,
+                            usize::from(u16::from_le_bytes([pair[0], pair[1]])) % len_bits,
+                        );
                     }
                     left -= take;
                     number += 1;
@@ -166,16 +173,31 @@ mod tests {
         let (first, second) = ([1_u8; 64], [2_u8; 64]);
         let mut words = vec![0; words_of(len_bits)];
         TokenHasher::new(kind, (&first, &second)).insert(token.as_bytes(), insertions, len_bits, &mut words);
-        (0..len_bits).filter(|i| words[i / 64] >> (63 - i % 64) & 1 == 1).collect()
+        (0..len_bits)
+            .filter(|i| words[i / 64] >> (63 - i % 64) & 1 == 1)
+            .collect()
     }
 
     /// Made with clkhash 0.18.3: `double_hash_encode_ngrams` and its two siblings on `[token]`, keys of 64 bytes 1 and 2.
     #[test]
     fn positions_are_those_of_clkhash() {
-        let double = HashKind::Double { prevent_singularity: false };
-        let never_single = HashKind::Double { prevent_singularity: true };
-        assert_eq!(positions(HashKind::Blake, " a", 5, 1024), [350, 615, 685, 913, 983]);
-        assert_eq!(positions(HashKind::Blake, "é", 34, 128), [1, 3, 4, 5, 8, 9, 13, 16, 20, 21, 30, 37, 43, 48, 59, 64, 65, 66, 70, 75, 77, 84, 85, 105, 109, 111, 113, 115, 117, 118, 125]);
+        let double = HashKind::Double {
+            prevent_singularity: false,
+        };
+        let never_single = HashKind::Double {
+            prevent_singularity: true,
+        };
+        assert_eq!(
+            positions(HashKind::Blake, " a", 5, 1024),
+            [350, 615, 685, 913, 983]
+        );
+        assert_eq!(
+            positions(HashKind::Blake, "é", 34, 128),
+            [
+                1, 3, 4, 5, 8, 9, 13, 16, 20, 21, 30, 37, 43, 48, 59, 64, 65, 66, 70, 75, 77, 84, 85, 105,
+                109, 111, 113, 115, 117, 118, 125
+            ]
+        );
         assert_eq!(positions(double, " a", 5, 1000), [83, 103, 123, 593, 613]);
         assert_eq!(positions(double, "12 ab", 9, 7), [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(positions(never_single, "12 ab", 9, 7), [0, 1, 2, 3, 4, 5, 6]);
@@ -194,7 +216,11 @@ mod tests {
             fold(&words, len_bits, &mut out);
             for i in 0..len_bits {
                 let odd = set.iter().filter(|&&s| s % len_bits == i).count() % 2 == 1;
-                assert_eq!(out[i / 64] >> (63 - i % 64) & 1 == 1, odd, "bit {i} of {len_bits}");
+                assert_eq!(
+                    out[i / 64] >> (63 - i % 64) & 1 == 1,
+                    odd,
+                    "bit {i} of {len_bits}"
+                );
             }
         }
     }

@@ -112,7 +112,8 @@ pub fn encode_clks<R: Read + Send, W: Write + Send>(
     let mut notes = schema.notes().to_vec();
     if reader.has_byte_order_mark() && options.header == ClkHeader::Absent {
         notes.push(
-            "the file begins with a byte order mark, which is part of the first value, as with clkhash".to_owned(),
+            "the file begins with a byte order mark, which is part of the first value, as with clkhash"
+                .to_owned(),
         );
     }
     Ok(ClkReport {
@@ -268,7 +269,9 @@ impl<W: Write> Writer<W> {
     fn write(&mut self, pieces: &[Piece], on_rows: &(dyn Fn(u64) + Sync)) -> Result<(), ClkError> {
         for piece in pieces {
             let skip = if self.records == 0 { 2 } else { 0 };
-            self.output.write_all(&piece.json[skip..]).map_err(ClkError::Write)?;
+            self.output
+                .write_all(&piece.json[skip..])
+                .map_err(ClkError::Write)?;
             self.records += piece.records;
             self.bits_set += piece.bits_set;
         }

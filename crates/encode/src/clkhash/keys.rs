@@ -158,13 +158,23 @@ mod tests {
             ("c2Fsd%A==", Some("salt")),
             ("é", None),
         ] {
-            assert_eq!(decode_base64(text).as_deref(), bytes.map(str::as_bytes), "{text:?}");
+            assert_eq!(
+                decode_base64(text).as_deref(),
+                bytes.map(str::as_bytes),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn one_line_end_at_the_end_is_not_of_the_secret() {
-        for (bytes, secret) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a b ", "a b "), ("\na", "\na")] {
+        for (bytes, secret) in [
+            ("a\n", "a"),
+            ("a\r\n", "a"),
+            ("a\n\n", "a\n"),
+            ("a b ", "a b "),
+            ("\na", "\na"),
+        ] {
             let read = ClkSecret::from_file_bytes(bytes.as_bytes().to_vec()).unwrap();
             assert_eq!(read.0.as_slice(), secret.as_bytes());
         }

@@ -166,7 +166,11 @@ fn to_integer(value: f64) -> Option<BigInt> {
 
 /// The float nearest to an integer.
 fn to_float(value: &BigInt) -> Option<f64> {
-    value.to_string().parse().ok().filter(|value: &f64| value.is_finite())
+    value
+        .to_string()
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite())
 }
 
 #[cfg(test)]

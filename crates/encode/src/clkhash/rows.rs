@@ -224,7 +224,9 @@ impl<R: Read> RowReader<R> {
     fn end_field(&self, rows: &mut Rows, line: u64, first_field: usize) -> Result<(), ClkError> {
         let begin = rows.ends.last().copied().unwrap_or(0);
         let field = &rows.text[begin..];
-        if field.len() > MOST_FIELD_CHARS && field.iter().filter(|byte| is_first(**byte)).count() > MOST_FIELD_CHARS {
+        if field.len() > MOST_FIELD_CHARS
+            && field.iter().filter(|byte| is_first(**byte)).count() > MOST_FIELD_CHARS
+        {
             return Err(self.too_long(line, rows.ends.len() - first_field));
         }
         rows.ends.push(rows.text.len());
@@ -350,10 +352,16 @@ mod tests {
         // From list(csv.reader(open(file))) of Python 3.11.
         let cases: &[(&str, &[(u64, &[&str])])] = &[
             ("a,b\n1,2\n", &[(1, &["a", "b"]), (2, &["1", "2"])]),
-            ("a,b\r\n1,2\r3,4", &[(1, &["a", "b"]), (2, &["1", "2"]), (3, &["3", "4"])]),
+            (
+                "a,b\r\n1,2\r3,4",
+                &[(1, &["a", "b"]), (2, &["1", "2"]), (3, &["3", "4"])],
+            ),
             ("a,\n,\n", &[(1, &["a", ""]), (2, &["", ""])]),
             ("\n\na\n", &[(1, &[]), (2, &[]), (3, &["a"])]),
-            ("\"a\"\"b\",\"c\r\nd\"\ne\n", &[(1, &["a\"b", "c\nd"]), (3, &["e"])]),
+            (
+                "\"a\"\"b\",\"c\r\nd\"\ne\n",
+                &[(1, &["a\"b", "c\nd"]), (3, &["e"])],
+            ),
             ("a\"b\",\"c\"d\"e,\n", &[(1, &["a\"b\"", "cd\"e", ""])]),
             ("\"open\n,still", &[(1, &["open\n,still"])]),
             ("\"\"", &[(1, &[""])]),
@@ -369,7 +377,11 @@ mod tests {
                     .iter()
                     .map(|(line, fields)| (*line, fields.iter().map(|f| (*f).to_owned()).collect()))
                     .collect();
-                assert_eq!(rows(text.as_bytes(), step).unwrap(), expected, "{text:?} by {step}");
+                assert_eq!(
+                    rows(text.as_bytes(), step).unwrap(),
+                    expected,
+                    "{text:?} by {step}"
+                );
             }
         }
     }
@@ -384,7 +396,9 @@ mod tests {
         ] {
             for step in [1, 2, 3, 100] {
                 match rows(bytes, step) {
-                    Err(ClkError::NotUtf8 { line, byte }) => assert_eq!((line, byte), at, "{bytes:?} by {step}"),
+                    Err(ClkError::NotUtf8 { line, byte }) => {
+                        assert_eq!((line, byte), at, "{bytes:?} by {step}")
+                    }
                     other => panic!("{other:?} for {bytes:?} by {step}"),
                 }
             }
@@ -394,10 +408,16 @@ mod tests {
     #[test]
     fn a_field_has_as_many_characters_as_python_takes() {
         let most = "é".repeat(MOST_FIELD_CHARS);
-        assert_eq!(rows(format!("a,{most}\n").as_bytes(), 1000).unwrap()[0].1[1], most);
+        assert_eq!(
+            rows(format!("a,{most}\n").as_bytes(), 1000).unwrap()[0].1[1],
+            most
+        );
         for text in [format!("a\nb,{most}x\n"), format!("a\nb,\"{}", most.repeat(9))] {
             let error = rows(text.as_bytes(), 1000).unwrap_err();
-            assert!(matches!(error, ClkError::FieldTooLong { line: 2, column: 2 }), "{error}");
+            assert!(
+                matches!(error, ClkError::FieldTooLong { line: 2, column: 2 }),
+                "{error}"
+            );
         }
     }
 }

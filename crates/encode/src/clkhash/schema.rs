@@ -57,9 +57,16 @@ pub(crate) struct Encoding {
 pub(crate) enum Format {
     Date(DateFormat),
     Enum(BTreeSet<String>),
-    Integer { least: Option<i64>, most: Option<i64> },
+    Integer {
+        least: Option<i64>,
+        most: Option<i64>,
+    },
     Pattern(Pattern),
-    Text { case: Case, least_chars: u64, most_chars: Option<u64> },
+    Text {
+        case: Case,
+        least_chars: u64,
+        most_chars: Option<u64>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +182,11 @@ impl ClkSchema {
         let mut features = Vec::new();
         let features_place = root.key("features");
         for (index, feature) in schema["features"].as_array().into_iter().flatten().enumerate() {
-            features.push(Feature::build(feature, unfolded_bits, &features_place.index(index))?);
+            features.push(Feature::build(
+                feature,
+                unfolded_bits,
+                &features_place.index(index),
+            )?);
         }
         if features.is_empty() {
             return Err(features_place.wrong("it must have a feature"));
@@ -241,9 +252,9 @@ fn as_converted(error: ClkError, version: Version) -> ClkError {
 
 /// A count, which clkhash's arithmetic needs as an integer.
 fn count(value: &Value, place: &Place<'_>) -> Result<u64, ClkError> {
-    value
-        .as_u64()
-        .ok_or_else(|| place.wrong("it must be an integer of reasonable size, at least 0 and written without a point"))
+    value.as_u64().ok_or_else(|| {
+        place.wrong("it must be an integer of reasonable size, at least 0 and written without a point")
+    })
 }
 
 /// A count that clkhash turns into an integer itself, or only compares: it may be written with a point.
@@ -258,7 +269,9 @@ fn whole(value: &Value, place: &Place<'_>) -> Result<i64, ClkError> {
     value
         .as_i64()
         .or_else(|| {
-            let float = value.as_f64().filter(|float| !value.is_u64() && float.abs() < EXACT)?;
+            let float = value
+                .as_f64()
+                .filter(|float| !value.is_u64() && float.abs() < EXACT)?;
             (float.fract() == 0.0).then_some(float as i64)
         })
         .ok_or_else(|| place.wrong("it must be an integer that 64 bits hold"))
@@ -272,7 +285,9 @@ fn build_kdf(kdf: &Value, features: &[Feature], place: &Place<'_>) -> Result<Kdf
     let bytes = |key: &str| {
         kdf.get(key)
             .and_then(Value::as_str)
-            .map(|text| decode_base64(text).ok_or_else(|| place.key(key).wrong("it must be base64, with its padding")))
+            .map(|text| {
+                decode_base64(text).ok_or_else(|| place.key(key).wrong("it must be base64, with its padding"))
+            })
             .transpose()
     };
     let size = place.key("keySize");
@@ -292,7 +307,12 @@ fn build_kdf(kdf: &Value, features: &[Feature], place: &Place<'_>) -> Result<Kdf
                 hash.most_bytes()
             ))
         })?;
-    let blake = |feature: &Feature| feature.encoding.as_ref().is_some_and(|e| e.hash == HashKind::Blake);
+    let blake = |feature: &Feature| {
+        feature
+            .encoding
+            .as_ref()
+            .is_some_and(|e| e.hash == HashKind::Blake)
+    };
     if key_bytes > MOST_BLAKE_KEY_BYTES && features.iter().any(blake) {
         return Err(size.wrong(format!(
             "blakeHash takes keys of {MOST_BLAKE_KEY_BYTES} bytes at most: make it shorter"
@@ -352,9 +372,10 @@ fn build_format(format: &Object, place: &Place<'_>) -> Result<Format, ClkError> 
     Ok(match of("type") {
         Some("date") => {
             let strptime = of("format").unwrap_or_default();
-            Format::Date(DateFormat::try_new(strptime).map_err(|problem| {
-                place.key("format").wrong(format!("the date format {problem}"))
-            })?)
+            Format::Date(
+                DateFormat::try_new(strptime)
+                    .map_err(|problem| place.key("format").wrong(format!("the date format {problem}")))?,
+            )
         }
         Some("enum") => {
             let values = format.get("values").and_then(Value::as_array);
@@ -362,7 +383,12 @@ fn build_format(format: &Object, place: &Place<'_>) -> Result<Format, ClkError> 
             Format::Enum(texts.map(str::to_owned).collect())
         }
         Some("integer") => {
-            let bound = |key: &str| format.get(key).map(|value| whole(value, &place.key(key))).transpose();
+            let bound = |key: &str| {
+                format
+                    .get(key)
+                    .map(|value| whole(value, &place.key(key)))
+                    .transpose()
+            };
             Format::Integer {
                 least: bound("minimum")?,
                 most: bound("maximum")?,
@@ -370,12 +396,16 @@ fn build_format(format: &Object, place: &Place<'_>) -> Result<Format, ClkError> 
         }
         _ => match of("pattern") {
             Some(pattern) => Format::Pattern(Pattern::try_new(pattern).map_err(|problem| {
-                place.key("pattern").wrong(format!("the regular expression {problem}"))
+                place
+                    .key("pattern")
+                    .wrong(format!("the regular expression {problem}"))
             })?),
             None => {
                 let bound = |key: &str| {
                     let value = format.get(key);
-                    value.map(|value| lenient_count(value, &place.key(key))).transpose()
+                    value
+                        .map(|value| lenient_count(value, &place.key(key)))
+                        .transpose()
                 };
                 Format::Text {
                     case: match of("case") {
@@ -399,7 +429,9 @@ fn build_comparison(comparison: &Value, place: &Place<'_>) -> Result<Comparison,
             // An integer beyond 64 bits is read as a float, and would be taken for another number.
             let distance = match (distance.as_u64(), distance.as_f64()) {
                 (Some(distance), _) => Distance::Integer(distance),
-                (None, Some(float)) if float.fract() != 0.0 || float < 9_007_199_254_740_992.0 => Distance::Float(float),
+                (None, Some(float)) if float.fract() != 0.0 || float < 9_007_199_254_740_992.0 => {
+                    Distance::Float(float)
+                }
                 _ => return Err(distance_place.wrong("it is too large: make it smaller")),
             };
             let resolution_place = place.key("resolution");
@@ -417,7 +449,9 @@ fn build_comparison(comparison: &Value, place: &Place<'_>) -> Result<Comparison,
             let precision = usize::try_from(precision).unwrap_or(0);
             Numeric::try_new(distance, resolution, precision)
                 .map(Comparison::Numeric)
-                .map_err(|problem| distance_place.wrong(format!("it {problem}: raise fractional_precision or it")))
+                .map_err(|problem| {
+                    distance_place.wrong(format!("it {problem}: raise fractional_precision or it"))
+                })
         }
         Some("ngram") => {
             let n_place = place.key("n");

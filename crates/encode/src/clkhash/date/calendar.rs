@@ -19,7 +19,9 @@ fn days_before_month(year: i64, month: usize) -> i64 {
 
 /// The day of a date; `None` for no date.
 pub(super) fn to_ordinal(year: i64, month: i64, day: i64) -> Option<i64> {
-    let index = usize::try_from(month).ok().filter(|month| (1..=12).contains(month))?;
+    let index = usize::try_from(month)
+        .ok()
+        .filter(|month| (1..=12).contains(month))?;
     let days = if index == 12 {
         31
     } else {
@@ -42,7 +44,9 @@ pub(super) fn from_ordinal(ordinal: i64) -> Option<(i64, i64, i64)> {
         return None;
     }
     let day_of_year = ordinal - days_before_year(year);
-    let month = (1..=12).rev().find(|month| days_before_month(year, *month) < day_of_year)?;
+    let month = (1..=12)
+        .rev()
+        .find(|month| days_before_month(year, *month) < day_of_year)?;
     let day = day_of_year - days_before_month(year, month);
     Some((year, i64::try_from(month).ok()?, day))
 }

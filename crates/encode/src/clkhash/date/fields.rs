@@ -12,7 +12,9 @@ pub(super) fn forms(name: u8) -> &'static [&'static str] {
         b'H' => &["2203", "01dd", "dd"],
         b'I' => &["1102", "0019", "19"],
         b'G' | b'Y' => &["dddddddd"],
-        b'j' => &["336606", "3305dd", "12dddd", "0019dd", "000019", "19dd", "0019", "19"],
+        b'j' => &[
+            "336606", "3305dd", "12dddd", "0019dd", "000019", "19dd", "0019", "19",
+        ],
         b'm' => &["1102", "0019", "19"],
         b'M' => &["05dd", "dd"],
         b'S' => &["6601", "05dd", "dd"],
@@ -26,14 +28,30 @@ pub(super) fn forms(name: u8) -> &'static [&'static str] {
 }
 
 const MONTHS: &[&str] = &[
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 const SHORT_MONTHS: &[&str] = &[
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
 const WEEKDAYS: &[&str] = &[
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
 ];
 const SHORT_WEEKDAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 

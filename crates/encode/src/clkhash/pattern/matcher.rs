@@ -158,7 +158,9 @@ impl Program {
                 } => {
                     let found = match behind {
                         None => program.run(text, at, text.len(), false),
-                        Some(width) => at.checked_sub(*width).is_some_and(|from| program.run(text, from, at, true)),
+                        Some(width) => at
+                            .checked_sub(*width)
+                            .is_some_and(|from| program.run(text, from, at, true)),
                     };
                     if found != *negated {
                         open.push(state + 1);
@@ -224,7 +226,10 @@ fn width(node: &Node) -> Option<usize> {
         Node::Sequence(nodes) => nodes.iter().map(width).sum(),
         Node::Alternatives(nodes) => {
             let first = nodes.first().map_or(Some(0), width)?;
-            nodes.iter().all(|node| width(node) == Some(first)).then_some(first)
+            nodes
+                .iter()
+                .all(|node| width(node) == Some(first))
+                .then_some(first)
         }
         Node::Repeat { node, least, most } => {
             let one = width(node)?;

@@ -79,7 +79,11 @@ impl Parser {
             all.push(self.sequence(false)?);
         }
         self.depth -= 1;
-        Ok(if all.len() == 1 { all.remove(0) } else { Node::Alternatives(all) })
+        Ok(if all.len() == 1 {
+            all.remove(0)
+        } else {
+            Node::Alternatives(all)
+        })
     }
 
     /// A sequence up to `|`, `)` or the end. Flags for all of the pattern stand at its very beginning only.
@@ -113,7 +117,9 @@ impl Parser {
                         _ => return Err("has a repeat of nothing".to_owned()),
                     };
                     if !self.take('?') && self.peek() == Some('+') {
-                        return Err("has a possessive repeat, which is not supported: write it without".to_owned());
+                        return Err(
+                            "has a possessive repeat, which is not supported: write it without".to_owned(),
+                        );
                     }
                     let node = Box::new(node);
                     (Node::Repeat { node, least, most }, Before::Repeat)
@@ -187,7 +193,11 @@ impl Parser {
 
     fn number(&mut self) -> Result<Option<u32>, String> {
         let mut number = None;
-        while let Some(digit) = self.peek().filter(char::is_ascii_digit).and_then(|c| c.to_digit(10)) {
+        while let Some(digit) = self
+            .peek()
+            .filter(char::is_ascii_digit)
+            .and_then(|c| c.to_digit(10))
+        {
             self.at += 1;
             let value = number.unwrap_or(0) * 10 + digit;
             if value > MOST_REPEATS {

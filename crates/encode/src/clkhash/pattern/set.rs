@@ -18,7 +18,11 @@ enum Fold {
 /// Part of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Item {
-    Class { class: Class, ascii: bool, negated: bool },
+    Class {
+        class: Class,
+        ascii: bool,
+        negated: bool,
+    },
     Range(char, char),
 }
 
@@ -35,7 +39,12 @@ const MOST_FOLDED: usize = 20_000;
 
 impl Set {
     /// A set of items, in any case when `ignore_case`; the error says what is wrong with it.
-    pub(super) fn try_new(items: Vec<Item>, negated: bool, ignore_case: bool, ascii: bool) -> Result<Self, String> {
+    pub(super) fn try_new(
+        items: Vec<Item>,
+        negated: bool,
+        ignore_case: bool,
+        ascii: bool,
+    ) -> Result<Self, String> {
         if !ignore_case {
             return Ok(Self {
                 negated,
@@ -73,7 +82,11 @@ impl Set {
         let found = self.items.iter().any(|item| match *item {
             Item::Range(first, _) if self.fold == Some(Fold::Unicode) => is_same_folded(first, c),
             Item::Range(first, last) => (first..=last).contains(&c),
-            Item::Class { class, ascii, negated } => class.has(c, ascii) != negated,
+            Item::Class {
+                class,
+                ascii,
+                negated,
+            } => class.has(c, ascii) != negated,
         });
         found != self.negated
     }

@@ -24,7 +24,9 @@ impl Parser {
                 break;
             }
             match (first, self.set_item(c)?) {
-                (Item::Range(first, _), Item::Range(last, _)) if first <= last => items.push(Item::Range(first, last)),
+                (Item::Range(first, _), Item::Range(last, _)) if first <= last => {
+                    items.push(Item::Range(first, last))
+                }
                 _ => return Err("has a range in a set that is none".to_owned()),
             }
         }
@@ -105,7 +107,12 @@ impl Parser {
             'x' => self.hexadecimal(2)?,
             'u' => self.hexadecimal(4)?,
             'U' => self.hexadecimal(8)?,
-            'N' => return Err("has a character by its name, which is not supported: write \\u and its number".to_owned()),
+            'N' => {
+                return Err(
+                    "has a character by its name, which is not supported: write \\u and its number"
+                        .to_owned(),
+                );
+            }
             c if c.is_ascii_alphanumeric() => return Err(format!("has a bad escape \\{c}")),
             c => c,
         })
@@ -130,7 +137,9 @@ impl Parser {
             self.at += 1;
             code = code * 8 + digit;
         }
-        u8::try_from(code).map(char::from).map_err(|_| BAD_NUMBER.to_owned())
+        u8::try_from(code)
+            .map(char::from)
+            .map_err(|_| BAD_NUMBER.to_owned())
     }
 }
 
