@@ -6,11 +6,13 @@ use corridor_core::{Digest, OfficeId, Threshold};
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
+mod encode;
 mod extracts;
 mod figures;
 mod pipeline;
 mod schema;
 
+pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
 pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
@@ -59,6 +61,12 @@ pub(crate) enum Command {
     ///
     /// Example: corridor encode --mapping mapping.toml --agreement agreement.json --key project.key
     /// --pseudonyms ids.csv register.csv -o dataset.parquet
+    ///
+    /// With --clkhash-schema instead it writes bit for bit what clkhash 0.18.3 writes for a linkage schema (version 1, 2 or
+    /// 3), a secret and a file of people, as JSON, in the order of the rows: {"clks": ["base64", …]}. That is for linkage
+    /// with those who use clkhash: it withstands only a linkage unit that has no list of the people.
+    ///
+    /// Example: corridor encode --clkhash-schema schema.json --secret-file secret.txt people.csv -o clks.json
     Encode(EncodeArgs),
     /// Proposes, signs and shows agreements.
     #[command(subcommand)]
@@ -233,43 +241,6 @@ fn parse_share(text: &str) -> Result<f64, String> {
         .map(|value| value / scale)
         .filter(|share| (0.0..=1.0).contains(share))
         .ok_or_else(|| "expected a share as in 1% or 0.01".to_owned())
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct EncodeArgs {
-    /// The register: CSV, Parquet or XLSX.
-    pub(crate) input: PathBuf,
-    /// What its columns are.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mapping: PathBuf,
-    /// The agreement in force, as saved by corridor agreement show.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) agreement: PathBuf,
-    /// The project key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
-    /// Which office this is, when the mapping's reporter does not say it.
-    #[arg(long)]
-    pub(crate) office: Option<OfficeId>,
-    /// Where to write the pseudonym list, which stays in the office.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pseudonyms: PathBuf,
-    /// Where to write the dataset.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
-    /// Share of the rows that may be left out because they cannot be used, as in 1%.
-    #[arg(long, value_parser = parse_share, default_value = "0")]
-    pub(crate) max_refused: f64,
-    /// Threads; one per core when 0.
-    #[arg(long, default_value = "0", value_parser = parse_threads)]
-    pub(crate) threads: usize,
-    /// The report as JSON on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) schema: SchemaFileArgs,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Debug, Args)]

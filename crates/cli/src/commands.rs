@@ -4,6 +4,7 @@ use crate::args::{Cli, Command};
 
 mod agreement;
 mod attack;
+mod clkhash;
 mod compare;
 mod demo;
 mod encode;

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
 use corridor_core::Digest;
+use corridor_encode::clkhash::ClkError;
 use corridor_encode::{
     EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError, PartyError, WriteError,
 };
@@ -127,6 +128,11 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
             KeyFileError::Io { .. } => "check the path and the permissions",
         });
     }
+    if let Some(error) = cause.downcast_ref::<ClkError>()
+        && !matches!(error, ClkError::Write(_))
+    {
+        return input(clk_hint(error));
+    }
     if cause.is::<PartyError>() {
         return input(
             "do not encode: ask who proposed this agreement. If an office has new keys, exchange keys again first",
@@ -226,6 +232,30 @@ fn extract_hint(error: &ExtractError) -> &'static str {
         ExtractError::SheetMissing { .. } => {
             "correct file.sheet in the mapping, or leave it out to read the first sheet"
         }
+    }
+}
+
+fn clk_hint(error: &ClkError) -> &'static str {
+    match error {
+        ClkError::Empty => "check that this is the file you meant, and that its export ended",
+        ClkError::FieldTooLong { .. } => {
+            "close the quote, or shorten the value; clkhash cannot read it either"
+        }
+        ClkError::Header { .. } | ClkError::HeaderLength { .. } => {
+            "name the columns as the schema does, or give --header ignore, or --no-header when the first row is a person"
+        }
+        ClkError::Json { .. } => "correct the schema; jsonlint or python -m json.tool show where",
+        ClkError::NotUtf8 { .. } => "save the file as CSV in UTF-8 and try again",
+        ClkError::Read(_) => "check the path and the permissions",
+        ClkError::RowLength { .. } => {
+            "give every row as many columns as the schema has features; an empty line counts as a row"
+        }
+        ClkError::Schema { .. } => "correct the schema there; both data owners must use the same",
+        ClkError::SecretEmpty => "write the secret that the data owners share into the file",
+        ClkError::Value { .. } => {
+            "correct the value, or the schema, or leave formats unchecked with --no-validate"
+        }
+        ClkError::Write(_) => "check the folder, the permissions and the room on the disk",
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -54,16 +55,33 @@ pub(crate) fn progress(len: u64, what: &str) -> ProgressBar {
 
 /// Writes a new file whole or not at all.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_file_with(path, |file| {
+        file.write_all(bytes)
+            .with_context(|| format!("cannot write {}", path.display()))
+    })
+}
+
+/// The same, where `write` writes it piece by piece, for what is too large to hold in memory.
+pub(crate) fn write_file_with<T>(
+    path: &Path,
+    write: impl FnOnce(&mut io::BufWriter<File>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     refuse_existing(path)?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(path)?;
+    let cannot_write = || format!("cannot write {}", path.display());
+    let (file, temporary) = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        .with_context(cannot_write)?
+        .into_parts();
+    let mut out = io::BufWriter::new(file);
+    let written = write(&mut out)?;
+    let finish = || -> io::Result<()> {
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        temporary.persist_noclobber(path)?;
         Ok(())
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    finish().with_context(cannot_write)?;
+    Ok(written)
 }
 
 /// Refuses to write where there is a file already.

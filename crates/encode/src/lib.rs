@@ -44,6 +44,7 @@ mod birth;
 mod blocks;
 mod calendar;
 mod check;
+pub mod clkhash;
 mod draft;
 mod encoder;
 mod exchange;

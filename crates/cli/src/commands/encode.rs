@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use corridor_core::{OsEntropy, SeededEntropy, Side, SignedAgreement, Stopwatch, SystemClock};
@@ -12,17 +12,21 @@ use serde::Serialize;
 
 use crate::args::EncodeArgs;
 use crate::commands::inspect::to_problem_lines;
-use crate::commands::passphrase;
 use crate::commands::schema::schema_of;
+use crate::commands::{clkhash, passphrase};
 use crate::failure::input_error;
 use crate::output::{json, peak_memory_mb, progress, read_text, talk};
 
 pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
-    let mapping = Mapping::load(&args.mapping)?;
-    let signed = read_agreement(&args.agreement)?;
+    if let Some(schema) = &args.clk.clkhash_schema {
+        return clkhash::run(args, schema);
+    }
+    let pseudonyms = given(&args.pseudonyms, "--pseudonyms")?;
+    let mapping = Mapping::load(given(&args.mapping, "--mapping")?)?;
+    let signed = read_agreement(given(&args.agreement, "--agreement")?)?;
     let agreement = &signed.agreement;
     let side = side_of(args, &mapping, &signed)?;
-    for path in [&args.output, &args.pseudonyms] {
+    for path in [&args.output, pseudonyms] {
         if path.exists() {
             return Err(input_error(
                 format!("{} exists already", path.display()),
@@ -33,7 +37,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     let schema = schema_of(&signed, args.schema.schema.as_deref())?;
     let passphrase = passphrase::read(&args.passphrase)?;
     let digest = agreement.digest();
-    let project = ProjectKey::load(&args.key, passphrase.as_bytes())?;
+    let project = ProjectKey::load(given(&args.key, "--key")?, passphrase.as_bytes())?;
     project.check(agreement)?;
     if project.own().id != agreement.office(side).id {
         return Err(input_error(
@@ -69,7 +73,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
             &mapping,
             &terms,
             limit,
-            (&args.output, &args.pseudonyms),
+            (&args.output, pseudonyms),
             &scratch,
             &|rows| {
                 bar.set_length(rows);
@@ -117,7 +121,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
     ));
     talk(&format!(
         "pseudonym list to {}: it stays here",
-        args.pseudonyms.display()
+        pseudonyms.display()
     ));
     if args.json {
         json(&FullReport {
@@ -190,6 +194,12 @@ fn to_block_line(blocks: &BlockReport) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
 fn to_rate(rows: u64, seconds: f64) -> f64 {
     rows as f64 / seconds.max(1e-9)
+}
+
+/// An argument that only encoding as clkhash does is without.
+fn given<'a>(path: &'a Option<PathBuf>, name: &str) -> anyhow::Result<&'a PathBuf> {
+    path.as_ref()
+        .ok_or_else(|| input_error(format!("{name} is missing"), "give it, or --clkhash-schema"))
 }
 
 /// Encodes on a pool of its own, so that the number of threads is the one asked for.

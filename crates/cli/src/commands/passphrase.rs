@@ -27,8 +27,8 @@ pub(crate) fn read(args: &PassphraseArgs) -> anyhow::Result<Zeroizing<String>> {
     }
 }
 
-/// A passphrase others can read protects nothing.
-fn refuse_if_readable_by_others(path: &std::path::Path) -> anyhow::Result<()> {
+/// A passphrase or a secret others can read protects nothing.
+pub(crate) fn refuse_if_readable_by_others(path: &std::path::Path) -> anyhow::Result<()> {
     #[cfg(unix)]
     if let Ok(metadata) = std::fs::metadata(path) {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;

@@ -1,0 +1,90 @@
+//! Files that clkhash 0.18.3 encoded: `crates/encode/tests/clkhash`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{ClkError, ClkHeader, ClkOptions, ClkReport, ClkSchema, ClkSecret, XorFolds, encode_clks};
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    people: String,
+    secret: String,
+    header: String,
+    validate: bool,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clkhash/0.18.3")
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap()
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_str(&read("cases.json")).unwrap()
+}
+
+fn encode(case: &Case, folds: XorFolds) -> Result<(String, ClkReport), ClkError> {
+    let schema = ClkSchema::from_json(&read(&format!("{}.schema.json", case.name)), folds)?;
+    let secret = ClkSecret::from_file_bytes(case.secret.clone().into_bytes())?;
+    let options = ClkOptions {
+        header: match case.header.as_str() {
+            "true" => ClkHeader::Checked,
+            "false" => ClkHeader::Absent,
+            _ => ClkHeader::Ignored,
+        },
+        validate: case.validate,
+    };
+    let mut out = Vec::new();
+    let people = fs::File::open(folder().join(&case.people)).unwrap();
+    let report = encode_clks(people, &schema, &secret, options, &mut out, &|_| {})?;
+    Ok((String::from_utf8(out).unwrap(), report))
+}
+
+#[test]
+fn encodings_are_those_of_clkhash() {
+    let cases = cases();
+    assert!(cases.len() >= 18);
+    for case in cases {
+        let expected = read(&format!("{}.clks.json", case.name));
+        let (clks, report) =
+            encode(&case, XorFolds::LikeClkhash).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        assert_eq!(clks, expected, "{}", case.name);
+        assert_eq!(
+            report.records_encoded,
+            expected.matches("\", \"").count() as u64 + 1,
+            "{}",
+            case.name
+        );
+    }
+}
+
+#[test]
+fn folds_that_clkhash_documents_are_named_and_honoured_when_asked_for() {
+    let all = cases();
+    let case = |name: &str| all.iter().find(|case| case.name == name).unwrap();
+    let documented = case("v3_folds_documented");
+    let (_, report) = encode(documented, XorFolds::LikeClkhash).unwrap();
+    assert!(
+        report.notes.iter().any(|note| note.contains("xorFolds")),
+        "{:?}",
+        report.notes
+    );
+    // The same schema with the key that clkhash reads, and another secret.
+    let read = Case {
+        secret: documented.secret.clone(),
+        name: "v3_folds_read".to_owned(),
+        people: documented.people.clone(),
+        header: documented.header.clone(),
+        ..*documented
+    };
+    let honoured = encode(documented, XorFolds::Honour).unwrap();
+    assert_eq!(honoured.0, encode(&read, XorFolds::LikeClkhash).unwrap().0);
+    assert!(honoured.1.notes.is_empty(), "{:?}", honoured.1.notes);
+    let both = encode(case("v1_folds"), XorFolds::Honour).unwrap_err();
+    assert!(both.to_string().contains("different things"), "{both}");
+}
