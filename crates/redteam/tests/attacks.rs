@@ -1,6 +1,6 @@
 //! Attacks that must succeed and encodings that must stand, on invented people.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use corridor_core::{FilterLen, Filters, SeededEntropy};
 use corridor_redteam::{
