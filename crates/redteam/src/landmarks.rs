@@ -36,7 +36,7 @@ impl Default for GraphMatching {
 const FIRST_GUESS_WEIGHT: f32 = 0.6;
 /// Rounds in which the first guess is heard.
 const GUIDED_ROUNDS: usize = 8;
-/// Rounds until the number of landmarks has grown from a tenth of the file to its most.
+/// Rounds until the number of landmarks has grown from a quarter of its most to its most.
 const GROWING_ROUNDS: usize = 12;
 /// As many seeds are enough to begin with them alone.
 const SEEDS_TO_BEGIN: usize = 10;
@@ -185,4 +185,28 @@ fn minus_half_squares(side: &Dense) -> Dense {
         squares.row_mut(row)[0] = -side.row(row).iter().map(|x| x * x).sum::<f32>() / 2.0;
     }
     squares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn landmarks_are_the_seeds_first_and_nothing_that_contradicts_them() {
+        let mut scores = Dense::zeros(5, 5);
+        for row in 0..5_usize {
+            scores.row_mut(row)[row] = row as f32 + 1.0;
+        }
+        let bests = Bests::of(&scores);
+        assert_eq!(choose(&bests, &[], 2), [(4, 4), (3, 3)]);
+        assert_eq!(choose(&bests, &[(0, 4)], 3), [(0, 4), (3, 3), (2, 2)]);
+        assert_eq!(choose(&bests, &[(0, 4), (1, 0)], 1), [(0, 4), (1, 0)]);
+    }
+
+    #[test]
+    fn landmarks_grow_from_a_quarter_to_all() {
+        assert_eq!(landmark_count(0, 1000), 250);
+        assert_eq!(landmark_count(GROWING_ROUNDS, 1000), 1000);
+        assert_eq!(landmark_count(99, 1000), 1000);
+    }
 }
