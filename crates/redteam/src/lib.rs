@@ -16,8 +16,8 @@
 //!   is described by its double-centred similarities to them, and paired with the record it correlates with best;
 //!   (d) the margin over the best other pair of both records is the confidence.
 //!   People known beforehand are landmarks throughout.
-//! - **Adaptive** ([`GraphMatching::attack_adaptively`]): the same through the [`Lens`] under which two halves of the
-//!   landmarks agree most.
+//! - **Adaptive** ([`GraphMatching::attack_adaptively`]): the same through the [`Lens`] under which two pairings
+//!   by different landmarks agree most.
 //! - **Known pairs** ([`attack_by_known_pairs`]): ridge regression of bits on the tokens of people whose filters are
 //!   known, then a dictionary of everybody's predicted filter. Besides the linear kernel there is that of majority
 //!   schemes ([`TokenKernel::Majority`]), which predicts them several times better.
