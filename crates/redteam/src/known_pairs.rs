@@ -52,11 +52,11 @@ pub fn attack_by_known_pairs(
     known: &[(usize, usize)],
     kernels: &[TokenKernel],
 ) -> Vec<Guess> {
-    // Whoever is known is nobody else, and would attract all who are like them.
     let indices: Vec<usize> = known.iter().map(|pair| pair.1).collect();
-    let taken: HashSet<usize> = indices.iter().copied().collect();
-    let open: Vec<usize> = (0..list.len()).filter(|record| !taken.contains(record)).collect();
-    if target.is_empty() || open.is_empty() || known.is_empty() {
+    // Whoever is known is nobody else, and would attract, and be taken for, all who are like them.
+    let open_targets = all_but(target.len(), known.iter().map(|pair| pair.0));
+    let open_list = all_but(list.len(), indices.iter().copied());
+    if open_targets.is_empty() || open_list.is_empty() || known.is_empty() {
         return Vec::new();
     }
     let mut bits = signs(target);
@@ -65,20 +65,31 @@ pub fn attack_by_known_pairs(
     let (kernel, penalty) = choose(list, known, &known_bits, kernels);
     let inverse = inverse_of(&gram(list, &indices, &indices, kernel), penalty);
     let inverse = to_single(&inverse);
-    let across = to_single(&gram(list, &open, &indices, kernel));
+    let across = to_single(&gram(list, &open_list, &indices, kernel));
     let mut predicted = across.times(&inverse).times(&known_bits);
     predicted.centre_columns();
     predicted.standardise_rows();
-    bits.standardise_rows();
-    let guesses = Bests::of(&bits.times_transposed(&predicted))
-        .guesses()
-        .into_iter()
-        .map(|guess| Guess {
-            list_record: open[guess.list_record],
+    let mut open_bits = rows_of(&bits, open_targets.iter().copied());
+    open_bits.standardise_rows();
+    let nobody = Guess {
+        list_record: indices[0],
+        confidence: f64::NEG_INFINITY,
+    };
+    let mut guesses = vec![nobody; target.len()];
+    let found = Bests::of(&open_bits.times_transposed(&predicted)).guesses();
+    for (target, guess) in open_targets.into_iter().zip(found) {
+        guesses[target] = Guess {
+            list_record: open_list[guess.list_record],
             ..guess
-        })
-        .collect();
+        };
+    }
     with_seeds(guesses, known)
+}
+
+/// All indices below `len` but those of `known`, ascending.
+fn all_but(len: usize, known: impl Iterator<Item = usize>) -> Vec<usize> {
+    let known: HashSet<usize> = known.collect();
+    (0..len).filter(|index| !known.contains(index)).collect()
 }
 
 /// Filters as ±1.

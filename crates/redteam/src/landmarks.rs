@@ -34,9 +34,9 @@ impl Default for GraphMatching {
 
 /// Weight of the first guess beside the landmarks, in the first round; it falls to zero over [`GUIDED_ROUNDS`].
 const FIRST_GUESS_WEIGHT: f32 = 0.6;
-/// Rounds in which the first guess is heard.
+/// Rounds in which the first guess is heard, at most; never the last two.
 const GUIDED_ROUNDS: usize = 8;
-/// Rounds until the number of landmarks has grown from a tenth of the file to its most.
+/// Rounds until the number of landmarks has grown from a quarter of its most to its most.
 const GROWING_ROUNDS: usize = 12;
 /// As many seeds are enough to begin with them alone.
 const SEEDS_TO_BEGIN: usize = 10;
@@ -65,6 +65,16 @@ impl GraphMatching {
 
     /// Pairs two files by their similarities.
     pub(crate) fn pair(&self, target: &Dense, list: &Dense, seeds: &[(usize, usize)]) -> Bests {
+        self.pair_by(target, list, seeds, Landmarks::All)
+    }
+
+    fn pair_by(&self, target: &Dense, list: &Dense, seeds: &[(usize, usize)], eligible: Landmarks) -> Bests {
+        let seeds: Vec<(usize, usize)> = seeds
+            .iter()
+            .copied()
+            .filter(|seed| eligible.has(seed.0))
+            .collect();
+        let guided = GUIDED_ROUNDS.min(self.rounds.saturating_sub(2));
         let (mut target_prints, mut list_prints) = (fingerprints(target), fingerprints(list));
         whiten(&mut target_prints, &mut list_prints);
         let mut bests = Bests::of(&nearness(&target_prints, &list_prints));
@@ -74,17 +84,17 @@ impl GraphMatching {
         let mut before = Vec::new();
         for round in 0..self.rounds {
             let landmarks = if round == 0 && seeds.len() >= SEEDS_TO_BEGIN {
-                seeds.to_vec()
+                seeds.clone()
             } else {
-                choose(&bests, seeds, landmark_count(round, most))
+                choose(&bests, &seeds, landmark_count(round, most), eligible)
             };
             if round > GROWING_ROUNDS && landmarks == before {
                 break;
             }
             let mut left = coordinates(target, landmarks.iter().map(|pair| pair.0));
             let mut right = coordinates(list, landmarks.iter().map(|pair| pair.1));
-            if round < GUIDED_ROUNDS {
-                let weight = FIRST_GUESS_WEIGHT * (1.0 - round as f32 / GUIDED_ROUNDS as f32);
+            if round < guided {
+                let weight = FIRST_GUESS_WEIGHT * (1.0 - round as f32 / guided as f32);
                 left = left.beside(&scaled(&target_prints, weight));
                 right = right.beside(&scaled(&list_prints, weight));
             }
@@ -94,26 +104,36 @@ impl GraphMatching {
         bests
     }
 
-    /// Pairs once by each half of the landmarks that `bests` gives, and returns in how many records, as a share of
-    /// the smaller file, both halves come to the same pair. Near zero where nothing was understood, whatever the
-    /// confidence: it needs no truth.
-    pub(crate) fn self_consistency(
-        &self,
-        target: &Dense,
-        list: &Dense,
-        bests: &Bests,
-        seeds: &[(usize, usize)],
-    ) -> f64 {
-        let smaller = target.rows().min(list.rows());
-        let landmarks = choose(bests, seeds, self.landmarks.min(smaller / 2));
-        let [even, odd] = [0, 1].map(|first| {
-            let half = landmarks.iter().skip(first).step_by(2);
-            let left = coordinates(target, half.clone().map(|pair| pair.0));
-            let right = coordinates(list, half.map(|pair| pair.1));
-            let pairs = Bests::of(&left.times_transposed(&right)).mutual_pairs();
+    /// Pairs twice, once with target records of even index as landmarks and once with those of odd index, and returns
+    /// for how many records, as a share of the smaller file, both come to the same pair.
+    ///
+    /// The two have no similarity in common that decides their last round, so that agreement is near zero where nothing
+    /// was understood, however well one of them fits itself. (Splitting the landmarks of one finished pairing does not
+    /// do: they were chosen because they agree.) It needs no truth.
+    pub(crate) fn self_consistency(&self, target: &Dense, list: &Dense, seeds: &[(usize, usize)]) -> f64 {
+        let [even, odd] = [Landmarks::Even, Landmarks::Odd].map(|eligible| {
+            let pairs = self.pair_by(target, list, seeds, eligible).mutual_pairs();
             pairs.into_iter().collect::<HashSet<_>>()
         });
-        crate::guess::share(even.intersection(&odd).count(), smaller)
+        crate::guess::share(even.intersection(&odd).count(), target.rows().min(list.rows()))
+    }
+}
+
+/// Target records that may be landmarks, by their index.
+#[derive(Clone, Copy)]
+enum Landmarks {
+    All,
+    Even,
+    Odd,
+}
+
+impl Landmarks {
+    fn has(self, target: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Even => target.is_multiple_of(2),
+            Self::Odd => !target.is_multiple_of(2),
+        }
     }
 }
 
@@ -133,14 +153,16 @@ fn landmark_count(round: usize, most: usize) -> usize {
     fewest + (most - fewest) * round.min(GROWING_ROUNDS) / GROWING_ROUNDS
 }
 
-/// The seeds, then the most confident mutual pairs that do not contradict them, up to `count` in all.
-fn choose(bests: &Bests, seeds: &[(usize, usize)], count: usize) -> Vec<(usize, usize)> {
+/// The seeds, then the most confident eligible mutual pairs that do not contradict them, up to `count` in all.
+fn choose(bests: &Bests, seeds: &[(usize, usize)], count: usize, eligible: Landmarks) -> Vec<(usize, usize)> {
     let seeded_targets: HashSet<usize> = seeds.iter().map(|seed| seed.0).collect();
     let seeded_list: HashSet<usize> = seeds.iter().map(|seed| seed.1).collect();
     let guessed = bests
         .mutual_pairs()
         .into_iter()
-        .filter(|(target, list)| !seeded_targets.contains(target) && !seeded_list.contains(list))
+        .filter(|(target, list)| {
+            eligible.has(*target) && !seeded_targets.contains(target) && !seeded_list.contains(list)
+        })
         .take(count.saturating_sub(seeds.len()));
     seeds.iter().copied().chain(guessed).collect()
 }
@@ -185,4 +207,35 @@ fn minus_half_squares(side: &Dense) -> Dense {
         squares.row_mut(row)[0] = -side.row(row).iter().map(|x| x * x).sum::<f32>() / 2.0;
     }
     squares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn landmarks_are_the_seeds_first_and_nothing_that_contradicts_them() {
+        let mut scores = Dense::zeros(5, 5);
+        for row in 0..5_usize {
+            scores.row_mut(row)[row] = row as f32 + 1.0;
+        }
+        let bests = Bests::of(&scores);
+        assert_eq!(choose(&bests, &[], 2, Landmarks::All), [(4, 4), (3, 3)]);
+        assert_eq!(choose(&bests, &[], 2, Landmarks::Odd), [(3, 3), (1, 1)]);
+        assert_eq!(
+            choose(&bests, &[(0, 4)], 3, Landmarks::All),
+            [(0, 4), (3, 3), (2, 2)]
+        );
+        assert_eq!(
+            choose(&bests, &[(0, 4), (1, 0)], 1, Landmarks::All),
+            [(0, 4), (1, 0)]
+        );
+    }
+
+    #[test]
+    fn landmarks_grow_from_a_quarter_to_all() {
+        assert_eq!(landmark_count(0, 1000), 250);
+        assert_eq!(landmark_count(GROWING_ROUNDS, 1000), 1000);
+        assert_eq!(landmark_count(99, 1000), 1000);
+    }
 }

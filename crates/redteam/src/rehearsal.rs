@@ -1,6 +1,6 @@
 //! All attacks of the gates on one encoding, with a control that must fall.
 
-use corridor_core::{FilterLen, FilterLenError, Filters, SeededEntropy};
+use corridor_core::{Filters, Profile, SeededEntropy};
 
 use crate::draw::{sample, shuffled};
 use crate::frequency::attack_by_frequency;
@@ -54,9 +54,6 @@ impl Default for Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RehearsalError {
-    /// The control cannot be made.
-    #[error("the control's filters")]
-    Control(#[from] FilterLenError),
     /// Filters of another length than the scheme's.
     #[error("the scheme has filters of {expected} bits, the target of {got}")]
     FilterLength {
@@ -98,8 +95,7 @@ pub enum RehearsalError {
 
 /// Common records without which a share says nothing: at 200, a gate of 1 % is two right guesses.
 const COMMON_NEEDED: usize = 200;
-/// Bits of the control's filters and bits each token sets: the classic record-level filter of the literature.
-const CONTROL_BITS: u32 = 1024;
+/// Bits each token of the control sets, of 1,024: the classic record-level filter of the literature.
 const CONTROL_POSITIONS: u32 = 10;
 
 impl Rehearsal<'_> {
@@ -113,9 +109,7 @@ impl Rehearsal<'_> {
     /// When the parts do not belong together, there is no seed, or fewer than 200 records are in both files.
     pub fn run(&self, scope: &Scope) -> Result<GateReport, RehearsalError> {
         self.check(scope)?;
-        let control_scheme = Scheme::Bloom {
-            filter_len: FilterLen::try_from(CONTROL_BITS)?,
-        };
+        let control_scheme = Scheme::from(Profile::Clk1024);
         let control_target_list = self.target_list.with_weight(CONTROL_POSITIONS);
         let control_list = self.list.with_weight(CONTROL_POSITIONS);
         let mut rows: Vec<GateRow> = Vec::new();

@@ -1,10 +1,12 @@
-//! People for tests and measurements: a small tokenizer of its own, and corridors read from files.
+//! Invented people: no list of names, only syllables.
 
-use std::collections::HashMap;
-use std::error::Error;
-use std::path::Path;
-
+use corridor_core::SeededEntropy;
 use corridor_redteam::PlainList;
+use rand_core::Rng;
+
+use tokens::tokens;
+
+mod tokens;
 
 /// Two registers and who is who.
 pub(crate) struct Corridor {
@@ -13,82 +15,77 @@ pub(crate) struct Corridor {
     pub(crate) truth: Vec<Option<usize>>,
 }
 
-/// Reads `a.csv`, `b.csv` and `truth.csv` of a folder.
-pub(crate) fn read_corridor(folder: &Path, salted: bool, weight: u32) -> Result<Corridor, Box<dyn Error>> {
-    let (left, left_ids) = read_register(&folder.join("a.csv"), salted, weight)?;
-    let (right, right_ids) = read_register(&folder.join("b.csv"), salted, weight)?;
-    let mut truth = vec![None; left.len()];
-    for row in csv::Reader::from_path(folder.join("truth.csv"))?.records() {
-        let row = row?;
-        if let (Some(&left), Some(&right)) = (left_ids.get(&row[0]), right_ids.get(&row[1])) {
-            truth[left] = Some(right);
-        }
-    }
-    Ok(Corridor { left, right, truth })
-}
+/// Given names, family names, date of birth, sex, citizenship.
+type Person = [String; 5];
 
-fn read_register(
-    path: &Path,
-    salted: bool,
-    weight: u32,
-) -> Result<(PlainList, HashMap<String, usize>), Box<dyn Error>> {
-    let mut list = PlainList::new();
-    let mut ids = HashMap::new();
-    for row in csv::Reader::from_path(path)?.records() {
-        let row = row?;
-        ids.insert(row[0].to_owned(), list.len());
-        let (salt, tokens) = tokens([&row[1], &row[2], &row[3], &row[4], &row[6]], salted);
-        list.push(&salt, tokens.into_iter().map(|token| (token, weight)));
+/// A corridor of `count` records a side, of which `common` are the same people, a third of them written otherwise.
+/// The list of the other side begins with strangers.
+pub(crate) fn corridor(count: usize, common: usize, seed: u64, salted: bool, weight: u32) -> Corridor {
+    let mut entropy = SeededEntropy::new(seed, "invented people");
+    let people: Vec<Person> = (0..2 * count - common).map(|_| person(&mut entropy)).collect();
+    let mut left = PlainList::new();
+    let mut right = PlainList::new();
+    for person in &people[..count] {
+        push(&mut left, person, salted, weight);
     }
-    Ok((list, ids))
-}
-
-/// Tokens of given names, family names, date of birth, sex and citizenship, and the salt: with `salted` the year of
-/// birth, which then is in no token.
-pub(crate) fn tokens(
-    [given, family, birth, sex, citizenship]: [&str; 5],
-    salted: bool,
-) -> (String, Vec<String>) {
-    let mut tokens = Vec::new();
-    let name: String = format!("{given} {family}")
-        .to_lowercase()
-        .chars()
-        .map(plain)
+    for person in &people[count..] {
+        push(&mut right, person, salted, weight);
+    }
+    for person in people[..common].iter().rev() {
+        push(&mut right, &rewritten(person, &mut entropy), salted, weight);
+    }
+    let truth = (0..count)
+        .map(|record| (record < common).then(|| count - 1 - record))
         .collect();
-    for word in name
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
-        let padded = format!(" {word} ");
-        tokens.extend((0..padded.len() - 1).map(|at| format!("names\u{1f}{}", &padded[at..at + 2])));
-    }
-    let mut salt = String::new();
-    if let [year, month, day] = birth.split('-').collect::<Vec<_>>().as_slice() {
-        let mut date = vec![format!("m{month}"), format!("d{day}"), format!("md{month}{day}")];
-        if salted {
-            (*year).clone_into(&mut salt);
-        } else {
-            date.extend([
-                format!("y{year}"),
-                format!("ym{year}{month}"),
-                format!("yd{year}{day}"),
-            ]);
-        }
-        tokens.extend(date.into_iter().map(|part| format!("birth_date\u{1f}{part}")));
-    }
-    tokens.push(format!("sex\u{1f}{sex}"));
-    tokens.push(format!("citizenship\u{1f}{citizenship}"));
-    (salt, tokens)
+    Corridor { left, right, truth }
 }
 
-fn plain(letter: char) -> char {
-    match letter {
-        'à' | 'â' | 'á' | 'ä' | 'ã' => 'a',
-        'é' | 'è' | 'ê' | 'ë' => 'e',
-        'ï' | 'î' | 'í' => 'i',
-        'ô' | 'ö' | 'ó' => 'o',
-        'ù' | 'û' | 'ü' | 'ú' => 'u',
-        'ç' => 'c',
-        other => other,
+fn push(list: &mut PlainList, person: &Person, salted: bool, weight: u32) {
+    let [given, family, birth, sex, citizenship] = person;
+    let (salt, tokens) = tokens([given, family, birth, sex, citizenship], salted);
+    list.push(&salt, tokens.into_iter().map(|token| (token, weight)));
+}
+
+fn person(entropy: &mut SeededEntropy) -> Person {
+    [
+        name(entropy, 300),
+        name(entropy, 2000),
+        format!(
+            "{}-{:02}-{:02}",
+            1950 + below(60, entropy),
+            1 + below(12, entropy),
+            1 + below(28, entropy)
+        ),
+        ["F", "M"][below(2, entropy)].to_owned(),
+        ["TN", "TN", "TN", "IT"][below(4, entropy)].to_owned(),
+    ]
+}
+
+/// One of `kinds` names, of which the first are common and the last rare.
+fn name(entropy: &mut SeededEntropy, kinds: usize) -> String {
+    const SYLLABLES: [&str; 16] = [
+        "ba", "chi", "dou", "fa", "gha", "ha", "ja", "ka", "li", "mou", "na", "ri", "sa", "te", "wa", "zi",
+    ];
+    let kind = below(kinds, entropy) * below(kinds, entropy) / kinds;
+    let mut hash = (kind * kinds + 7).wrapping_mul(0x9e37_79b1);
+    let mut name = String::new();
+    for _ in 0..2 + kind % 3 {
+        name.push_str(SYLLABLES[hash >> 12 & 15]);
+        hash = hash.wrapping_mul(0x85eb_ca6b) & 0xffff_ffff;
     }
+    name
+}
+
+fn rewritten(person: &Person, entropy: &mut SeededEntropy) -> Person {
+    let mut rewritten = person.clone();
+    if below(3, entropy) == 0 {
+        let field = below(2, entropy);
+        let at = below(rewritten[field].len(), entropy);
+        rewritten[field].replace_range(at..=at, "e");
+    }
+    rewritten
+}
+
+fn below(bound: usize, entropy: &mut SeededEntropy) -> usize {
+    usize::try_from(entropy.next_u64() % u64::try_from(bound).unwrap()).unwrap()
 }
