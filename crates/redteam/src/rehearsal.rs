@@ -109,7 +109,8 @@ impl Rehearsal<'_> {
     /// When the parts do not belong together, there is no seed, or fewer than 200 records are in both files.
     pub fn run(&self, scope: &Scope) -> Result<GateReport, RehearsalError> {
         self.check(scope)?;
-        let control_scheme = Scheme::from(Profile::Clk1024);
+        let control_scheme =
+            Scheme::of(Profile::Clk1024, std::iter::empty()).expect("a length every kernel compares");
         let control_target_list = self.target_list.with_weight(CONTROL_POSITIONS);
         let control_list = self.list.with_weight(CONTROL_POSITIONS);
         let mut rows: Vec<GateRow> = Vec::new();

@@ -14,7 +14,8 @@ pub(crate) struct PipelineArgs {
     /// A ready-made encoding schema (corridor schema list) or a schema file.
     #[arg(long, value_name = "NAME|FILE", conflicts_with = "match_fields")]
     pub(crate) schema: Option<String>,
-    /// Match fields, by comma; all that both mappings have when not given.
+    /// Match fields, by comma. When not given, those of all that both mappings have which serve best: names, birth_date, sex,
+    /// citizenship, birth_country; for registers of persons address and postcode; in Bloom profiles phonetic.
     #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
     pub(crate) match_fields: Vec<String>,
     /// A threshold; estimated without truth when not given.

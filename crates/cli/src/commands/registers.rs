@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
-    AgeBands, Corridor, Destination, DisclosureRule, LinkageTerms, Origin, Period, Profile, ThresholdPolicy,
+    AgeBands, Corridor, Destination, DisclosureRule, LinkageTerms, Measure, Origin, Period, Profile,
+    ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect};
 use corridor_engine::{FlowTableTerms, LinkageReport};
@@ -71,18 +72,23 @@ impl Registers {
     }
 }
 
-/// The schema asked for, or one of the fields asked for, or of all fields that every mapping has.
+/// The schema asked for, or one of the fields asked for, or of the fields that serve best of those every mapping has.
 pub(crate) fn schema_for(mappings: &[&Mapping], args: &PipelineArgs) -> anyhow::Result<EncodingSchema> {
     if let Some(reference) = &args.schema {
         return schema::resolve(reference, args.profile, Path::new(""));
     }
-    let fields = match_fields(mappings, &args.match_fields)?;
-    EncodingSchema::try_new(args.profile.unwrap_or(Profile::Saul3x2048), &fields)
+    let profile = args.profile.unwrap_or(Profile::Saul3x2048);
+    let fields = match_fields(mappings, &args.match_fields, profile)?;
+    EncodingSchema::try_new(profile, &fields)
         .map_err(|error| input_error(error.to_string(), "correct --match-fields or --profile"))
 }
 
-/// The fields asked for, or all that every mapping has.
-fn match_fields(mappings: &[&Mapping], asked: &[String]) -> anyhow::Result<Vec<MatchField>> {
+/// The fields asked for, or those of all that every mapping has which serve best on registers like these.
+fn match_fields(
+    mappings: &[&Mapping],
+    asked: &[String],
+    profile: Profile,
+) -> anyhow::Result<Vec<MatchField>> {
     let common: Vec<MatchField> = MatchField::ALL
         .into_iter()
         .filter(|field| {
@@ -92,7 +98,21 @@ fn match_fields(mappings: &[&Mapping], asked: &[String]) -> anyhow::Result<Vec<M
         })
         .collect();
     if asked.is_empty() {
-        return Ok(common);
+        let of_moves = mappings.iter().any(|mapping| mapping.has_events());
+        let serves = |field: &MatchField| match field {
+            MatchField::Names
+            | MatchField::BirthDate
+            | MatchField::Sex
+            | MatchField::Citizenship
+            | MatchField::BirthCountry => true,
+            // On nine pairs of registers keys beside the names took weight from birth date and sex under majorities; in
+            // Bloom filters, where every field has its own number of bits, the key by sound added.
+            MatchField::Phonetic => profile.measure() == Measure::Dice,
+            MatchField::NameKeys => false,
+            // Whoever moves has another address afterwards.
+            MatchField::Address | MatchField::Postcode => !of_moves,
+        };
+        return Ok(common.into_iter().filter(serves).collect());
     }
     let known = common
         .iter()
