@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use corridor_core::{Digest, Filters, Profile, Sex};
+use corridor_core::{Digest, Profile, Sex};
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 use crate::birth::{BirthDate, DateOrder};
+use crate::blocks::{BlockKeyer, BlockPass, Blocking};
 use crate::fields::MatchField;
 use crate::filters::FilterEncoder;
+use crate::harden::Hardening;
 use crate::key::{KeyUse, KeyedHash, LinkageKey, ProjectSecret};
 use crate::record::Record;
-use crate::schema::EncodingSchema;
+use crate::schema::{EncodingSchema, FieldWeight};
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../tests/vectors/v2/vectors.json")).unwrap()
@@ -146,32 +148,85 @@ fn tokens_and_filters_are_those_of_the_other_implementation() {
         .iter()
         .map(|field| MatchField::from_name(field.as_str().unwrap()).unwrap())
         .collect();
-    for profile in [Profile::Saul3x2048, Profile::Clk1024] {
+    for profile in Profile::ALL {
         let schema = EncodingSchema::try_new(profile, &fields).unwrap();
         let mut encoder = FilterEncoder::new(&schema, &key);
         for case in list(&vectors["records"]) {
-            let tokens = schema.tokens(&record(&case["record"]));
-            let expected: BTreeSet<_> = list(&case["tokens"])
-                .iter()
-                .map(|pair| {
-                    let part = |index: usize| pair[index].as_str().unwrap();
-                    (MatchField::from_name(part(0)).unwrap(), part(1).to_owned())
-                })
-                .collect();
-            assert_eq!(tokens, expected);
-            let mut filter = Vec::new();
-            let encoded = encoder.encode(&record(&case["record"]), &[], &mut filter);
-            assert_eq!(encoded, tokens.len() >= 8, "short records are refused");
-            if !encoded {
-                continue;
-            }
-            let mut filters = Filters::with_capacity(schema.filter_len(), 1);
-            filters.push(&filter);
-            assert_eq!(
-                HEXLOWER.encode(&filters.row_to_bytes(0)),
-                text(case, profile.as_str()),
-                "{profile}"
-            );
+            let record = record(&case["record"]);
+            let tokens = schema.tokens(&record);
+            let count = if profile.is_salted_by_birth_year() {
+                case["token_count_by_year"].as_u64()
+            } else {
+                let expected: BTreeSet<_> = list(&case["tokens"])
+                    .iter()
+                    .map(|pair| {
+                        let part = |index: usize| pair[index].as_str().unwrap();
+                        (MatchField::from_name(part(0)).unwrap(), part(1).to_owned())
+                    })
+                    .collect();
+                assert_eq!(tokens, expected);
+                case["token_count"].as_u64()
+            };
+            assert_eq!(u64::try_from(tokens.len()).ok(), count);
+            check_filter(&mut encoder, &record, tokens.len(), text(case, profile.as_str()));
+        }
+    }
+}
+
+/// The filter of a record, when it has tokens enough, is the expected one, in hexadecimal.
+fn check_filter(encoder: &mut FilterEncoder<'_>, record: &Record, token_count: usize, expected: &str) {
+    let mut filter = Vec::new();
+    let encoded = encoder.encode(record, b"record", &mut filter);
+    assert_eq!(encoded, token_count >= 8, "short records are refused");
+    if encoded {
+        let bytes: Vec<u8> = filter.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(HEXLOWER.encode(&bytes), expected);
+    }
+}
+
+#[test]
+fn hardened_filters_are_those_of_the_other_implementation() {
+    let vectors = vectors();
+    let key = linkage_key(&vectors["inputs"]);
+    let fields = list(&vectors["fields"]).iter().map(|field| {
+        let field = MatchField::from_name(field.as_str().unwrap()).unwrap();
+        FieldWeight {
+            field,
+            weight: field.default_weight(Profile::Clk1024),
+        }
+    });
+    let hardenings = vec![
+        Hardening::Rule90,
+        Hardening::Balance,
+        Hardening::Blip { epsilon: 3.0 },
+        Hardening::Fold,
+    ];
+    let schema = EncodingSchema::with_weights(Profile::Clk1024, fields.collect(), 8, hardenings).unwrap();
+    assert_eq!(schema.filter_len().to_bits(), 1024);
+    let mut encoder = FilterEncoder::new(&schema, &key);
+    for case in list(&vectors["records"]) {
+        let record = record(&case["record"]);
+        let count = schema.tokens(&record).len();
+        check_filter(&mut encoder, &record, count, text(case, "clk-1024 hardened"));
+    }
+}
+
+#[test]
+fn block_keys_are_those_of_the_other_implementation() {
+    let vectors = vectors();
+    let key = linkage_key(&vectors["inputs"]);
+    let blocking = Blocking {
+        minimum_size: 10,
+        passes: BlockPass::ALL.to_vec(),
+    };
+    let mut keyer = BlockKeyer::new(Some(&blocking), &key);
+    for case in list(&vectors["records"]) {
+        let mut keys = Vec::new();
+        keyer.keys_of(&record(&case["record"]), &mut keys);
+        for (pass, key) in BlockPass::ALL.iter().zip(keys) {
+            let hex = key.map(|key| HEXLOWER.encode(&key.to_be_bytes()));
+            let expected = &case["block_keys"][pass.as_str()];
+            assert_eq!(hex.as_deref(), expected.as_str(), "{}", pass.as_str());
         }
     }
 }

@@ -39,6 +39,12 @@ pub(crate) enum SchemaCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Prints what this program's normalisation makes of a published list of names, dates and country codes, as JSON.
+    ///
+    /// Two offices whose programs print the same digest write the same people alike. The digest goes to standard error.
+    ///
+    /// Example: corridor schema vectors > vectors.json
+    Vectors,
     /// Prints the JSON Schema of schema files.
     ///
     /// Example: corridor schema json-schema > encoding-schema.json

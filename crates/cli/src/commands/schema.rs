@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use corridor_core::{Profile, SignedAgreement};
-use corridor_encode::{EncodingSchema, MatchField, ReadyMadeSchema, SchemaWarning};
+use corridor_encode::{EncodingSchema, MatchField, ReadyMadeSchema, SchemaWarning, normalisation_vectors};
 use serde_json::json;
 
 use crate::args::SchemaCommand;
@@ -35,6 +35,14 @@ pub(crate) fn run(command: SchemaCommand) -> anyhow::Result<()> {
             } else {
                 data(&to_page(&schema, &warnings))
             }
+        }
+        SchemaCommand::Vectors => {
+            let vectors = normalisation_vectors();
+            talk(&format!(
+                "{}, digest {}: the other office's program must print the same",
+                vectors.normalisation, vectors.digest
+            ));
+            json(&vectors)
         }
         SchemaCommand::JsonSchema => data(EncodingSchema::JSON_SCHEMA),
     }

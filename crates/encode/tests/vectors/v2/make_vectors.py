@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import math
 import os
 import struct
 import unicodedata
@@ -724,45 +725,106 @@ class Project:
         key = self.derive("person", office_id, kind)
         return hmac_sha256(key, text.encode("utf-8"))[:16]
 
-    def seed(self, field, token):
-        return hmac_sha256(self.derive("encode", field, ""), token.encode("utf-8"))
+    def seed(self, field, token, salt=""):
+        return hmac_sha256(self.derive("encode", field, salt), token.encode("utf-8"))
 
-    def stream(self, field, token, length):
-        return chacha20_stream(self.seed(field, token), length)
+    def stream(self, field, token, length, salt=""):
+        return chacha20_stream(self.seed(field, token, salt), length)
 
-    def clk_positions(self, field, token):
+    def positions(self, field, token, bits, wanted):
         """The distinct bits of one token, in the order in which they are drawn."""
-        wanted = 24 if field in ("name_keys", "phonetic", "birth_date") else 16
         drawn = []
-        for (value,) in struct.iter_unpack("<H", self.stream(field, token, 1024)):
-            if value & 1023 not in drawn:
-                drawn.append(value & 1023)
+        for (value,) in struct.iter_unpack("<H", self.stream(field, token, 8192)):
+            if value % bits not in drawn:
+                drawn.append(value % bits)
             if len(drawn) == wanted:
                 return drawn
-        raise AssertionError("1024 bytes of keystream were not enough")
+        raise AssertionError("8192 bytes of keystream were not enough")
 
-    def clk_1024(self, record_tokens):
-        out = bytearray(128)
+    def clk(self, bits, record_tokens):
+        out = bytearray(bits // 8)
         for field, token in record_tokens:
-            for position in self.clk_positions(field, token):
+            wanted = bits * (24 if field in ("name_keys", "phonetic", "birth_date") else 16) // 1024
+            for position in self.positions(field, token, bits, wanted):
                 out[position // 8] |= 1 << position % 8
         return bytes(out)
 
-    def saul_3_2048(self, record_tokens):
+    def fields(self, bits, record_tokens):
+        """One filter of so many bits for each field, one after the other."""
+        out = bytearray(len(FIELDS) * bits // 8)
+        for field, token in record_tokens:
+            share = 1 if field == "names" else 6 if field in ("name_keys", "phonetic") else 3
+            for position in self.positions(field, token, bits, bits * share // 32):
+                position += FIELDS.index(field) * bits
+                out[position // 8] |= 1 << position % 8
+        return bytes(out)
+
+    def saul(self, layers, bits, record_tokens, salt=""):
         def bit(stream, j):
             return stream[j // 8] >> j % 8 & 1
 
-        streams = [self.stream(field, token, 768) for field, token in record_tokens]
-        tie_break = self.stream("tie_break", "", 768)
-        out = bytearray(256)
-        for j in range(3 * 2048):  # bit j % 2048 of layer j // 2048
+        length = layers * bits // 8
+        streams = [self.stream(field, token, length, salt) for field, token in record_tokens]
+        tie_break = self.stream("tie_break", "", length, salt)
+        out = bytearray(bits // 8)
+        for j in range(layers * bits):  # bit j % bits of layer j // bits
             twice = 2 * sum(bit(stream, j) for stream in streams)
             if twice == len(streams):
                 value = bit(tie_break, j)
             else:
                 value = int(twice > len(streams))
-            out[j % 2048 // 8] ^= value << j % 8
+            out[j % bits // 8] ^= value << j % 8
         return bytes(out)
+
+    def saul_by_year(self, record, record_tokens):
+        """The birth year chooses the keys and leaves the tokens."""
+        year = record["birth_year"]
+        kept = [(f, t) for f, t in record_tokens if f != "birth_date" or t[0] in "md" and t[:2] != "yd"]
+        return self.saul(2, 1024, kept, "" if year is None else "%04d" % year), len(kept)
+
+    def block_keys(self, record):
+        """Block keys before merging, by pass; None where part of the value is not known."""
+        given, family = (
+            (skeleton(found[0]) if (found := words(record[key])) else None) for key in ("given_names", "family_names")
+        )
+        year, month, day, sex = (record[key] for key in ("birth_year", "birth_month", "birth_day", "sex"))
+        full = year is not None and month is not None and day is not None and (month, day) != (1, 1)
+        values = {
+            "birth_year_sex": None if year is None or sex is None else "%04d|%s" % (year, sex),
+            "family_key_decade": None if family is None or year is None else "%s|%03d" % (family, year // 10),
+            "month_day_given_key": "%02d%02d|%s" % (month, day, given) if full and given is not None else None,
+            "name_key_pair": None if given is None or family is None else "|".join(sorted((given, family))),
+        }
+        return {
+            name: None if value is None else hmac_sha256(self.derive("block", name, ""), value.encode("ascii"))[:16].hex()
+            for name, value in values.items()
+        }
+
+    def harden(self, step, filter_bytes, place, record):
+        """Hardenings for exchange with other programs, on bits from the lowest of the first byte on."""
+        bits = [filter_bytes[j // 8] >> j % 8 & 1 for j in range(8 * len(filter_bytes))]
+        label = "hardening %d" % place
+        if step == "balance":
+            bits += [1 - bit for bit in bits]
+            order = list(range(len(bits)))
+            stream = iter(struct.iter_unpack("<H", self.stream(label, "", 65536)))
+            for last in range(len(bits) - 1, 0, -1):
+                fair = 65536 // (last + 1) * (last + 1)
+                drawn = next(value for (value,) in stream if value < fair)
+                other = drawn % (last + 1)
+                order[last], order[other] = order[other], order[last]
+            bits = [bits[j] for j in order]
+        elif step == "fold":
+            half = len(bits) // 2
+            bits = [a ^ b for a, b in zip(bits[:half], bits[half:])]
+        elif step == "rule_90":
+            bits = [bits[j - 1] ^ bits[(j + 1) % len(bits)] for j in range(len(bits))]
+        else:
+            flip_below = round(2**32 / (1 + math.exp(step)))
+            seed = hmac_sha256(self.derive("encode", label, ""), record)
+            noise = struct.iter_unpack("<L", chacha20_stream(seed, 4 * len(bits)))
+            bits = [bit ^ (value < flip_below) for bit, (value,) in zip(bits, noise)]
+        return bytes(sum(bit << j for j, bit in enumerate(bits[i : i + 8])) for i in range(0, len(bits), 8))
 
 
 # ---------------------------------------------------------------- what is tested
@@ -783,6 +845,8 @@ DERIVED = [
     ("person", OFFICE_ORIGIN, "person"),
     ("person", OFFICE_DESTINATION, "record"),
     ("person", OFFICE_DESTINATION, "person"),
+    ("block", "birth_year_sex", ""),
+    ("encode", "names", "1989"),
     ("encode", "tie_break", ""),
 ] + [("encode", field, "") for field in FIELDS]
 
@@ -869,15 +933,30 @@ def self_check():
     return computed
 
 
+HARDENINGS = ["rule_90", "balance", 3.0, "fold"]
+
+
 def record_vector(project, values):
     record = dict(zip(RECORD_KEYS, values))
     found = tokens(record)
+    by_year, by_year_count = project.saul_by_year(record, found)
+    hardened = project.clk(1024, found)
+    for place, step in enumerate(HARDENINGS):
+        hardened = project.harden(step, hardened, place, b"record")
     return {
         "record": record,
         "token_count": len(found),
+        "token_count_by_year": by_year_count,
         "tokens": found,
-        "clk-1024": project.clk_1024(found).hex(),
-        "saul-3-2048": project.saul_3_2048(found).hex(),
+        "saul-3-2048": project.saul(3, 2048, found).hex(),
+        "saul-3-1024": project.saul(3, 1024, found).hex(),
+        "saul-2-1024-year": by_year.hex(),
+        "clk-1024": project.clk(1024, found).hex(),
+        "clk-2048": project.clk(2048, found).hex(),
+        "fields-256": project.fields(256, found).hex(),
+        "fields-512": project.fields(512, found).hex(),
+        "clk-1024 hardened": hardened.hex(),
+        "block_keys": project.block_keys(record),
     }
 
 
@@ -918,7 +997,9 @@ def main():
                 "token": token,
                 "seed": project.seed(field, token).hex(),
                 "stream_start": project.stream(field, token, 64).hex(),
-                "clk_positions": project.clk_positions(field, token),
+                "clk_positions": project.positions(
+                    field, token, 1024, 24 if field in ("name_keys", "phonetic", "birth_date") else 16
+                ),
             }
             for field, token in TOKENS
         ],
