@@ -83,8 +83,7 @@ fn files_that_are_no_register_are_refused_by_name_and_line() {
     let good = format!("{HEADER}\n{}", rows(1..6));
     let long = format!("{HEADER}\n{}\n{}", row("R1"), "x".repeat(10 << 20));
     let open_quote = format!("{HEADER}\n{}R9,\"Mohamed,Ben,,,,,,\n{}", rows(1..3), rows(10..60));
-    let mut utf16 = vec![0xff, 0xfe];
-    utf16.extend(good.encode_utf16().flat_map(u16::to_le_bytes));
+    let utf16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut bad_header = HEADER.as_bytes().to_vec();
     bad_header[0] = 0xe9;
     let cases: Vec<(&str, Vec<u8>, Vec<&str>)> = vec![
@@ -134,16 +133,35 @@ fn files_that_are_no_register_are_refused_by_name_and_line() {
             format!("{good}{}\n", row("R2")).into(),
             vec!["register.csv line 7", "\"id\"", "the record id of line 3 again"],
         ),
-        ("UTF-16", utf16, vec!["register.csv line 1", "UTF-16"]),
         (
-            "a spreadsheet",
+            "UTF-16 without its mark",
+            utf16,
+            vec!["register.csv line 1", "UTF-16"],
+        ),
+        (
+            "a workbook cut off",
             b"PK\x03\x04rest".to_vec(),
-            vec!["register.csv line 1", "spreadsheet"],
+            vec!["register.csv line 1", "damaged or cut XLSX"],
+        ),
+        (
+            "Parquet cut off",
+            b"PAR1rest".to_vec(),
+            vec!["register.csv line 1", "the Parquet file is damaged"],
+        ),
+        (
+            "a workbook of old Excel",
+            b"\xd0\xcf\x11\xe0rest".to_vec(),
+            vec!["register.csv line 1", "old Excel", "XLSX"],
+        ),
+        (
+            "a compressed file",
+            b"\x1f\x8brest".to_vec(),
+            vec!["register.csv line 1", "unpack"],
         ),
         (
             "a header in Latin-1",
             bad_header,
-            vec!["register.csv line 1", "UTF-8"],
+            vec!["register.csv line 1", "UTF-8", "file.encoding"],
         ),
     ];
     for (what, register, words) in cases {
@@ -157,6 +175,79 @@ fn files_that_are_no_register_are_refused_by_name_and_line() {
     let nowhere = tempfile::tempdir().unwrap();
     fs::write(nowhere.path().join("mapping.toml"), MAPPING).unwrap();
     inspect(nowhere.path()).failed(3, &["cannot read register.csv"]);
+}
+
+#[test]
+fn a_file_that_is_not_what_the_mapping_says_is_refused() {
+    let register = format!("{HEADER}\n{}", rows(1..6));
+    let mut utf16 = vec![0xff, 0xfe];
+    utf16.extend(register.encode_utf16().flat_map(u16::to_le_bytes));
+    for (register, lines, words) in [
+        (
+            register.clone().into_bytes(),
+            "format = \"xlsx\"",
+            vec!["the file is CSV", "file.format is XLSX"],
+        ),
+        (
+            register.clone().into_bytes(),
+            "sheet = \"Moves\"",
+            vec!["the file is CSV", "sheet"],
+        ),
+        (
+            register.clone().into_bytes(),
+            "encoding = \"utf-16\"",
+            vec!["no mark of UTF-16"],
+        ),
+        (
+            register.clone().into_bytes(),
+            "encoding = \"koi8-r\"",
+            vec!["mapping.toml", "koi8-r"],
+        ),
+        (
+            utf16.clone(),
+            "encoding = \"latin-1\"",
+            vec!["mark of UTF-16", "latin-1"],
+        ),
+    ] {
+        let folder = folder(register, &format!("{MAPPING}[file]\n{lines}\n"));
+        inspect(folder.path()).failed(3, &words);
+    }
+    // With its mark it is read as it is.
+    let folder = folder(utf16, MAPPING);
+    assert!(problems(&inspect(folder.path()).succeeded()).is_empty());
+}
+
+#[test]
+fn a_mapping_is_checked_without_a_value_of_a_person() {
+    let bad = row("R9").replace(",M,", ",H,");
+    let folder = folder(
+        format!("{HEADER}\n{}{bad}\n{}", rows(1..3), rows(10..20)),
+        MAPPING,
+    );
+    let check = |more: &[&str]| {
+        let mut arguments = vec!["mapping", "check", "register.csv", "--mapping", "mapping.toml"];
+        arguments.extend(more);
+        corridor(folder.path(), &arguments).failed(3, &["1 of 13 rows would be refused", "--max-refused"])
+    };
+    let page = check(&[]).stdout;
+    for words in [
+        "9999-99-99 → year, month and day",
+        "\"M\" → male",
+        "2 words, Latin, 11 letters",
+    ] {
+        assert!(page.contains(words), "{page}");
+    }
+    assert!(
+        page.contains("line 4: refused") && page.contains("sex is not declared (first on line 4"),
+        "{page}"
+    );
+    for value in ["Mohamed", "Salah", "1990", "R9"] {
+        assert!(!page.contains(value), "{value} in {page}");
+    }
+    assert!(check(&["--show-values"]).stdout.contains("Mohamed Aziz"));
+    let json: Value = serde_json::from_str(&check(&["--json", "--rows", "2"]).stdout).unwrap();
+    assert_eq!(json["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(json["read"]["rows_refused"], 1);
 }
 
 #[test]
