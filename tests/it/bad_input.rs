@@ -8,9 +8,9 @@ use corridor_tests::{Outcome, command, corridor, fixture};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const HEADER: &str = "id,given,family,born,sex,citizen,date,dir,other";
+pub(crate) const HEADER: &str = "id,given,family,born,sex,citizen,date,dir,other";
 
-const MAPPING: &str = r#"
+pub(crate) const MAPPING: &str = r#"
 version = 1
 reporter = "TN"
 [columns]
@@ -32,16 +32,16 @@ immigration = ["IN"]
 "#;
 
 /// A row no one objects to.
-fn row(id: &str) -> String {
+pub(crate) fn row(id: &str) -> String {
     format!("{id},Mohamed Aziz,Ben Salah,1990-05-17,M,TN,2023-02-01,OUT,IT")
 }
 
-fn rows(ids: std::ops::Range<u32>) -> String {
+pub(crate) fn rows(ids: std::ops::Range<u32>) -> String {
     ids.map(|id| row(&format!("R{id}")) + "\n").collect()
 }
 
 /// A folder with `register.csv` and `mapping.toml`.
-fn folder(register: impl AsRef<[u8]>, mapping: &str) -> TempDir {
+pub(crate) fn folder(register: impl AsRef<[u8]>, mapping: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("register.csv"), register).unwrap();
     fs::write(folder.path().join("mapping.toml"), mapping).unwrap();
@@ -50,7 +50,7 @@ fn folder(register: impl AsRef<[u8]>, mapping: &str) -> TempDir {
     folder
 }
 
-fn inspect(folder: &Path) -> Outcome {
+pub(crate) fn inspect(folder: &Path) -> Outcome {
     corridor(
         folder,
         &["inspect", "register.csv", "--mapping", "mapping.toml", "--json"],
@@ -177,116 +177,8 @@ fn files_that_are_no_register_are_refused_by_name_and_line() {
     inspect(nowhere.path()).failed(3, &["cannot read register.csv"]);
 }
 
-#[test]
-fn a_file_that_is_not_what_the_mapping_says_is_refused() {
-    let register = format!("{HEADER}\n{}", rows(1..6));
-    let mut utf16 = vec![0xff, 0xfe];
-    utf16.extend(register.encode_utf16().flat_map(u16::to_le_bytes));
-    for (register, lines, words) in [
-        (
-            register.clone().into_bytes(),
-            "format = \"xlsx\"",
-            vec!["the file is CSV", "file.format is XLSX"],
-        ),
-        (
-            register.clone().into_bytes(),
-            "sheet = \"Moves\"",
-            vec!["the file is CSV", "sheet"],
-        ),
-        (
-            register.clone().into_bytes(),
-            "encoding = \"utf-16\"",
-            vec!["no mark of UTF-16"],
-        ),
-        (
-            register.clone().into_bytes(),
-            "encoding = \"koi8-r\"",
-            vec!["mapping.toml", "koi8-r"],
-        ),
-        (
-            utf16.clone(),
-            "encoding = \"latin-1\"",
-            vec!["mark of UTF-16", "latin-1"],
-        ),
-    ] {
-        let folder = folder(register, &format!("{MAPPING}[file]\n{lines}\n"));
-        inspect(folder.path()).failed(3, &words);
-    }
-    // With its mark it is read as it is.
-    let folder = folder(utf16, MAPPING);
-    assert!(problems(&inspect(folder.path()).succeeded()).is_empty());
-}
-
-#[test]
-fn a_mapping_is_checked_without_a_value_of_a_person() {
-    let bad = row("R9").replace(",M,", ",H,");
-    let folder = folder(
-        format!("{HEADER}\n{}{bad}\n{}", rows(1..3), rows(10..20)),
-        MAPPING,
-    );
-    let check = |more: &[&str]| {
-        let mut arguments = vec!["mapping", "check", "register.csv", "--mapping", "mapping.toml"];
-        arguments.extend(more);
-        corridor(folder.path(), &arguments).failed(3, &["1 of 13 rows would be refused", "--max-refused"])
-    };
-    let page = check(&[]).stdout;
-    for words in [
-        "9999-99-99 → year, month and day",
-        "\"M\" → male",
-        "2 words, Latin, 11 letters",
-    ] {
-        assert!(page.contains(words), "{page}");
-    }
-    assert!(
-        page.contains("line 4: refused") && page.contains("sex is not declared (first on line 4"),
-        "{page}"
-    );
-    for value in ["Mohamed", "Salah", "1990", "R9"] {
-        assert!(!page.contains(value), "{value} in {page}");
-    }
-    assert!(check(&["--show-values"]).stdout.contains("Mohamed Aziz"));
-    let json: Value = serde_json::from_str(&check(&["--json", "--rows", "2"]).stdout).unwrap();
-    assert_eq!(json["rows"].as_array().unwrap().len(), 2);
-    assert_eq!(json["read"]["rows_refused"], 1);
-}
-
-#[test]
-fn mappings_that_cannot_be_used_are_refused_by_key() {
-    let register = format!("{HEADER}\n{}", rows(1..6));
-    for (from, to, words) in [
-        ("version = 1", "version = 2", vec!["version"]),
-        (
-            "birth_date",
-            "birthdate",
-            vec!["mapping.toml", "birthdate", "line"],
-        ),
-        ("record_id = \"id\"", "", vec!["mapping.toml", "record_id"]),
-        (
-            "male = [\"M\"]",
-            "male = [\"M\", \"f\"]",
-            vec!["codes.sex", "twice"],
-        ),
-        ("female = [\"F\"]", "", vec!["codes.sex"]),
-        ("direction = \"dir\"\n", "", vec!["columns.direction"]),
-        ("version = 1", "version = ", vec!["mapping.toml"]),
-        (
-            "reporter = \"TN\"",
-            "reporter = \"Tunisie\"",
-            vec!["mapping.toml", "country code"],
-        ),
-    ] {
-        let mapping = MAPPING.replacen(from, to, 1);
-        assert_ne!(mapping, MAPPING);
-        let folder = folder(&register, &mapping);
-        inspect(folder.path()).failed(3, &words);
-    }
-    let folder = folder(&register, MAPPING);
-    fs::remove_file(folder.path().join("mapping.toml")).unwrap();
-    inspect(folder.path()).failed(3, &["cannot read mapping", "mapping.toml"]);
-}
-
 /// The problems of an inspection: reason → (count, column, first lines).
-fn problems(inspection: &Outcome) -> Vec<(String, u64, Option<String>, Vec<u64>)> {
+pub(crate) fn problems(inspection: &Outcome) -> Vec<(String, u64, Option<String>, Vec<u64>)> {
     let report: Value = serde_json::from_str(&inspection.stdout).unwrap();
     let problems = report["read"]["problems"].as_object().unwrap();
     problems
