@@ -431,7 +431,7 @@ pub(crate) struct PipelineArgs {
     /// Encoding profile: saul-3-2048 or clk-1024.
     #[arg(long, default_value = "saul-3-2048")]
     pub(crate) profile: Profile,
-    /// Match fields, by comma; all that both mappings have when not given.
+    /// Match fields, by comma; all that both mappings have, but phonetic, when not given.
     #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
     pub(crate) match_fields: Vec<String>,
     /// A threshold; estimated without truth when not given.

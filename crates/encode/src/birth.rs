@@ -106,12 +106,6 @@ impl DateOrder {
         self.read_in(text, Calendar::Gregorian, None)
     }
 
-    /// As [`DateOrder::read`], with two-digit years where the office has declared what they stand for.
-    #[cfg(test)]
-    pub(crate) fn read_with_pivot(self, text: &str, pivot: YearPivot) -> Option<WrittenDate> {
-        self.read_in(text, Calendar::Gregorian, Some(pivot))
-    }
-
     /// Reads a date in `calendar` and gives the Gregorian one.
     ///
     /// A year alone of another calendar becomes the Gregorian year with the larger share of it, a year and
@@ -292,7 +286,9 @@ mod tests {
 
     #[test]
     fn two_digit_years_need_a_declared_pivot() {
-        let year = |text: &str, pivot| DateOrder::DayMonthYear.read_with_pivot(text, YearPivot(pivot));
+        let year = |text: &str, pivot| {
+            DateOrder::DayMonthYear.read_in(text, Calendar::Gregorian, Some(YearPivot(pivot)))
+        };
         for (text, pivot, expected) in [
             ("31/12/89", 1926, 1989),
             ("31/12/25", 1926, 2025),

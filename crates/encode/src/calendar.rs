@@ -1,8 +1,6 @@
 //! Dates of other calendars, and the Gregorian dates they stand for.
 
-use icu_calendar::cal::hijri::{
-    TabularAlgorithm, TabularAlgorithmEpoch, TabularAlgorithmLeapYears, UmmAlQura,
-};
+use icu_calendar::cal::hijri::{TabularAlgorithmEpoch, TabularAlgorithmLeapYears};
 use icu_calendar::cal::{Ethiopian, Hijri, Iso};
 use icu_calendar::types::Month;
 use icu_calendar::{AsCalendar, Date as CalendarDate};

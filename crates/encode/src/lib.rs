@@ -5,6 +5,9 @@
 //! the holder of the [`LinkageKey`] can compute ([`encode_register`]). Out come an encoded dataset, which may be
 //! uploaded ([`write_dataset`]), a pseudonym list, which stays, and a report of every row that was refused.
 //!
+//! Both offices normalise alike: the version is part of the schema ([`NORMALISATION`]), and
+//! [`normalisation_vectors`] gives what a program makes of a published list of names, dates and country codes.
+//!
 //! The key comes from a [`ProjectSecret`] two offices agree on: each has an [`Identity`], compares the other's
 //! fingerprint by telephone ([`PublicIdentity::to_fingerprint`]), and exchanges two sealed messages
 //! ([`PendingExchange`], [`accept_offer`]).
@@ -52,6 +55,7 @@ mod key;
 mod lines;
 mod mapping;
 mod normalise;
+mod published;
 mod record;
 mod repeats;
 mod report;
@@ -86,6 +90,7 @@ pub use mapping::{
     BirthQualityCodes, Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, FileKind, Mapping,
     MappingError, SexCodes, TextEncoding,
 };
+pub use published::{NormalisationVector, NormalisationVectors, normalisation_vectors};
 pub use record::{BirthSource, Record, RecordEvent};
 pub use report::{Occurrences, ReadReport, RowProblem};
 pub use schema::{EncodingSchema, MINIMUM_TOKENS, MatchField, NORMALISATION, SchemaError};

@@ -72,7 +72,8 @@ impl Registers {
     }
 }
 
-/// The fields asked for, or all that both mappings have.
+/// The fields asked for, or all that both mappings have but the second key of the name: one key adds to the
+/// names, a second takes weight from the rest.
 fn match_fields(left: &Mapping, right: &Mapping, asked: &[String]) -> anyhow::Result<Vec<MatchField>> {
     let right_fields = right.match_fields();
     let both: Vec<MatchField> = left
@@ -81,7 +82,8 @@ fn match_fields(left: &Mapping, right: &Mapping, asked: &[String]) -> anyhow::Re
         .filter(|field| right_fields.contains(field))
         .collect();
     if asked.is_empty() {
-        return Ok(both);
+        let first_choice = both.into_iter().filter(|field| *field != MatchField::Phonetic);
+        return Ok(first_choice.collect());
     }
     let known = both
         .iter()

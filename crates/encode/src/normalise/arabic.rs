@@ -22,9 +22,14 @@ pub(super) fn spell(run: &[char], latin: &mut String) {
     }
     let mut sounds = Vec::with_capacity(rest.len());
     for (at, &letter) in rest.iter().enumerate() {
-        if matches!(rest[at..], ['ل', 'ل', 'ه']) {
-            // The name of God, whose two letters are one.
-            continue;
+        match rest[at..] {
+            // The name of God, whose first two letters are one and whose vowel is never left out.
+            ['ل', 'ل', 'ه'] => continue,
+            ['ل', 'ه'] if at > 0 && rest[at - 1] == 'ل' => {
+                sounds.extend([Sound::Consonant("l"), Sound::Vowel("a")]);
+                continue;
+            }
+            _ => {}
         }
         if let Some(sound) = sound(rest, at) {
             sounds.push(sound);

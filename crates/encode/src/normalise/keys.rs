@@ -4,8 +4,12 @@ use rphonetic::{DoubleMetaphone, Encoder};
 
 use super::spelling::{after_article, fold_spelling, local_form};
 
-/// The consonants of a word after [`fold_spelling`], with its first letter when that is a vowel: what is
-/// left when scripts without vowels are transliterated, and what clerks agree on most.
+/// The consonants of a word, with its first letter when that is a vowel (any vowel is `a`): what is left when a
+/// script without vowels is transliterated, and what clerks agree on most. The article is left out, and `p` and
+/// `v`, which Arabic script does not have, are `b` and `f`.
+///
+/// `word` is one of [`words`](super::words); the key is ASCII, no longer than the word and a few letters, and
+/// never empty for a non-empty word.
 pub(crate) fn skeleton(word: &str) -> String {
     let folded = fold_spelling(stem(word));
     let mut key = String::with_capacity(folded.len());
@@ -22,6 +26,40 @@ pub(crate) fn skeleton(word: &str) -> String {
     key
 }
 
+/// A key by sound: Double Metaphone (Philips 2000), at most [`PHONETIC_LEN`] letters, of the folded word.
+///
+/// It is coarser than [`skeleton`]: voiced and voiceless consonants are one (`d` `t`, `b` `p`), and so are `g`,
+/// `j` and `k` (Egyptian Gamal is Jamal, Maghrebi Gasmi is Kasmi). A first vowel before three consonants
+/// (`Ibrahim`, `Brahim`), the `l` of an article grown into the name (`Larbi`, `El Arbi`), the Arabic feminine ending
+/// that West Africa writes out (`Fatima`, `Fatimatou`; `Najwa`, `Najwat`) and a stop after a last `n` (`Raymond`) do not
+/// count. Vowels are all put as `a`, so that no rule of English spelling acts on them.
+///
+/// The key is ASCII and never empty for a non-empty word.
+pub(crate) fn phonetic(word: &str) -> String {
+    let folded = fold_spelling(stem(word));
+    let heard = heard(&folded);
+    let mut plain = String::with_capacity(heard.len() + 4);
+    for (at, letter) in heard.chars().enumerate() {
+        match letter {
+            'a' | 'e' | 'i' | 'o' | 'u' => plain.push('a'),
+            'g' | 'j' => plain.push('k'),
+            'h' if at > 0 => {}
+            'x' => plain.push_str("sh"),
+            _ => plain.push(letter),
+        }
+    }
+    let key = DoubleMetaphone::new(Some(PHONETIC_LEN)).encode(&plain);
+    // Digits have no sound.
+    if key.is_empty() {
+        plain
+    } else {
+        key.to_ascii_lowercase()
+    }
+}
+
+/// Length of the longest phonetic key.
+pub(crate) const PHONETIC_LEN: usize = 8;
+
 /// Without the article, which one office writes and the other does not.
 fn stem(word: &str) -> &str {
     let word = local_form(word);
@@ -34,47 +72,39 @@ fn stem(word: &str) -> &str {
     }
 }
 
-/// A key by sound.
-pub(crate) fn phonetic(word: &str) -> String {
-    let folded = fold_spelling(stem(word));
-    let mut plain = String::with_capacity(folded.len() + 4);
-    let mut letters = folded.as_str();
-    if folded.starts_with("la")
-        && consonants(&letters[1..]) > 1
-        && !letters[2..].starts_with(['a', 'e', 'i', 'o', 'u'])
+/// The part of a folded word that the phonetic key is made of.
+fn heard(folded: &str) -> &str {
+    let mut rest = folded;
+    if let Some(name) = folded.strip_prefix('l')
+        && name.starts_with('a')
+        && !name[1..].starts_with(VOWELS)
+        && consonants(name) > 1
     {
-        letters = &letters[1..];
+        rest = name;
     }
-    if consonants(letters) > 2 {
-        letters = letters.trim_start_matches(['a', 'e', 'i', 'o', 'u']);
+    if consonants(rest) > 2 {
+        rest = rest.trim_start_matches(VOWELS);
     }
-    for end in ["at", "atu", "ata", "ato", "et", "etu"] {
-        if let Some(s) = letters.strip_suffix(end)
-            && consonants(s) > 0
-            && s.len() > 1
-        {
-            letters = s;
-            break;
-        }
+    let feminine = FEMININE
+        .iter()
+        .find_map(|ending| rest.strip_suffix(ending))
+        .filter(|name| name.len() > 1 && consonants(name) > 0);
+    if let Some(name) = feminine {
+        rest = name;
     }
-    if letters.ends_with("nd") || letters.ends_with("nt") {
-        letters = &letters[..letters.len() - 1];
+    if rest.ends_with("nd") || rest.ends_with("nt") {
+        rest = &rest[..rest.len() - 1];
     }
-    for (at, letter) in letters.chars().enumerate() {
-        match letter {
-            'x' => plain.push_str("sh"),
-            'h' if at > 0 => {}
-            'a' | 'e' | 'i' | 'o' | 'u' => plain.push('a'),
-            'g' | 'j' => plain.push('k'),
-            _ => plain.push(letter),
-        }
-    }
-    let key = DoubleMetaphone::new(Some(8)).encode(&plain);
-    if key.is_empty() { plain } else { key }
+    rest
 }
+
+/// The feminine ending of Arabic where its `t` is written.
+const FEMININE: [&str; 3] = ["at", "ata", "atu"];
+
+const VOWELS: [char; 5] = ['a', 'e', 'i', 'o', 'u'];
 
 fn consonants(word: &str) -> usize {
     word.chars()
-        .filter(|c| !matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'h'))
+        .filter(|letter| !VOWELS.contains(letter) && *letter != 'h')
         .count()
 }

@@ -27,6 +27,11 @@ mod slavic_greek;
 mod spelling;
 mod syllables;
 
+#[cfg(test)]
+mod recall;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use keys::{phonetic, skeleton};
 pub(crate) use spelling::fold_spelling;
 

@@ -1,6 +1,6 @@
 //! One spelling for the sounds that clerks of different languages write differently.
 
-/// One spelling of a word: `youssef`, `yusuf` → `iusif`, `iusuf`; `ouattara`, `watara` → `uatara`.
+/// One spelling of a word: `ouattara`, `watara` → `uatara`; `omar`, `oumar`, `umar` → `umar`; `hocine` → `husin`.
 ///
 /// `word` is one of [`words`](super::words); the result is ASCII and never empty for a non-empty word. Letters
 /// doubled by habit count once. The rules are read from left to right, the longest first, and look at
@@ -16,12 +16,12 @@ pub(crate) fn fold_spelling(word: &str) -> String {
     folded.0
 }
 
-/// Letters without doubles.
+/// Letters without doubles, `o` as `u`: the two are one vowel in Arabic, and clerks take either.
 struct Folded(String);
 
 impl Folded {
     fn push(&mut self, letter: u8) {
-        let letter = char::from(letter);
+        let letter = if letter == b'o' { 'u' } else { char::from(letter) };
         if !self.0.ends_with(letter) {
             self.0.push(letter);
         }
@@ -31,9 +31,12 @@ impl Folded {
         letters.bytes().for_each(|letter| self.push(letter));
     }
 
-    /// A final `h` is not heard.
+    /// A final `h` is not heard, nor is a final `e`.
     fn trim_silent(&mut self) {
         if self.0.len() > 2 && self.0.ends_with('h') {
+            self.0.pop();
+        }
+        if self.0.len() > 3 && self.0.ends_with('e') {
             self.0.pop();
         }
     }
@@ -91,6 +94,9 @@ fn prefix<'a>(word: &'a str, folded: &mut Folded) -> &'a str {
             folded.push_all(if is_sun(name) { "abde" } else { "abdel" });
             return name;
         }
+    } else if let Some(name) = word.strip_prefix("mc").filter(|name| name.len() > 2) {
+        folded.push_all("mak");
+        return name;
     } else if let Some(name) = after_father(word) {
         folded.push_all("abul");
         return name;
@@ -197,6 +203,7 @@ fn sounds(word: &[u8], folded: &mut Folded) {
             (b'q', b'u', _) => (b"k", 2),
             (b'q', ..) => (b"k", 1),
             (b'o', b'u', _) | (b'o', b'o', _) => (b"u", 2),
+            (b'o', b'w', _) => (b"o", 2),
             (b'w', ..) => (b"u", 1),
             (b'e', b'e', _) => (b"i", 2),
             (b'u' | b'o', b'e', _) if third != b' ' => (b"u", 2),
