@@ -3,6 +3,7 @@
 
 mod arrows;
 mod bad_input;
+mod bad_mapping;
 mod clkhash;
 mod compare;
 mod demo;

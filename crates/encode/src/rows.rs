@@ -1,7 +1,7 @@
 //! The rows of a file as texts, whatever the file is.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use crate::extract::ExtractError;
@@ -91,8 +91,8 @@ pub(crate) fn open_rows(
     };
     let mut input = File::open(path).map_err(read_error)?;
     let mut bytes = Vec::new();
-    let taken = Read::by_ref(&mut input).take(detect::START_BYTES);
-    io::BufReader::new(taken)
+    Read::by_ref(&mut input)
+        .take(detect::START_BYTES)
         .read_to_end(&mut bytes)
         .map_err(read_error)?;
     let start = detect(&bytes).map_err(|refusal| refusal.to_error(&file))?;
