@@ -1,5 +1,6 @@
-# Records per second of `corridor encode --clkhash-schema` beside clkhash, from a CSV file to a JSON file, in one run: rounds
-# in turn, medians and ratios. clkhash has one worker and does not check formats; corridor has one thread, then two.
+# `corridor encode --clkhash-schema` beside clkhash, from a CSV file to a JSON file, in one run: rounds in turn, medians and
+# ratios, by the clock and by the time of processors, which others on the machine disturb less. clkhash has one worker and does
+# not check formats; corridor has one thread, then two. Both files must be the same.
 import csv
 import json
 import os
@@ -51,14 +52,14 @@ if not (folder / "people.csv").exists():
 
 
 def theirs(path, out):
-    began = time.perf_counter()
+    began, processor = time.perf_counter(), time.process_time()
     with open(path, encoding="utf-8") as file:
         read = from_json_file(file)
     with open(folder / "people.csv", encoding="utf-8") as file:
         clks = clk.generate_clk_from_csv(file, "secret", read, validate=False, progress_bar=False, max_workers=1)
     with open(out, "w", encoding="utf-8") as file:
         json.dump({"clks": [serialization.serialize_bitarray(c) for c in clks]}, file)
-    return records / (time.perf_counter() - began)
+    return time.perf_counter() - began, time.process_time() - processor
 
 
 def ours(path, out, threads):
@@ -67,25 +68,27 @@ def ours(path, out, threads):
     began = time.perf_counter()
     child = subprocess.Popen(command + ["--threads", str(threads), folder / "people.csv", "-o", out], stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
-    rate = records / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
     if status:
         sys.exit("corridor failed")
-    return rate, used.ru_maxrss / 1024
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 for name, made in SCHEMAS.items():
     path, mine, other = folder / "schema.json", folder / "ours.json", folder / "theirs.json"
     path.write_text(json.dumps(made))
-    rates = {1: [], 2: [], "clkhash": []}
+    runs = {1: [], 2: [], "clkhash": []}
     for _ in range(rounds):
-        rates["clkhash"].append(theirs(path, other))
+        runs["clkhash"].append(theirs(path, other))
         for threads in (1, 2):
-            rate, megabytes = ours(path, mine, threads)
-            rates[threads].append(rate)
+            runs[threads].append(ours(path, mine, threads))
         if mine.read_bytes() != other.read_bytes():
             sys.exit(f"{name}: corridor and clkhash wrote different files")
-    one, two, peer = (statistics.median(rates[key]) for key in (1, 2, "clkhash"))
-    print(f"{name}: {records} records")
-    print(f"  clkhash, one worker     {peer:10.0f} records/s")
-    print(f"  corridor, one thread    {one:10.0f} records/s   {one / peer:.1f} times clkhash")
-    print(f"  corridor, two threads   {two:10.0f} records/s   {two / one:.2f} times one thread, {megabytes:.0f} MB at most", flush=True)
+    (peer, peer_cpu), (one, one_cpu), (two, two_cpu) = (
+        [statistics.median(run[at] for run in runs[key]) for at in (0, 1)] for key in ("clkhash", 1, 2)
+    )
+    memory = max(run[2] for key in (1, 2) for run in runs[key])
+    print(f"{name}: {records} records, the same file from both")
+    print(f"  clkhash, one worker     {records / peer:10.0f} records/s   {peer_cpu:.3f} s of a processor")
+    print(f"  corridor, one thread    {records / one:10.0f} records/s   {one_cpu:.3f} s: {peer / one:.1f} times clkhash, by processor {peer_cpu / one_cpu:.1f} times")
+    print(f"  corridor, two threads   {records / two:10.0f} records/s   {two_cpu:.3f} s: {one / two:.2f} times one thread; {memory:.0f} MB at most", flush=True)

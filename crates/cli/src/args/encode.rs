@@ -7,7 +7,13 @@ use corridor_core::OfficeId;
 
 use super::{PassphraseArgs, SchemaFileArgs, parse_share, parse_threads};
 
+/// What must be given, in either way.
+const USAGE: &str = "\
+corridor encode [OPTIONS] --mapping <FILE> --agreement <FILE> --key <FILE> --pseudonyms <FILE> --output <FILE> <INPUT>
+       corridor encode [OPTIONS] --clkhash-schema <FILE> --secret-file <FILE> --output <FILE> <INPUT>";
+
 #[derive(Debug, Args)]
+#[command(override_usage = USAGE)]
 pub(crate) struct EncodeArgs {
     /// The register: CSV, Parquet or XLSX.
     pub(crate) input: PathBuf,
