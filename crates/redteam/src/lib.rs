@@ -51,6 +51,21 @@
 //! # Ok::<(), corridor_core::FilterLenError>(())
 //! ```
 //!
+//! # What they find
+//! On an invented corridor Tunisia → Italy (4,019 and 4,349 records, 2,875 in both; the worst of three seeds), the
+//! attacker holding the other register: share of people named right. Graphs are matched on 2,309 and 2,500 of these.
+//!
+//! | attack | CLK, 1,024 bits | majority 3 × 2,048 |
+//! |---|---|---|
+//! | graph matching | 96 % | 0 % |
+//! | the same with 1 % / 5 % known, also adaptive | 96 / 96 % | 0.2 / 0.3 % |
+//! | 50 / 200 / 800 known pairs, linear kernel | 93 / 97 / 99 % | 0.4 / 2.2 / 10 % |
+//! | 50 / 200 / 800 known pairs, kernel of majorities | 93 / 97 / 99 % | 0.6 / 4.3 / 28 % |
+//! | same file, two keys | 100 % | 0.2 % |
+//!
+//! The last but one is a finding: filters of hundreds of known people must not get about. With 1,024 bits a filter it
+//! is 0.2 / 1.4 / 10 %.
+//!
 //! # Units and order
 //! Records are counted from 0 in the order given; shares are in \[0, 1\]; bits of a filter as in
 //! [`Filters`](corridor_core::Filters). A seed fixes every draw, and sums are taken in an order that does not depend on

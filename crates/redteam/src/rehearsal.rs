@@ -31,8 +31,11 @@ pub struct Rehearsal<'a> {
 /// How much is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// Records of each side that are attacked at most; larger files are sampled, keeping their overlap.
+    /// Records of each side that graphs are matched on at most; larger files are sampled, keeping their overlap.
     pub max_records: usize,
+    /// The same for known pairs, whose dictionary costs less, and whose gates were set on files of four thousand:
+    /// the smaller the dictionary, the more is guessed right.
+    pub max_dictionary_records: usize,
     /// One run of every attack for each; the report has the worst of them.
     pub seeds: Vec<u64>,
     /// Settings of graph matching.
@@ -40,10 +43,11 @@ pub struct Scope {
 }
 
 impl Default for Scope {
-    /// 2,500 records a side, one seed.
+    /// 2,500 records a side, 5,000 for known pairs; one seed.
     fn default() -> Self {
         Self {
             max_records: 2500,
+            max_dictionary_records: 5000,
             seeds: vec![1],
             graph_matching: GraphMatching::default(),
         }
@@ -102,7 +106,7 @@ impl Rehearsal<'_> {
     /// Runs all attacks, on the target and on the control: classic Bloom filters (CLK) of the same people. Attacks on
     /// more known people than half of the common records are left out.
     ///
-    /// The time is minutes for files of thousands, and grows with the square of `max_records`. Runs on the current
+    /// The time is minutes for files of thousands, and grows with the squares of `max_records` and `max_dictionary_records`. Runs on the current
     /// rayon pool; the report depends on the seeds, and not on the pool's size.
     ///
     /// # Errors
@@ -222,13 +226,13 @@ impl Rehearsal<'_> {
                 Some(case.trial(&guesses, &[]))
             }
             Attack::OwnList => {
-                let case = self.own_list(scope, seed);
+                let case = self.own_list(scope.max_records, seed);
                 let list = self.encode_own(&case.list, (seed, "attacker's key"));
                 let guesses = graph.attack(&case.target, &list, measure, &[]);
                 Some(case.trial(&guesses, &[]))
             }
             Attack::Seeded { percent, adaptive } => {
-                let case = self.own_list(scope, seed);
+                let case = self.own_list(scope.max_records, seed);
                 let common = case.truth.iter().flatten().count();
                 let seeds = case.known((common * percent as usize).div_ceil(100), seed);
                 let list = self.encode_own(&case.list, (seed, "attacker's key"));
@@ -240,7 +244,7 @@ impl Rehearsal<'_> {
                 Some(case.trial(&guesses, &seeds))
             }
             Attack::KnownPairs { count, matched } => {
-                let case = self.own_list(scope, seed);
+                let case = self.own_list(scope.max_dictionary_records, seed);
                 if 2 * count > case.truth.iter().flatten().count() {
                     return None;
                 }
@@ -293,9 +297,9 @@ impl Rehearsal<'_> {
     }
 
     /// The target and the attacker's list, or samples of both with the same shares of common records.
-    fn own_list(&self, scope: &Scope, seed: u64) -> Case {
+    fn own_list(&self, max_records: usize, seed: u64) -> Case {
         let largest = self.target.len().max(self.list.len()).max(1);
-        let scaled = |count: usize| count.min(count * scope.max_records / largest);
+        let scaled = |count: usize| count.min(count * max_records / largest);
         let mut entropy = entropy(seed, "own list");
         let mut draw = |from: &[usize]| -> Vec<usize> {
             let drawn = sample(from.len(), scaled(from.len()), &mut entropy);

@@ -147,6 +147,7 @@ fn a_report_is_the_same_bytes_on_one_thread_and_on_two() {
     let corridor = people::corridor(500, 400, 2, false, 1);
     let scope = Scope {
         max_records: 300,
+        max_dictionary_records: 350,
         seeds: vec![1, 2],
         graph_matching: GraphMatching {
             rounds: 6,
@@ -162,7 +163,11 @@ fn a_report_is_the_same_bytes_on_one_thread_and_on_two() {
     };
     let one = bytes(1);
     assert_eq!(one, bytes(2));
-    assert!(one.contains(r#""attack":"own_list""#) && one.contains(r#""target_count":300"#));
+    assert!(
+        one.contains(r#""attack":"own_list""#)
+            && one.contains(r#""target_count":300"#)
+            && one.contains(r#""target_count":350"#)
+    );
 }
 
 #[test]
