@@ -57,7 +57,7 @@
 //!
 //! | attack | CLK, 1,024 bits | majority 3 × 2,048 |
 //! |---|---|---|
-//! | graph matching | 96 % | 0 % |
+//! | graph matching | 96 % | 0.1 % |
 //! | the same with 1 % / 5 % known, also adaptive | 96 / 96 % | 0.2 / 0.3 % |
 //! | 50 / 200 / 800 known pairs, linear kernel | 93 / 97 / 99 % | 0.4 / 2.2 / 10 % |
 //! | 50 / 200 / 800 known pairs, kernel of majorities | 93 / 97 / 99 % | 0.6 / 4.3 / 28 % |
