@@ -1,5 +1,8 @@
 //! Codes of states that are no more.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// What became of a former state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Successor {
@@ -19,15 +22,21 @@ pub(crate) enum Successor {
 ///
 /// Withdrawn codes that a present state has taken over (`AI`, `BY`, `GE`, `SK`) mean the present state.
 pub(crate) fn successor(code: &str) -> Option<Successor> {
-    let holds = |codes: &str| codes.split(' ').any(|former| former == code);
-    if let Some((_, successor)) = ONE.iter().find(|(codes, _)| holds(codes)) {
-        return Some(Successor::One(successor));
-    }
-    SEVERAL
-        .iter()
-        .find(|(codes, ..)| holds(codes))
-        .map(|&(_, state, successors)| Successor::Several { state, successors })
+    FORMER.get(code).copied()
 }
+
+/// By code. Every row of a register asks, so it is no walk through the lists.
+static FORMER: LazyLock<HashMap<&str, Successor>> = LazyLock::new(|| {
+    let one = ONE
+        .iter()
+        .map(|&(codes, successor)| (codes, Successor::One(successor)));
+    let several = SEVERAL
+        .iter()
+        .map(|&(codes, state, successors)| (codes, Successor::Several { state, successors }));
+    one.chain(several)
+        .flat_map(|(codes, successor)| codes.split(' ').map(move |code| (code, successor)))
+        .collect()
+});
 
 /// Former codes, and the one state that follows. ISO 3166-3 and the M49 codes no longer in use; `RKS` and `UNK` are the
 /// passport codes of Kosovo and 412 its code in UN tables.

@@ -38,8 +38,9 @@ pub enum Attack {
 /// shares in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Gate {
-    /// Most of the people in the list that may be named right.
-    pub most_top1: f64,
+    /// Most of the people in the list that may be named right. None where no limit is set: the attack is stronger than those
+    /// the limits were set with, and what it finds is told as it is.
+    pub most_top1: Option<f64>,
     /// Most of the most confident 5 % of guesses that may be right.
     pub most_precision_top5: Option<f64>,
     /// Least that must be named right of the control.
@@ -120,7 +121,7 @@ impl Attack {
     /// of some thousand records.
     pub fn gate(self) -> Gate {
         let gate = |most_top1, control_top1| Gate {
-            most_top1,
+            most_top1: Some(most_top1),
             most_precision_top5: None,
             control_top1,
             control_precision_top5: None,
@@ -133,6 +134,10 @@ impl Attack {
                 ..gate(0.01, 0.90)
             },
             Self::Seeded { percent, .. } => gate(if percent <= 1 { 0.01 } else { 0.02 }, 0.90),
+            Self::KnownPairs { matched: true, .. } => Gate {
+                most_top1: None,
+                ..gate(0.0, 0.80)
+            },
             Self::KnownPairs { count, .. } => gate(
                 match count {
                     0..=50 => 0.02,
@@ -156,4 +161,6 @@ pub enum Verdict {
     Inconclusive,
     /// It gave away no more, while the control fell.
     Withstood,
+    /// No limit is set for this attack.
+    NoLimit,
 }

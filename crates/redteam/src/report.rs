@@ -81,7 +81,11 @@ impl GateRow {
 
     fn judge(&mut self) {
         let gate = self.gate;
-        let withstood = self.top1 <= gate.most_top1
+        let Some(most_top1) = gate.most_top1 else {
+            self.verdict = Verdict::NoLimit;
+            return;
+        };
+        let withstood = self.top1 <= most_top1
             && gate
                 .most_precision_top5
                 .is_none_or(|most| self.precision_top5 <= most);
@@ -136,7 +140,13 @@ impl GateRow {
             percent(self.precision_top5),
             percent(self.control_top1),
             match self.verdict {
-                Verdict::Broken => format!("More than the {} allowed: BROKEN.", percent(self.gate.most_top1)),
+                Verdict::Broken => format!(
+                    "More than the {} allowed: BROKEN.",
+                    percent(self.gate.most_top1.unwrap_or(0.0))
+                ),
+                Verdict::NoLimit =>
+                    "No limit is set: who knows many people's filters is beyond what an encoding withstands."
+                        .to_owned(),
                 Verdict::Inconclusive => format!(
                     "These should be {}, so nothing follows.",
                     percent(self.gate.control_top1)
@@ -148,12 +158,13 @@ impl GateRow {
 }
 
 impl GateReport {
-    /// The worst verdict: broken before inconclusive before withstood. Nothing attacked is inconclusive.
+    /// The worst verdict: broken before inconclusive before withstood, attacks without a limit aside. Nothing attacked is
+    /// inconclusive.
     pub fn verdict(&self) -> Verdict {
         let has = |verdict| self.rows.iter().any(|row| row.verdict == verdict);
         if has(Verdict::Broken) {
             Verdict::Broken
-        } else if has(Verdict::Inconclusive) || self.rows.is_empty() {
+        } else if has(Verdict::Inconclusive) || !has(Verdict::Withstood) {
             Verdict::Inconclusive
         } else {
             Verdict::Withstood

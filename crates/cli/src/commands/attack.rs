@@ -154,7 +154,7 @@ pub(crate) fn to_page(report: &GateReport) -> String {
             vec![
                 row.attack.to_string(),
                 percent(row.top1),
-                percent(row.gate.most_top1),
+                row.gate.most_top1.map_or_else(|| "no limit".to_owned(), percent),
                 percent(row.precision_top5),
                 percent(row.control_top1),
                 percent(row.gate.control_top1),
@@ -162,6 +162,7 @@ pub(crate) fn to_page(report: &GateReport) -> String {
                     Verdict::Withstood => "withstood",
                     Verdict::Broken => "BROKEN",
                     Verdict::Inconclusive => "inconclusive",
+                    Verdict::NoLimit => "told",
                 }
                 .to_owned(),
             ]
