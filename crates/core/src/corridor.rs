@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -47,6 +48,23 @@ impl FromStr for CountryCode {
     /// [`CountryCodeError::SeveralSuccessors`] for one that several have followed, as the Soviet Union or
     /// Yugoslavia; [`CountryCodeError::Unknown`] for anything else.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let &[first @ b'A'..=b'Z', second @ b'A'..=b'Z'] = text.as_bytes() {
+            return TWO_LETTERS[usize::from(first - b'A') * 26 + usize::from(second - b'A')];
+        }
+        Self::parse(text)
+    }
+}
+
+/// What each pair of capital letters means. Every row of a register asks.
+static TWO_LETTERS: LazyLock<Vec<Result<CountryCode, CountryCodeError>>> = LazyLock::new(|| {
+    let letters = || (b'A'..=b'Z').map(char::from);
+    letters()
+        .flat_map(|first| letters().map(move |second| CountryCode::parse(&format!("{first}{second}"))))
+        .collect()
+});
+
+impl CountryCode {
+    fn parse(text: &str) -> Result<Self, CountryCodeError> {
         let code = text.trim().to_ascii_uppercase();
         let code = match successor(&code) {
             Some(Successor::One(alpha2)) => alpha2,

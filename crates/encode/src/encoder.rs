@@ -6,7 +6,7 @@ use corridor_core::{
 use zeroize::Zeroize;
 
 use crate::extract::ExtractError;
-use crate::file::{DatasetWriter, NewFile, PseudonymWriter};
+use crate::file::{DatasetWriter, NewFile, PseudonymWriter, WriteError};
 use crate::key::LinkageKey;
 use crate::mapping::Mapping;
 use crate::outcome::{EncodeError, EncodeReport, RefusalLimit};
@@ -131,18 +131,20 @@ pub fn encode_register(
         events: mapping.has_events().then(Vec::new),
     };
     let mut ids = PseudonymList(Vec::new());
-    for_each_row(rows, mapping, terms, |row, block_keys| {
-        fill.add(row.filter);
-        for (column, key) in dataset.blocks.iter_mut().zip(block_keys) {
-            column.keys.push(*key);
+    for_each_bucket(rows, mapping, terms, |bucket| {
+        for OrderedRow { row, block_keys } in bucket {
+            fill.add(row.filter);
+            for (column, key) in dataset.blocks.iter_mut().zip(block_keys) {
+                column.keys.push(*key);
+            }
+            dataset.records.push(row.record);
+            dataset.persons.push(row.person);
+            dataset.filters.push_bytes(row.filter);
+            if let Some(events) = &mut dataset.events {
+                events.extend(row.event.clone());
+            }
+            ids.0.push(row.record_id.to_owned());
         }
-        dataset.records.push(row.record);
-        dataset.persons.push(row.person);
-        dataset.filters.push_bytes(row.filter);
-        if let Some(events) = &mut dataset.events {
-            events.extend(row.event);
-        }
-        ids.0.push(row.record_id.to_owned());
         Ok(())
     })?;
     report.mean_fill = fill.mean();
@@ -179,6 +181,7 @@ pub fn encode_to_files(
         .map(|pass| pass.as_str())
         .collect();
     let mut sample = Filters::with_capacity(terms.schema.filter_len(), 0);
+    let mut hash = dataset_file.hash()?;
     let mut dataset = DatasetWriter::new(
         &mut dataset_file,
         &manifest,
@@ -187,17 +190,31 @@ pub fn encode_to_files(
         mapping.has_events(),
     )?;
     let mut list = PseudonymWriter::new(&mut list_file)?;
-    for_each_row(rows, mapping, terms, |row, block_keys| {
-        fill.add(row.filter);
-        if sample.len() < EncodedFiles::SAMPLE {
-            sample.push_bytes(row.filter);
-        }
-        dataset.push(row, block_keys)?;
-        list.push(row.record_id, &row.record)?;
+    // While the dataset's rows are written, so is the list, and what was written of the dataset is hashed.
+    for_each_bucket(rows, mapping, terms, |bucket| {
+        let (written, listed) = rayon::join(
+            || {
+                bucket
+                    .iter()
+                    .try_for_each(|ordered| dataset.push(&ordered.row, &ordered.block_keys))
+            },
+            || -> Result<(), WriteError> {
+                for OrderedRow { row, .. } in bucket {
+                    fill.add(row.filter);
+                    if sample.len() < EncodedFiles::SAMPLE {
+                        sample.push_bytes(row.filter);
+                    }
+                    list.push(row.record_id, &row.record)?;
+                }
+                hash.catch_up()
+            },
+        );
+        written?;
+        listed?;
         Ok(())
     })?;
     report.mean_fill = fill.mean();
-    let digest = dataset.finish()?;
+    let digest = dataset.finish(hash)?;
     list.finish()?;
     list_file.persist()?;
     dataset_file.persist().inspect_err(|_| {
@@ -211,38 +228,43 @@ pub fn encode_to_files(
     })
 }
 
-/// Hands over the rows in the order of their pseudonyms.
-fn for_each_row(
+/// A row and its published block keys.
+struct OrderedRow<'a> {
+    row: EncodedRow<'a>,
+    block_keys: Vec<Option<BlockKey>>,
+}
+
+/// Hands over the rows in the order of their pseudonyms, some hundreds or thousands at a time.
+fn for_each_bucket(
     rows: EncodedRows,
     mapping: &Mapping,
     terms: &EncodeTerms<'_>,
-    mut each: impl FnMut(&EncodedRow<'_>, &[Option<BlockKey>]) -> Result<(), EncodeError>,
+    mut each: impl FnMut(&[OrderedRow<'_>]) -> Result<(), EncodeError> + Send,
 ) -> Result<(), EncodeError> {
     let filter_bytes = terms.schema.filter_len().to_bytes();
     let mut last = None;
-    let mut block_keys = Vec::new();
     let mut first_repeated: Option<(u64, u64)> = None;
-    rows.spool.drain(|row| -> Result<(), EncodeError> {
-        let row = read_row(row, rows.blocks.len(), filter_bytes);
-        match last {
-            Some((record, first_line)) if record == row.record => {
-                let repeated = (row.line, first_line);
-                first_repeated = Some(first_repeated.map_or(repeated, |first| first.min(repeated)));
-                Ok(())
-            }
-            _ => {
-                last = Some((row.record, row.line));
-                let raw_keys = row.block_keys.chunks_exact(BLOCK_KEY_BYTES).map(read_block_key);
-                block_keys.clear();
-                block_keys.extend(
-                    rows.blocks
-                        .iter()
-                        .zip(raw_keys)
-                        .map(|(blocks, key)| blocks.publish(key)),
-                );
-                each(&row, &block_keys)
+    rows.spool.drain(|bucket| -> Result<(), EncodeError> {
+        let mut ordered = Vec::with_capacity(bucket.len());
+        for row in bucket {
+            let row = read_row(row, rows.blocks.len(), filter_bytes);
+            match last {
+                Some((record, first_line)) if record == row.record => {
+                    let repeated = (row.line, first_line);
+                    first_repeated = Some(first_repeated.map_or(repeated, |first| first.min(repeated)));
+                }
+                _ => {
+                    last = Some((row.record, row.line));
+                    let raw_keys = row.block_keys.chunks_exact(BLOCK_KEY_BYTES).map(read_block_key);
+                    let block_keys = rows.blocks.iter().zip(raw_keys);
+                    ordered.push(OrderedRow {
+                        block_keys: block_keys.map(|(blocks, key)| blocks.publish(key)).collect(),
+                        row,
+                    });
+                }
             }
         }
+        each(&ordered)
     })?;
     match first_repeated {
         None => Ok(()),

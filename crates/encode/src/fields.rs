@@ -124,23 +124,38 @@ impl MatchField {
     }
 }
 
-/// Calls `add` with the tokens of a birth date, those with a year only when `with_year`.
+/// Calls `add` with the tokens of a birth date, those with a year only when `with_year`: `y1989`, `m12`, `d31`, `md1231`,
+/// `ym198912`, `yd198931`.
 pub(crate) fn birth_tokens(birth: BirthDate, with_year: bool, mut add: impl FnMut(&str)) {
     let Some(year) = birth.year else {
         return;
     };
+    let mut token = String::with_capacity(8);
+    let mut say = |kind: &str, numbers: &[(i16, u32)]| {
+        token.clear();
+        token.push_str(kind);
+        for &(number, digits) in numbers {
+            for place in (0..digits).rev() {
+                let digit = number.unsigned_abs() / 10_u16.pow(place) % 10;
+                token.push(char::from(b'0' + u8::try_from(digit).expect("a digit")));
+            }
+        }
+        add(&token);
+    };
+    let year = (year, 4);
     if with_year {
-        add(&format!("y{year:04}"));
+        say("y", &[year]);
     }
     let Some((month, day)) = birth.month_day else {
         return;
     };
-    add(&format!("m{month:02}"));
-    add(&format!("d{day:02}"));
-    add(&format!("md{month:02}{day:02}"));
+    let (month, day) = ((i16::from(month), 2), (i16::from(day), 2));
+    say("m", &[month]);
+    say("d", &[day]);
+    say("md", &[month, day]);
     if with_year {
-        add(&format!("ym{year:04}{month:02}"));
-        add(&format!("yd{year:04}{day:02}"));
+        say("ym", &[year, month]);
+        say("yd", &[year, day]);
     }
 }
 

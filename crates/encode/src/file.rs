@@ -53,6 +53,7 @@ pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, Wr
     let has_events = dataset.events.is_some();
     let passes: Vec<&str> = dataset.blocks.iter().map(|column| column.pass.as_str()).collect();
     let mut block_keys = Vec::with_capacity(passes.len());
+    let hash = file.hash()?;
     let mut writer = DatasetWriter::new(
         &mut file,
         &dataset.manifest,
@@ -74,7 +75,7 @@ pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, Wr
         };
         writer.push(&encoded, &block_keys)?;
     }
-    let digest = writer.finish()?;
+    let digest = writer.finish(hash)?;
     file.persist()?;
     Ok(digest)
 }
@@ -139,6 +140,16 @@ impl NewFile {
                 source: error.error,
             })?;
         Ok(())
+    }
+
+    /// A hash of the file that is yet empty.
+    pub(crate) fn hash(&self) -> Result<GrowingHash, WriteError> {
+        let file = self.file.reopen().map_err(|source| self.error(source))?;
+        Ok(GrowingHash {
+            path: self.path.clone(),
+            file,
+            hasher: Sha256::new(),
+        })
     }
 
     fn error(&self, source: io::Error) -> WriteError {
@@ -308,8 +319,8 @@ impl<'f> DatasetWriter<'f> {
             .map_err(|error| write_error(self.path, io::Error::other(error)))
     }
 
-    /// Writes what is left and the metadata, and seals the file. Returns its digest.
-    pub(crate) fn finish(mut self) -> Result<Digest, WriteError> {
+    /// Writes what is left and the metadata, and seals the file, of which `hash` has the beginning. Returns its digest.
+    pub(crate) fn finish(mut self, hash: GrowingHash) -> Result<Digest, WriteError> {
         if self.rows.len > 0 {
             self.write_group()?;
         }
@@ -332,7 +343,7 @@ impl<'f> DatasetWriter<'f> {
             .writer
             .into_inner()
             .map_err(|error| write_error(path, io::Error::other(error)))?;
-        seal(file.as_file_mut()).map_err(|error| write_error(path, error))
+        seal(file.as_file_mut(), hash).map_err(|error| write_error(path, error))
     }
 }
 
@@ -385,37 +396,47 @@ fn event_columns(events: &[MigrationEvent]) -> [ArrayRef; 6] {
     ]
 }
 
-/// Puts the digest of the file with a blank seal in place of the blank. Returns the digest of the result.
-fn seal(file: &mut File) -> io::Result<Digest> {
-    let len = file.seek(SeekFrom::End(0))?;
-    let tail_len = usize::try_from(len).map_or(SEAL_TAIL_BYTES, |len| len.min(SEAL_TAIL_BYTES));
-    let tail_start = len - u64::try_from(tail_len).expect("at most the tail");
-    // What comes before the tail is the same with the blank and with the seal.
-    let before = hash(file, tail_start)?;
-    let mut tail = vec![0; tail_len];
-    file.read_exact(&mut tail)?;
-    let offset = find_seal(&tail).ok_or_else(|| io::Error::other("the seal was not written"))?;
-    let digest_with = |tail: &[u8]| Digest::from_bytes(before.clone().chain_update(tail).finalize().into());
-    let seal = digest_with(&tail).to_string();
-    tail[offset..offset + seal.len()].copy_from_slice(seal.as_bytes());
-    file.seek(SeekFrom::Start(
-        tail_start + u64::try_from(offset).expect("within the tail"),
-    ))?;
-    file.write_all(seal.as_bytes())?;
-    Ok(digest_with(&tail))
+/// The hash of a file's beginning, which follows as the file grows.
+pub(crate) struct GrowingHash {
+    path: PathBuf,
+    /// A handle of its own, that stands where the hash ends.
+    file: File,
+    hasher: Sha256,
 }
 
-/// Hashes the first `len` bytes and leaves the file behind them.
-fn hash(file: &mut File, len: u64) -> io::Result<Sha256> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut left = file.take(len);
-    loop {
-        let len = left.read(&mut buffer)?;
-        if len == 0 {
-            return Ok(hasher);
+impl GrowingHash {
+    /// Hashes what was written since.
+    pub(crate) fn catch_up(&mut self) -> Result<(), WriteError> {
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let len = self
+                .file
+                .read(&mut buffer)
+                .map_err(|error| write_error(&self.path, error))?;
+            if len == 0 {
+                return Ok(());
+            }
+            self.hasher.update(&buffer[..len]);
         }
-        hasher.update(&buffer[..len]);
     }
+}
+
+/// Puts the digest of the file with a blank seal in place of the blank. Returns the digest of the result. What `hash` has
+/// ends before the seal, which was written last.
+fn seal(file: &mut File, mut hash: GrowingHash) -> io::Result<Digest> {
+    let rest_start = hash.file.stream_position()?;
+    let mut rest = Vec::new();
+    hash.file.read_to_end(&mut rest)?;
+    let tail_start = rest.len().saturating_sub(SEAL_TAIL_BYTES);
+    let offset = tail_start
+        + find_seal(&rest[tail_start..]).ok_or_else(|| io::Error::other("the seal was not written"))?;
+    let digest_with =
+        |rest: &[u8]| Digest::from_bytes(hash.hasher.clone().chain_update(rest).finalize().into());
+    let seal = digest_with(&rest).to_string();
+    rest[offset..offset + seal.len()].copy_from_slice(seal.as_bytes());
+    file.seek(SeekFrom::Start(
+        rest_start + u64::try_from(offset).expect("within the file"),
+    ))?;
+    file.write_all(seal.as_bytes())?;
+    Ok(digest_with(&rest))
 }

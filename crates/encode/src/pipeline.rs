@@ -24,6 +24,9 @@ use crate::understand::Understanding;
 /// Rows read at a time.
 const BATCH_ROWS: usize = 16_384;
 
+/// Bytes of an encoded row besides its filter, about.
+const ROW_BYTES: usize = 96;
+
 /// Rows a thread encodes at a time.
 const SLAB_ROWS: usize = 512;
 
@@ -117,11 +120,13 @@ pub(crate) fn encode_rows(
 
 fn count_distinct(rows: Spool) -> Result<u64, EncodeError> {
     let (mut count, mut last) = (0, Vec::new());
-    rows.drain(|row| -> Result<(), EncodeError> {
-        if row != last {
-            count += 1;
-            last.clear();
-            last.extend_from_slice(row);
+    rows.drain(|rows| -> Result<(), EncodeError> {
+        for row in rows {
+            if *row != last {
+                count += 1;
+                last.clear();
+                last.extend_from_slice(row);
+            }
         }
         Ok(())
     })?;
@@ -222,6 +227,9 @@ impl<'a> Job<'a> {
         (encoder, keyer): &mut (FilterEncoder<'_>, BlockKeyer<'_>),
     ) -> Slab<'m> {
         let mut slab = Slab::default();
+        let row_bytes = ROW_BYTES + self.terms.schema.filter_len().to_bytes();
+        slab.bytes.reserve(rows.len() * row_bytes);
+        slab.ends.reserve(rows.len());
         let (mut filter, mut filter_bytes, mut block_keys) = (Vec::new(), Vec::new(), Vec::new());
         for (line, row) in rows {
             let understood = understanding.understand(row, *line);

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use chacha20::ChaCha20;
@@ -120,35 +121,66 @@ impl Spool {
         Ok(())
     }
 
-    /// Hands over the rows, one bucket after the other, those of a bucket in the order of their bytes.
-    pub(crate) fn drain<E: From<io::Error>>(
+    /// Hands over the rows, one bucket after the other, those of a bucket in the order of their bytes. The next bucket is put
+    /// in order meanwhile, on the current rayon pool.
+    pub(crate) fn drain<E: From<io::Error> + Send>(
         self,
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+        mut each: impl FnMut(&[&[u8]]) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         let (key, purpose) = (self.key, self.purpose);
-        for (index, mut bucket) in self.buckets.into_iter().enumerate() {
-            let mut bytes = Zeroizing::new(vec![0; bucket.in_file]);
-            if let Some((mut file, _)) = bucket.file.take() {
-                file.seek(SeekFrom::Start(0)).map_err(E::from)?;
-                file.read_exact(&mut bytes).map_err(E::from)?;
-                cipher(&key, purpose, index).apply_keystream(&mut bytes);
-            }
-            bytes.append(&mut bucket.memory);
-            let mut rows: Vec<&[u8]> = Vec::new();
-            let mut rest = bytes.as_slice();
-            while let Some((len, after)) = rest.split_first_chunk::<4>() {
-                let len = usize::try_from(u32::from_le_bytes(*len)).expect("32 bits fit");
-                let (row, after) = after.split_at(len);
-                rows.push(row);
-                rest = after;
-            }
-            // The first bytes nearly always decide.
-            rows.sort_unstable_by(|a, b| prefix(a).cmp(&prefix(b)).then_with(|| a.cmp(b)));
-            for row in rows {
-                each(row)?;
-            }
+        let mut buckets = self.buckets.into_iter().enumerate();
+        let mut load_next = || {
+            buckets
+                .next()
+                .map(|(index, bucket)| Sorted::load(bucket, || cipher(&key, purpose, index)))
+                .transpose()
+        };
+        let mut current = load_next()?;
+        while let Some(sorted) = current {
+            let (next, done) = rayon::join(&mut load_next, || {
+                let rows: Vec<&[u8]> = sorted.rows.iter().map(|row| &sorted.bytes[row.clone()]).collect();
+                each(&rows)
+            });
+            done?;
+            current = next?;
         }
         Ok(())
+    }
+}
+
+/// The rows of a bucket in order.
+struct Sorted {
+    bytes: Zeroizing<Vec<u8>>,
+    rows: Vec<Range<usize>>,
+}
+
+impl Sorted {
+    fn load(mut bucket: Bucket, cipher: impl FnOnce() -> ChaCha20) -> io::Result<Self> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        if let Some((mut file, _)) = bucket.file.take() {
+            bytes.resize(bucket.in_file, 0);
+            file.seek(SeekFrom::Start(0))?;
+            file.read_exact(&mut bytes)?;
+            cipher().apply_keystream(&mut bytes);
+        }
+        if bytes.is_empty() {
+            *bytes = std::mem::take(&mut bucket.memory);
+        } else {
+            bytes.append(&mut bucket.memory);
+        }
+        let mut rows: Vec<Range<usize>> = Vec::new();
+        let mut start = 0;
+        while let Some(len) = bytes[start..].first_chunk::<4>() {
+            let len = usize::try_from(u32::from_le_bytes(*len)).expect("32 bits fit");
+            rows.push(start + 4..start + 4 + len);
+            start += 4 + len;
+        }
+        // The first bytes nearly always decide.
+        rows.sort_unstable_by(|a, b| {
+            let (a, b) = (&bytes[a.clone()], &bytes[b.clone()]);
+            prefix(a).cmp(&prefix(b)).then_with(|| a.cmp(b))
+        });
+        Ok(Self { bytes, rows })
     }
 }
 
@@ -188,8 +220,8 @@ mod tests {
         );
         let mut out = Vec::new();
         spool
-            .drain(|row| -> io::Result<()> {
-                out.push(row.to_vec());
+            .drain(|rows| -> io::Result<()> {
+                out.extend(rows.iter().map(|row| row.to_vec()));
                 Ok(())
             })
             .unwrap();
