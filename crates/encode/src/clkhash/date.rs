@@ -153,17 +153,15 @@ fn matched(items: &[Item], text: &[char], at: usize, found: &mut Found) -> Optio
             if name == b'z' {
                 return fields::zone_lengths(open).into_iter().find_map(take);
             }
-            forms(name)
+            for form in forms(name).iter().filter(|form| fields::has_form(open, form)) {
+                if let Some(end) = take(form.len() / 2) {
+                    return Some(end);
+                }
+            }
+            names(name)
                 .iter()
-                .filter(|form| fields::has_form(open, form))
-                .map(|form| form.len() / 2)
-                .chain(
-                    names(name)
-                        .iter()
-                        .filter(|n| fields::has_name(open, n))
-                        .map(|n| n.len()),
-                )
-                .find_map(&mut take)
+                .filter(|name| fields::has_name(open, name))
+                .find_map(|name| take(name.len()))
         }
     }
 }

@@ -59,6 +59,7 @@ const LIST_STEP: u64 = 32;
 
 impl Sink<'_> {
     /// Inserts a token so many times.
+    #[inline]
     pub(crate) fn add(&mut self, token: Token<'_>, insertions: u64) {
         if insertions == 0 {
             return;
@@ -87,6 +88,7 @@ impl Sink<'_> {
     }
 
     /// Where what is kept of a token begins.
+    #[inline]
     fn kept(&mut self, token: Token<'_>, kept: Kept) -> usize {
         let Some(key) = ShortKey::of(token, kept) else {
             return self.kept_long(token, kept);
@@ -230,6 +232,7 @@ struct ShortKey {
 }
 
 impl ShortKey {
+    #[inline]
     fn of(token: Token<'_>, kept: Kept) -> Option<Self> {
         let number = u32::try_from(kept.number()).ok()?;
         let position = u32::try_from(token.position).ok()?;
@@ -277,6 +280,7 @@ impl ShortTable {
         usize::try_from(mixed >> (64 - self.slots.len().trailing_zeros())).unwrap_or(0)
     }
 
+    #[inline]
     fn find(&self, key: ShortKey) -> Option<usize> {
         let mut slot = self.slot_of(key);
         loop {
