@@ -69,10 +69,10 @@ pub(crate) fn to_version_3(schema: &Value) -> Value {
         let Some(hashing) = feature["hashing"].as_object_mut() else {
             continue;
         };
-        if let Some(strategy) = hashing.get_mut("strategy").and_then(Value::as_object_mut) {
-            if !rename(strategy, "k", "bitsPerToken") {
-                rename(strategy, "numBits", "bitsPerFeature");
-            }
+        if let Some(strategy) = hashing.get_mut("strategy").and_then(Value::as_object_mut)
+            && !rename(strategy, "k", "bitsPerToken")
+        {
+            rename(strategy, "numBits", "bitsPerFeature");
         }
         let n = hashing.remove("ngram").unwrap_or_default();
         let positional = hashing.remove("positional").unwrap_or(Value::Bool(false));

@@ -40,8 +40,8 @@ pub(crate) enum TokenHasher {
         first: Box<Blake2bMac512>,
     },
     Double {
-        sha1: Hmac<Sha1>,
-        md5: Hmac<Md5>,
+        sha1: Box<Hmac<Sha1>>,
+        md5: Box<Hmac<Md5>>,
         prevent_singularity: bool,
     },
 }
@@ -57,8 +57,8 @@ impl TokenHasher {
                 first: Box::new(blake(first, 0)),
             },
             HashKind::Double { prevent_singularity } => Self::Double {
-                sha1: Hmac::new_from_slice(first).expect("HMAC takes a key of any length"),
-                md5: Hmac::new_from_slice(second).expect("HMAC takes a key of any length"),
+                sha1: Box::new(Hmac::new_from_slice(first).expect("HMAC takes a key of any length")),
+                md5: Box::new(Hmac::new_from_slice(second).expect("HMAC takes a key of any length")),
                 prevent_singularity,
             },
         }
@@ -102,14 +102,14 @@ impl TokenHasher {
                 md5,
                 prevent_singularity,
             } => {
-                let mut at = hmac_modulo(sha1, &[token], len_bits);
-                let mut step = hmac_modulo(md5, &[token], len_bits);
+                let mut at = hmac_modulo(&**sha1, &[token], len_bits);
+                let mut step = hmac_modulo(&**md5, &[token], len_bits);
                 if *prevent_singularity {
                     let mut again = (0..MOST_REHASHES).filter_map(char::from_u32);
                     while step == 0
                         && let Some(c) = again.next()
                     {
-                        step = hmac_modulo(md5, &[token, c.encode_utf8(&mut [0; 4]).as_bytes()], len_bits);
+                        step = hmac_modulo(&**md5, &[token, c.encode_utf8(&mut [0; 4]).as_bytes()], len_bits);
                     }
                 }
                 // After so many steps the positions begin again.

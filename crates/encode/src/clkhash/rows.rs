@@ -356,7 +356,8 @@ mod tests {
     #[test]
     fn rows_are_split_as_python_splits_them() {
         // From list(csv.reader(open(file))) of Python 3.11.
-        let cases: &[(&str, &[(u64, &[&str])])] = &[
+        type Row<'a> = (u64, &'a [&'a str]);
+        let cases: &[(&str, &[Row<'_>])] = &[
             ("a,b\n1,2\n", &[(1, &["a", "b"]), (2, &["1", "2"])]),
             (
                 "a,b\r\n1,2\r3,4",

@@ -239,13 +239,13 @@ fn as_converted(error: ClkError, version: Version) -> ClkError {
         Version::V2 => 2,
         Version::V3 => return error,
     };
-    match error {
-        ClkError::Schema { path, problem } => ClkError::Schema {
+    if let ClkError::Schema { path, problem } = error {
+        return ClkError::Schema {
             path: format!("turned from version {number} into 3, {path}"),
             problem,
-        },
-        error => error,
+        };
     }
+    error
 }
 
 /// A count, which clkhash's arithmetic needs as an integer.

@@ -387,10 +387,10 @@ mod tests {
                 };
                 let full = (text.clone(), position, kept.number());
                 assert_eq!(table.find(key), known.get(&full).copied(), "{full:?}");
-                if !known.contains_key(&full) {
+                known.entry(full).or_insert_with(|| {
                     table.insert(key, number);
-                    known.insert(full, number);
-                }
+                    number
+                });
             }
         }
         assert!(table.filled > FIRST_SLOTS);
