@@ -34,6 +34,7 @@
 //! clkhash 0.18.3, <https://github.com/data61/clkhash>; Schnell, Bachteler & Reiher 2009; Vatsalan & Christen 2016 (numbers);
 //! RFC 2104, 5869, 7693.
 
+mod base64;
 mod convert;
 mod date;
 mod document;
@@ -49,6 +50,7 @@ mod pattern;
 mod python;
 mod rows;
 mod schema;
+mod tokens;
 
 pub use error::ClkError;
 pub use job::{ClkHeader, ClkOptions, ClkReport, encode_clks};

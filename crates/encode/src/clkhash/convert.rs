@@ -6,7 +6,7 @@ use super::document::{Place, is_truthy};
 use super::error::ClkError;
 
 /// A schema of version 2 out of one of version 1, which was checked. A feature of weight 0 is ignored; any other inserts
-/// each token `round(weight · k)` times, rounded to even.
+/// each token `round(weight · k)` times, rounded to even. Folds are read where they were written.
 pub(crate) fn to_version_2(schema: &Value) -> Result<Value, ClkError> {
     let config = &schema["clkConfig"];
     let mut features = Vec::new();
@@ -36,10 +36,9 @@ pub(crate) fn to_version_2(schema: &Value) -> Result<Value, ClkError> {
         }
         features.push(feature);
     }
-    let folds = config.get("xor_folds").cloned().unwrap_or_else(|| json!(0));
     Ok(json!({
         "version": 2,
-        "clkConfig": {"l": config["l"], "xor_folds": folds, "kdf": config["kdf"]},
+        "clkConfig": {"l": config["l"], "kdf": config["kdf"]},
         "features": features,
     }))
 }
@@ -70,10 +69,10 @@ pub(crate) fn to_version_3(schema: &Value) -> Value {
         let Some(hashing) = feature["hashing"].as_object_mut() else {
             continue;
         };
-        if let Some(strategy) = hashing.get_mut("strategy").and_then(Value::as_object_mut) {
-            if !rename(strategy, "k", "bitsPerToken") {
-                rename(strategy, "numBits", "bitsPerFeature");
-            }
+        if let Some(strategy) = hashing.get_mut("strategy").and_then(Value::as_object_mut)
+            && !rename(strategy, "k", "bitsPerToken")
+        {
+            rename(strategy, "numBits", "bitsPerFeature");
         }
         let n = hashing.remove("ngram").unwrap_or_default();
         let positional = hashing.remove("positional").unwrap_or(Value::Bool(false));

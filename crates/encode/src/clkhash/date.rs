@@ -20,7 +20,8 @@ pub(crate) struct DateFormat(Vec<Item>);
 enum Item {
     /// One or more blanks.
     Blanks,
-    Directive(u8),
+    /// Its letter, and its number among the directives.
+    Directive(u8, usize),
     /// This character, in any case.
     Literal(char),
 }
@@ -32,6 +33,7 @@ impl DateFormat {
     /// Reads a format; the error says what is wrong with it.
     pub(crate) fn try_new(format: &str) -> Result<Self, String> {
         let mut items = Vec::new();
+        let mut directives = 0;
         let mut chars = format.chars().peekable();
         while let Some(c) = chars.next() {
             if is_space(c) {
@@ -57,11 +59,17 @@ impl DateFormat {
                 c => u8::try_from(c)
                     .ok()
                     .filter(|name| fields::is_known(*name))
-                    .map(Item::Directive)
+                    .map(|name| Item::Directive(name, directives))
                     .ok_or_else(|| format!("has %{c}, which is no directive of strptime"))?,
             };
-            if item != Item::Literal('%') && items.contains(&item) {
-                return Err(format!("has %{directive} twice"));
+            if let Item::Directive(name, _) = item {
+                if items
+                    .iter()
+                    .any(|item| matches!(item, Item::Directive(other, _) if *other == name))
+                {
+                    return Err(format!("has %{directive} twice"));
+                }
+                directives += 1;
             }
             items.push(item);
         }
@@ -71,27 +79,56 @@ impl DateFormat {
     /// Reads a date and writes it as clkhash does (`%Y%m%d`; as in C, a year below 1000 has no leading zeros). The error
     /// says what is wrong with it.
     pub(crate) fn reformat(&self, text: &str, out: &mut String) -> Result<(), &'static str> {
-        let text: Vec<char> = text.chars().collect();
-        let mut found = [(0, 0); 128];
-        let end = matched(&self.0, &text, 0, &mut found).ok_or("does not match the date format")?;
+        // Dates are short: they are spread out on the stack.
+        let mut short = ['\0'; 32];
+        let long: Vec<char>;
+        let text = if text.len() <= short.len() {
+            let chars = text.chars().zip(&mut short).map(|(c, place)| *place = c).count();
+            &short[..chars]
+        } else {
+            long = text.chars().collect();
+            &long
+        };
+        let mut found = Found::default();
+        let end = matched(&self.0, text, 0, &mut found).ok_or("does not match the date format")?;
         if end != text.len() {
             return Err("goes on after the date");
         }
         let mut fields = Fields::default();
         for item in &self.0 {
-            if let Item::Directive(name) = item {
-                let (from, to) = found[usize::from(*name)];
+            if let Item::Directive(name, number) = item {
+                let (from, to) = found[*number];
                 fields.read(*name, &text[from..to])?;
             }
         }
         let (year, month, day) = fields.to_date()?;
-        write!(out, "{year}{month:02}{day:02}").expect("writing to a String");
+        if year >= 1000 {
+            for (number, power) in [
+                (year, 1000),
+                (year, 100),
+                (year, 10),
+                (year, 1),
+                (month, 10),
+                (month, 1),
+                (day, 10),
+                (day, 1),
+            ] {
+                out.push(char::from(
+                    b"0123456789"[usize::try_from(number / power % 10).unwrap_or(0)],
+                ));
+            }
+        } else {
+            write!(out, "{year}{month:02}{day:02}").expect("writing to a String");
+        }
         Ok(())
     }
 }
 
+/// Where every directive of a format was found. There are fewer than that, and none is there twice.
+type Found = [(usize, usize); 32];
+
 /// Where the first match of `items` at `at` ends, and what the directives took.
-fn matched(items: &[Item], text: &[char], at: usize, found: &mut [(usize, usize); 128]) -> Option<usize> {
+fn matched(items: &[Item], text: &[char], at: usize, found: &mut Found) -> Option<usize> {
     let Some((first, rest)) = items.split_first() else {
         return Some(at);
     };
@@ -107,26 +144,24 @@ fn matched(items: &[Item], text: &[char], at: usize, found: &mut [(usize, usize)
                 .rev()
                 .find_map(|len| matched(rest, text, at + len, found))
         }
-        Item::Directive(name) => {
+        Item::Directive(name, number) => {
             let mut take = |len: usize| {
                 let end = matched(rest, text, at + len, found)?;
-                found[usize::from(name)] = (at, at + len);
+                found[number] = (at, at + len);
                 Some(end)
             };
             if name == b'z' {
                 return fields::zone_lengths(open).into_iter().find_map(take);
             }
-            forms(name)
+            for form in forms(name).iter().filter(|form| fields::has_form(open, form)) {
+                if let Some(end) = take(form.len() / 2) {
+                    return Some(end);
+                }
+            }
+            names(name)
                 .iter()
-                .filter(|form| fields::has_form(open, form))
-                .map(|form| form.len() / 2)
-                .chain(
-                    names(name)
-                        .iter()
-                        .filter(|n| fields::has_name(open, n))
-                        .map(|n| n.len()),
-                )
-                .find_map(&mut take)
+                .filter(|name| fields::has_name(open, name))
+                .find_map(|name| take(name.len()))
         }
     }
 }

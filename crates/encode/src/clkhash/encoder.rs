@@ -1,13 +1,12 @@
 //! One value into the bits of a filter, with what was computed for a token kept for the next.
 
-use std::collections::HashMap;
-
 use zeroize::Zeroize;
 
 use super::hash::{TokenHasher, words_of};
 use super::keys::KeyPairs;
 use super::python::{is_lower, is_upper, read_integer};
 use super::schema::{Case, ClkSchema, Comparison, Encoding, Format, Strategy, TextEncoding};
+use super::tokens::{Sink, Token, TokenCache};
 
 /// What every thread needs to encode, and none alters.
 pub(crate) struct FeatureEncoders<'a> {
@@ -84,19 +83,22 @@ impl<'a> FeatureEncoders<'a> {
             return Ok(());
         }
         let mut sink = Sink {
-            masks: &mut memory.masks[index],
+            cache: &mut memory.caches[index],
             hasher,
             encoding,
             len_bits: self.unfolded_bits,
             words,
         };
         match &encoding.comparison {
-            Comparison::Exact => sink.add(word.as_bytes(), encoding.strategy.of_token(0, 1)),
+            Comparison::Exact => sink.add(Token::of(word.as_bytes()), encoding.strategy.of_token(0, 1)),
             Comparison::Numeric(numeric) => {
                 let tokens = numeric.token_count();
                 let mut at = 0;
                 numeric.tokens(word, &mut |token| {
-                    sink.add(token.as_bytes(), encoding.strategy.of_token(at, tokens));
+                    sink.add(
+                        Token::of(token.as_bytes()),
+                        encoding.strategy.of_token(at, tokens),
+                    );
                     at += 1;
                 })?;
             }
@@ -196,11 +198,7 @@ fn ngrams(
     strategy: Strategy,
     sink: &mut Sink<'_>,
 ) {
-    let Ngrams {
-        padded,
-        starts,
-        token,
-    } = scratch;
+    let Ngrams { padded, starts } = scratch;
     padded.clear();
     padded.extend(std::iter::repeat_n(b' ', n - 1));
     padded.extend_from_slice(word.as_bytes());
@@ -221,82 +219,19 @@ fn ngrams(
             &padded[starts[index]..starts[index + n]]
         };
         let insertions = strategy.of_token(index as u64, count as u64);
-        if positional {
-            token.clear();
-            push_number(token, index + 1);
-            token.push(b' ');
-            token.extend_from_slice(ngram);
-            sink.add(token, insertions);
-        } else {
-            sink.add(ngram, insertions);
-        }
-    }
-}
-
-fn push_number(out: &mut Vec<u8>, number: usize) {
-    if number >= 10 {
-        push_number(out, number / 10);
-    }
-    out.push(b'0' + u8::try_from(number % 10).unwrap_or(0));
-}
-
-/// Where tokens of one value go.
-struct Sink<'a> {
-    masks: &'a mut Masks,
-    hasher: &'a TokenHasher,
-    encoding: &'a Encoding,
-    len_bits: usize,
-    words: &'a mut [u64],
-}
-
-impl Sink<'_> {
-    fn add(&mut self, token: &[u8], insertions: u64) {
-        if insertions == 0 {
-            return;
-        }
-        let by_count = matches!(self.encoding.strategy, Strategy::BitsPerFeature(_));
-        let (hasher, encoding, len_bits) = (self.hasher, self.encoding, self.len_bits);
-        let mask = self.masks.of(token, by_count.then_some(insertions), |words| {
-            encoding
-                .text
-                .with_bytes(token, |bytes| hasher.insert(bytes, insertions, len_bits, words));
-        });
-        for (word, mask) in self.words.iter_mut().zip(mask) {
-            *word |= mask;
-        }
-    }
-}
-
-impl TextEncoding {
-    /// The bytes Python's `str.encode` gives: with a byte order mark where an encoding has two orders.
-    fn with_bytes(self, utf8: &[u8], hash: impl FnOnce(&[u8])) {
-        let units = |unit: fn(&mut Vec<u8>, char), mark: &[u8]| {
-            let text = std::str::from_utf8(utf8).expect("tokens are texts");
-            let mut bytes = mark.to_vec();
-            text.chars().for_each(|c| unit(&mut bytes, c));
-            bytes
-        };
-        match self {
-            Self::Ascii | Self::Utf8 => hash(utf8),
-            Self::Utf16 => {
-                let push: fn(&mut Vec<u8>, char) = |bytes, c| {
-                    for unit in c.encode_utf16(&mut [0; 2]) {
-                        bytes.extend(unit.to_le_bytes());
-                    }
-                };
-                hash(&zeroize::Zeroizing::new(units(push, &[0xff, 0xfe])));
-            }
-            Self::Utf32 => {
-                let push: fn(&mut Vec<u8>, char) = |bytes, c| bytes.extend(u32::from(c).to_le_bytes());
-                hash(&zeroize::Zeroizing::new(units(push, &[0xff, 0xfe, 0, 0])));
-            }
-        }
+        sink.add(
+            Token {
+                position: if positional { index as u64 + 1 } else { 0 },
+                text: ngram,
+            },
+            insertions,
+        );
     }
 }
 
 /// What one thread keeps while it encodes. Wiped on drop.
 pub(crate) struct Memory {
-    masks: Vec<Masks>,
+    caches: Vec<TokenCache>,
     formatted: String,
     ngrams: Ngrams,
 }
@@ -306,14 +241,13 @@ struct Ngrams {
     padded: Vec<u8>,
     /// Where characters begin, when some are longer than a byte.
     starts: Vec<usize>,
-    token: Vec<u8>,
 }
 
 impl Memory {
     pub(crate) fn new(schema: &ClkSchema) -> Self {
         let words = words_of(schema.unfolded_bits);
         Self {
-            masks: schema.features.iter().map(|_| Masks::new(words)).collect(),
+            caches: schema.features.iter().map(|_| TokenCache::new(words)).collect(),
             formatted: String::new(),
             ngrams: Ngrams::default(),
         }
@@ -324,71 +258,5 @@ impl Drop for Memory {
     fn drop(&mut self) {
         self.formatted.zeroize();
         self.ngrams.padded.zeroize();
-        self.ngrams.token.zeroize();
-    }
-}
-
-/// The bits of tokens that were hashed already. Wiped on drop.
-struct Masks {
-    /// Where in `words` the bits of a token (and how often it is inserted) are, by number.
-    index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
-    words: Vec<u64>,
-    words_each: usize,
-    key: Vec<u8>,
-}
-
-/// Bytes of masks that are kept; then the memory begins anew.
-const MOST_MASK_BYTES: usize = 32 << 20;
-
-impl Masks {
-    fn new(words_each: usize) -> Self {
-        Self {
-            index: HashMap::default(),
-            words: Vec::new(),
-            words_each,
-            key: Vec::new(),
-        }
-    }
-
-    /// The bits of a token, computed by `compute` when they are not known.
-    fn of(&mut self, token: &[u8], insertions: Option<u64>, compute: impl FnOnce(&mut [u64])) -> &[u64] {
-        let key = match insertions {
-            None => token,
-            Some(insertions) => {
-                self.key.clear();
-                self.key.extend(insertions.to_le_bytes());
-                self.key.extend_from_slice(token);
-                &self.key
-            }
-        };
-        let begin = match self.index.get(key) {
-            Some(number) => number * self.words_each,
-            None => {
-                let key: Box<[u8]> = key.into();
-                if (self.words.len() + self.words_each) * 8 > MOST_MASK_BYTES {
-                    self.wipe();
-                }
-                let begin = self.words.len();
-                self.index.insert(key, begin / self.words_each);
-                self.words.resize(begin + self.words_each, 0);
-                compute(&mut self.words[begin..]);
-                begin
-            }
-        };
-        &self.words[begin..begin + self.words_each]
-    }
-
-    fn wipe(&mut self) {
-        for (mut token, _) in self.index.drain() {
-            token.zeroize();
-        }
-        self.words.zeroize();
-    }
-}
-
-impl Drop for Masks {
-    fn drop(&mut self) {
-        self.wipe();
-        self.key.zeroize();
     }
 }

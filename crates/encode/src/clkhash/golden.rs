@@ -88,3 +88,50 @@ fn folds_that_clkhash_documents_are_named_and_honoured_when_asked_for() {
     let both = encode(case("v1_folds"), XorFolds::Honour).unwrap_err();
     assert!(both.to_string().contains("different things"), "{both}");
 }
+
+#[test]
+fn many_rows_are_written_as_one_list_in_their_order() {
+    let schema = ClkSchema::from_json(&read("v3_missing.schema.json"), XorFolds::LikeClkhash).unwrap();
+    let secret = ClkSecret::from_file_bytes(b"secret".to_vec()).unwrap();
+    let encode = |people: &str| {
+        let mut out = Vec::new();
+        let options = ClkOptions {
+            header: ClkHeader::Absent,
+            ..ClkOptions::default()
+        };
+        encode_clks(people.as_bytes(), &schema, &secret, options, &mut out, &|_| {}).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let rows: Vec<String> = (0..9000)
+        .map(|n| format!("Name {n},{}-01-01\n", 1000 + n))
+        .collect();
+    let together: serde_json::Value = serde_json::from_str(&encode(&rows.concat())).unwrap();
+    let together = together["clks"].as_array().unwrap();
+    assert_eq!(together.len(), rows.len());
+    for (row, clk) in rows.iter().zip(together).step_by(701) {
+        assert_eq!(encode(row), format!("{{\"clks\": [{clk}]}}"), "{row}");
+    }
+    assert_eq!(encode(""), "{\"clks\": []}");
+}
+
+#[test]
+fn a_header_with_other_names_is_refused() {
+    let schema = ClkSchema::from_json(&read("v3_missing.schema.json"), XorFolds::LikeClkhash).unwrap();
+    let secret = ClkSecret::from_file_bytes(b"secret".to_vec()).unwrap();
+    for (people, refused) in [
+        ("given,born\n", false),
+        ("given,date\n", true),
+        ("given\n", true),
+        ("", true),
+    ] {
+        let outcome = encode_clks(
+            people.as_bytes(),
+            &schema,
+            &secret,
+            ClkOptions::default(),
+            Vec::new(),
+            &|_| {},
+        );
+        assert_eq!(outcome.is_err(), refused, "{people:?}");
+    }
+}

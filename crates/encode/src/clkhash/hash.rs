@@ -40,8 +40,8 @@ pub(crate) enum TokenHasher {
         first: Box<Blake2bMac512>,
     },
     Double {
-        sha1: Hmac<Sha1>,
-        md5: Hmac<Md5>,
+        sha1: Box<Hmac<Sha1>>,
+        md5: Box<Hmac<Md5>>,
         prevent_singularity: bool,
     },
 }
@@ -57,15 +57,22 @@ impl TokenHasher {
                 first: Box::new(blake(first, 0)),
             },
             HashKind::Double { prevent_singularity } => Self::Double {
-                sha1: Hmac::new_from_slice(first).expect("HMAC takes a key of any length"),
-                md5: Hmac::new_from_slice(second).expect("HMAC takes a key of any length"),
+                sha1: Box::new(Hmac::new_from_slice(first).expect("HMAC takes a key of any length")),
+                md5: Box::new(Hmac::new_from_slice(second).expect("HMAC takes a key of any length")),
                 prevent_singularity,
             },
         }
     }
 
-    /// Sets `insertions` bits of a token in a filter of `len_bits` bits, which may fall together.
-    pub(crate) fn insert(&self, token: &[u8], insertions: u64, len_bits: usize, words: &mut [u64]) {
+    /// Gives the first `insertions` positions of a token in a filter of `len_bits` bits to `each`. They may be the same, and are
+    /// not given again where they come round.
+    pub(crate) fn positions(
+        &self,
+        token: &[u8],
+        insertions: u64,
+        len_bits: usize,
+        mut each: impl FnMut(usize),
+    ) {
         match self {
             Self::Blake { key, first } => {
                 let mut left = insertions;
@@ -84,10 +91,7 @@ impl TokenHasher {
                         .chunks_exact(2)
                         .take(usize::try_from(take).unwrap_or(0))
                     {
-                        set_bit(
-                            words,
-                            usize::from(u16::from_le_bytes([pair[0], pair[1]])) % len_bits,
-                        );
+                        each(usize::from(u16::from_le_bytes([pair[0], pair[1]])) % len_bits);
                     }
                     left -= take;
                     number += 1;
@@ -98,20 +102,20 @@ impl TokenHasher {
                 md5,
                 prevent_singularity,
             } => {
-                let mut at = hmac_modulo(sha1, &[token], len_bits);
-                let mut step = hmac_modulo(md5, &[token], len_bits);
+                let mut at = hmac_modulo(&**sha1, &[token], len_bits);
+                let mut step = hmac_modulo(&**md5, &[token], len_bits);
                 if *prevent_singularity {
                     let mut again = (0..MOST_REHASHES).filter_map(char::from_u32);
                     while step == 0
                         && let Some(c) = again.next()
                     {
-                        step = hmac_modulo(md5, &[token, c.encode_utf8(&mut [0; 4]).as_bytes()], len_bits);
+                        step = hmac_modulo(&**md5, &[token, c.encode_utf8(&mut [0; 4]).as_bytes()], len_bits);
                     }
                 }
                 // After so many steps the positions begin again.
                 let steps = usize::try_from(insertions).unwrap_or(len_bits).min(len_bits);
                 for _ in 0..steps {
-                    set_bit(words, at);
+                    each(at);
                     at += step;
                     if at >= len_bits {
                         at -= len_bits;
@@ -172,7 +176,14 @@ mod tests {
     fn positions(kind: HashKind, token: &str, insertions: u64, len_bits: usize) -> Vec<usize> {
         let (first, second) = ([1_u8; 64], [2_u8; 64]);
         let mut words = vec![0; words_of(len_bits)];
-        TokenHasher::new(kind, (&first, &second)).insert(token.as_bytes(), insertions, len_bits, &mut words);
+        TokenHasher::new(kind, (&first, &second)).positions(
+            token.as_bytes(),
+            insertions,
+            len_bits,
+            |position| {
+                set_bit(&mut words, position);
+            },
+        );
         (0..len_bits)
             .filter(|i| words[i / 64] >> (63 - i % 64) & 1 == 1)
             .collect()

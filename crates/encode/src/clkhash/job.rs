@@ -1,10 +1,10 @@
 use std::io::{Read, Write};
 use std::sync::Mutex;
 
-use data_encoding::BASE64;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::base64;
 use super::encoder::{FeatureEncoders, Memory};
 use super::error::ClkError;
 use super::hash::{fold, words_of};
@@ -44,14 +44,12 @@ impl Default for ClkOptions {
 }
 
 /// What was encoded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClkReport {
     /// Records encoded.
     pub records_encoded: u64,
     /// Bits of every encoding.
     pub filter_bits: usize,
-    /// Share of the bits that are set, over all records.
-    pub mean_fill: Option<f64>,
     /// What clkhash ignores in the schema or the file, and therefore was ignored.
     pub notes: Vec<String>,
 }
@@ -108,7 +106,7 @@ pub fn encode_clks<R: Read + Send, W: Write + Send>(
         std::mem::swap(&mut rows, &mut spare);
     }
     writer.write(&encoded, on_rows)?;
-    let (records, bits_set) = writer.finish()?;
+    let records = writer.finish()?;
     let mut notes = schema.notes().to_vec();
     if reader.has_byte_order_mark() && options.header == ClkHeader::Absent {
         notes.push(
@@ -119,7 +117,6 @@ pub fn encode_clks<R: Read + Send, W: Write + Send>(
     Ok(ClkReport {
         records_encoded: records,
         filter_bits: schema.len_bits,
-        mean_fill: (records > 0).then(|| bits_set as f64 / records as f64 / schema.len_bits as f64),
         notes,
     })
 }
@@ -157,7 +154,6 @@ struct Piece {
     /// Each as `, "base64"`.
     json: Vec<u8>,
     records: u64,
-    bits_set: u64,
 }
 
 struct Job<'a> {
@@ -197,9 +193,8 @@ impl Job<'_> {
         let schema = self.schema;
         let bytes_each = schema.len_bits.div_ceil(8);
         let mut piece = Piece {
-            json: Vec::with_capacity(range.len() * (BASE64.encode_len(bytes_each) + 4)),
+            json: Vec::with_capacity(range.len() * (bytes_each.div_ceil(3) * 4 + 4)),
             records: range.len() as u64,
-            bits_set: 0,
         };
         let mut words = vec![0_u64; words_of(schema.unfolded_bits)];
         let folds = schema.unfolded_bits != schema.len_bits;
@@ -237,12 +232,9 @@ impl Job<'_> {
             };
             for (bytes, word) in bytes.chunks_exact_mut(8).zip(filter) {
                 bytes.copy_from_slice(&word.to_be_bytes());
-                piece.bits_set += u64::from(word.count_ones());
             }
             piece.json.extend_from_slice(b", \"");
-            let begin = piece.json.len();
-            piece.json.resize(begin + BASE64.encode_len(bytes_each), 0);
-            BASE64.encode_mut(&bytes[..bytes_each], &mut piece.json[begin..]);
+            base64::append(&bytes[..bytes_each], &mut piece.json);
             piece.json.push(b'"');
         }
         Ok(piece)
@@ -253,17 +245,12 @@ impl Job<'_> {
 struct Writer<W> {
     output: W,
     records: u64,
-    bits_set: u64,
 }
 
 impl<W: Write> Writer<W> {
     fn begin(mut output: W) -> Result<Self, ClkError> {
         output.write_all(b"{\"clks\": [").map_err(ClkError::Write)?;
-        Ok(Self {
-            output,
-            records: 0,
-            bits_set: 0,
-        })
+        Ok(Self { output, records: 0 })
     }
 
     fn write(&mut self, pieces: &[Piece], on_rows: &(dyn Fn(u64) + Sync)) -> Result<(), ClkError> {
@@ -273,17 +260,16 @@ impl<W: Write> Writer<W> {
                 .write_all(&piece.json[skip..])
                 .map_err(ClkError::Write)?;
             self.records += piece.records;
-            self.bits_set += piece.bits_set;
         }
         on_rows(self.records);
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(u64, u64), ClkError> {
+    fn finish(mut self) -> Result<u64, ClkError> {
         self.output
             .write_all(b"]}")
             .and_then(|()| self.output.flush())
             .map_err(ClkError::Write)?;
-        Ok((self.records, self.bits_set))
+        Ok(self.records)
     }
 }

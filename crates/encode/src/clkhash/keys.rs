@@ -151,6 +151,8 @@ mod tests {
             ("c2FsdA==c2Fs", Some("salt")),
             ("=c2FsdA==", Some("salt")),
             ("c2F=s", Some("sa")),
+            ("====c2FsdA==", Some("salt")),
+            ("c====2FsdA==", Some("salt")),
             ("", Some("")),
             ("c2FsdA=", None),
             ("c2FsdA", None),

@@ -81,7 +81,8 @@ impl Numeric {
         let value = if read_integer(word, &mut digits) {
             digits.extend(std::iter::repeat_n('0', self.fractional_precision));
             if let (Some(small), Ok(value)) = (self.small, digits.parse::<i64>()) {
-                return Ok(self.small_tokens(small, value, each));
+                self.small_tokens(small, value, each);
+                return Ok(());
             }
             digits.parse::<BigInt>().map_err(|_| NOT_A_NUMBER)?
         } else {
@@ -93,7 +94,8 @@ impl Numeric {
             };
             let value = value.ok_or("is beyond the largest number")?;
             if let (Some(small), Ok(value)) = (self.small, i64::try_from(&value)) {
-                return Ok(self.small_tokens(small, value, each));
+                self.small_tokens(small, value, each);
+                return Ok(());
             }
             value
         };

@@ -33,16 +33,25 @@ pub(crate) fn is_word(c: char) -> bool {
 
 /// Whether `str.lower` leaves the character as it is.
 pub(crate) fn is_lower(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_uppercase();
+    }
     has_new_case(c) || c.to_lowercase().eq([c])
 }
 
 /// Whether `str.upper` leaves the character as it is.
 pub(crate) fn is_upper(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_lowercase();
+    }
     has_new_case(c) || c.to_uppercase().eq([c])
 }
 
 /// The one character `re` compares by when case is ignored.
 pub(crate) fn to_lower(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
     if has_new_case(c) {
         return c;
     }

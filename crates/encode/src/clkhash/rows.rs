@@ -34,10 +34,16 @@ impl Rows {
 
     /// Row `index`: its line and its fields.
     pub(crate) fn row(&self, index: usize) -> (u64, impl ExactSizeIterator<Item = &str>) {
-        let first = index.checked_sub(1).map_or(0, |before| self.row_ends[before]);
-        let fields = (first..self.row_ends[index]).map(|field| {
-            let begin = field.checked_sub(1).map_or(0, |before| self.ends[before]);
-            std::str::from_utf8(&self.text[begin..self.ends[field]]).expect("checked before it was split")
+        let end_before = |ends: &[usize], index: usize| index.checked_sub(1).map_or(0, |before| ends[before]);
+        let first = end_before(&self.row_ends, index);
+        let last = self.row_ends[index];
+        let mut at = end_before(&self.ends, first);
+        let whole = &self.text[at..end_before(&self.ends, last)];
+        let mut rest = std::str::from_utf8(whole).expect("checked before it was split");
+        let fields = self.ends[first..last].iter().map(move |&end| {
+            let (field, more) = rest.split_at(end - at);
+            (rest, at) = (more, end);
+            field
         });
         (self.lines[index], fields)
     }
@@ -350,7 +356,8 @@ mod tests {
     #[test]
     fn rows_are_split_as_python_splits_them() {
         // From list(csv.reader(open(file))) of Python 3.11.
-        let cases: &[(&str, &[(u64, &[&str])])] = &[
+        type Row<'a> = (u64, &'a [&'a str]);
+        let cases: &[(&str, &[Row<'_>])] = &[
             ("a,b\n1,2\n", &[(1, &["a", "b"]), (2, &["1", "2"])]),
             (
                 "a,b\r\n1,2\r3,4",

@@ -216,22 +216,20 @@ fn folds_of(schema: &Value, folds: XorFolds, notes: &mut Vec<String>) -> Result<
     let Some(documented) = config.get("xorFolds") else {
         return Ok(read);
     };
-    let documented = count(documented, &place.key("xorFolds"))?;
-    match folds {
-        XorFolds::Honour if config.get("xor_folds").is_some() && read != documented => {
-            Err(place.wrong("'xorFolds' and 'xor_folds' say different things: remove one"))
+    if folds == XorFolds::LikeClkhash {
+        if documented.as_f64() != Some(read as f64) {
+            notes.push(format!(
+                "'clkConfig.xorFolds' is ignored, as by clkhash 0.18.3, which documents it but reads 'xor_folds': \
+                 encodings are folded {read} times, not {documented}"
+            ));
         }
-        XorFolds::Honour => Ok(documented),
-        XorFolds::LikeClkhash => {
-            if documented != read {
-                notes.push(format!(
-                    "'clkConfig.xorFolds' is ignored, as by clkhash 0.18.3, which documents it but reads 'xor_folds': \
-                     encodings are folded {read} times, not {documented}"
-                ));
-            }
-            Ok(read)
-        }
+        return Ok(read);
     }
+    let documented = count(documented, &place.key("xorFolds"))?;
+    if config.get("xor_folds").is_some() && read != documented {
+        return Err(place.wrong("'xorFolds' and 'xor_folds' say different things: remove one"));
+    }
+    Ok(documented)
 }
 
 /// Says of an error that it is in what a schema of an older version was turned into.
@@ -241,13 +239,13 @@ fn as_converted(error: ClkError, version: Version) -> ClkError {
         Version::V2 => 2,
         Version::V3 => return error,
     };
-    match error {
-        ClkError::Schema { path, problem } => ClkError::Schema {
+    if let ClkError::Schema { path, problem } = error {
+        return ClkError::Schema {
             path: format!("turned from version {number} into 3, {path}"),
             problem,
-        },
-        error => error,
+        };
     }
+    error
 }
 
 /// A count, which clkhash's arithmetic needs as an integer.

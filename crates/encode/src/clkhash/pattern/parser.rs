@@ -95,7 +95,7 @@ impl Parser {
                 break;
             }
             self.at += 1;
-            if self.flags.verbose && c.is_ascii_whitespace_of_python() {
+            if self.flags.verbose && is_verbose_blank(c) {
                 continue;
             }
             if self.flags.verbose && c == '#' {
@@ -319,13 +319,7 @@ impl Parser {
 
 const UNCLOSED: &str = "has a ( without its )";
 
-trait PythonBlank {
-    fn is_ascii_whitespace_of_python(self) -> bool;
-}
-
-impl PythonBlank for char {
-    /// The blanks that a verbose pattern may have anywhere.
-    fn is_ascii_whitespace_of_python(self) -> bool {
-        matches!(self, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
-    }
+/// The blanks that a verbose pattern may have anywhere.
+const fn is_verbose_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
 }

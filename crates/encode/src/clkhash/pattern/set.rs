@@ -109,7 +109,7 @@ impl Class {
         match self {
             Self::Digit => to_digit(c).is_some(),
             // Only the six of C are blanks of ASCII.
-            Self::Space => is_space(c) && !(ascii && c >= '\u{1c}' && c <= '\u{1f}'),
+            Self::Space => is_space(c) && !(ascii && matches!(c, '\u{1c}'..='\u{1f}')),
             Self::Word => is_word(c),
         }
     }

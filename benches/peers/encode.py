@@ -71,7 +71,7 @@ def ours(path, out, threads):
     seconds = time.perf_counter() - began
     if status:
         sys.exit("corridor failed")
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return seconds, used.ru_utime + used.ru_stime
 
 
 for name, made in SCHEMAS.items():
@@ -87,8 +87,7 @@ for name, made in SCHEMAS.items():
     (peer, peer_cpu), (one, one_cpu), (two, two_cpu) = (
         [statistics.median(run[at] for run in runs[key]) for at in (0, 1)] for key in ("clkhash", 1, 2)
     )
-    memory = max(run[2] for key in (1, 2) for run in runs[key])
     print(f"{name}: {records} records, the same file from both")
     print(f"  clkhash, one worker     {records / peer:10.0f} records/s   {peer_cpu:.3f} s of a processor")
     print(f"  corridor, one thread    {records / one:10.0f} records/s   {one_cpu:.3f} s: {peer / one:.1f} times clkhash, by processor {peer_cpu / one_cpu:.1f} times")
-    print(f"  corridor, two threads   {records / two:10.0f} records/s   {two_cpu:.3f} s: {one / two:.2f} times one thread; {memory:.0f} MB at most", flush=True)
+    print(f"  corridor, two threads   {records / two:10.0f} records/s   {two_cpu:.3f} s: {one / two:.2f} times one thread", flush=True)
