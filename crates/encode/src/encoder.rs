@@ -141,7 +141,7 @@ pub fn encode_register(
             dataset.persons.push(row.person);
             dataset.filters.push_bytes(row.filter);
             if let Some(events) = &mut dataset.events {
-                events.extend(row.event.clone());
+                events.extend(row.event);
             }
             ids.0.push(row.record_id.to_owned());
         }

@@ -93,13 +93,8 @@ impl MatchField {
         match self {
             Self::Names => 20,
             Self::NameKeys | Self::Phonetic => 3,
-            Self::BirthDate => match profile.construction() {
-                Construction::Majority {
-                    salted_by_birth_year: true,
-                    ..
-                } => 3,
-                _ => 6,
-            },
+            Self::BirthDate if profile.is_salted_by_birth_year() => 3,
+            Self::BirthDate => 6,
             Self::Sex | Self::Citizenship | Self::BirthCountry => 1,
             Self::Address => 35,
             Self::Postcode => 4,
@@ -113,7 +108,12 @@ impl MatchField {
                 Self::Names => bigrams(&normalise::fold_spelling(word), &mut add),
                 Self::NameKeys => add(&normalise::skeleton(word)),
                 Self::Phonetic => add(&normalise::phonetic(word)),
-                _ => {}
+                Self::BirthDate
+                | Self::Sex
+                | Self::Citizenship
+                | Self::BirthCountry
+                | Self::Address
+                | Self::Postcode => {}
             }
         }
     }

@@ -68,7 +68,7 @@ pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, Wr
             record,
             line: 0,
             person: dataset.persons[row],
-            event: dataset.events.as_ref().map(|events| events[row].clone()),
+            event: dataset.events.as_ref().map(|events| events[row]),
             block_keys: &[],
             filter: &dataset.filters.row_to_bytes(row),
             record_id: "",
@@ -277,7 +277,7 @@ impl<'f> DatasetWriter<'f> {
             }
         }
         if self.has_events {
-            rows.events.extend(row.event.clone());
+            rows.events.extend(row.event);
         }
         rows.len += 1;
         if rows.len == ROWS_PER_GROUP {

@@ -231,10 +231,8 @@ impl<'a> FilterEncoder<'a> {
                     self.collect_text(memory, TextKind::Postcode, &record.postcode);
                     None
                 }
-                of_names => {
-                    debug_assert!(of_names.is_of_names(), "collected above");
-                    None
-                }
+                // Collected above.
+                MatchField::Names | MatchField::NameKeys | MatchField::Phonetic => None,
             };
             if let Some(token) = token {
                 let id = self.id_of(memory, position, token);

@@ -38,7 +38,7 @@ impl Hardening {
         match self {
             Self::Balance => FilterLen::try_from(len.to_bits() * 2)
                 .map_err(|error| format!("balance doubles the length: {error}")),
-            Self::Fold if len.to_bits() % 128 != 0 => {
+            Self::Fold if !len.to_bits().is_multiple_of(128) => {
                 Err("fold halves the length, which must be a multiple of 128 before".to_owned())
             }
             Self::Fold => FilterLen::try_from(len.to_bits() / 2).map_err(|error| error.to_string()),

@@ -144,7 +144,7 @@ mod tests {
                     record: Pseudonym::from_bytes([1; 16]),
                     line: 77,
                     person: Pseudonym::from_bytes([2; 16]),
-                    event: event.clone(),
+                    event,
                     block_keys: &block_keys,
                     filter: &[3; 8],
                     record_id: "é1",

@@ -396,7 +396,7 @@ impl EncodingSchema {
                 MatchField::BirthCountry => record.birth_country.iter().map(country_token).for_each(add),
                 MatchField::Address => address_tokens(&record.address, add),
                 MatchField::Postcode => postcode_tokens(&record.postcode, add),
-                of_names => {
+                of_names @ (MatchField::Names | MatchField::NameKeys | MatchField::Phonetic) => {
                     for text in [&record.given_names, &record.family_names] {
                         of_names.name_tokens(&normalise::words(text), &mut add);
                     }

@@ -1,5 +1,7 @@
 //! What streams through files is what memory holds, byte for byte, however little memory there is and however many threads.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 
 use corridor_core::{AgeBands, Digest, Profile, SeededEntropy};
