@@ -296,6 +296,9 @@ impl Job {
                 &pseudonyms,
                 "--passphrase-file",
                 "pass.txt",
+                // One record of the bundled registers is too short to be encoded.
+                "--max-refused",
+                "1%",
                 "register.csv",
                 "-o",
                 dataset,
