@@ -1,6 +1,6 @@
 //! Schemas to start from.
 
-use corridor_core::Profile;
+use corridor_core::{Measure, Profile};
 
 use crate::fields::MatchField;
 use crate::schema::EncodingSchema;
@@ -12,10 +12,18 @@ pub struct ReadyMadeSchema {
     pub name: &'static str,
     /// What it is for, in a sentence.
     pub purpose: &'static str,
-    fields: &'static [MatchField],
+    /// The key beside the names in Bloom profiles, where every field has its own number of bits. Under majorities any key took
+    /// weight from birth date and sex on all registers tried, so none has one there.
+    bloom_key: MatchField,
 }
 
-use MatchField::{BirthDate, Citizenship, NameKeys, Names, Sex};
+/// What every schema has.
+const COMMON: [MatchField; 4] = [
+    MatchField::Names,
+    MatchField::BirthDate,
+    MatchField::Sex,
+    MatchField::Citizenship,
+];
 
 impl ReadyMadeSchema {
     /// Every one, the general one first.
@@ -23,27 +31,27 @@ impl ReadyMadeSchema {
         Self {
             name: "generic",
             purpose: "Names written in one script and by much the same rules on both sides.",
-            fields: &[Names, BirthDate, Sex, Citizenship],
+            bloom_key: MatchField::Phonetic,
         },
         Self {
             name: "arabic-latin",
             purpose: "Names in Arabic script, or Arabic names spelt by clerks of several languages.",
-            fields: &[Names, NameKeys, BirthDate, Sex, Citizenship],
+            bloom_key: MatchField::Phonetic,
         },
         Self {
             name: "geez-latin",
             purpose: "Names in Ge'ez script on one side, Latin on the other.",
-            fields: &[Names, NameKeys, BirthDate, Sex, Citizenship],
+            bloom_key: MatchField::Phonetic,
         },
         Self {
             name: "west-african",
             purpose: "West African names between French, English and Portuguese spelling.",
-            fields: &[Names, NameKeys, BirthDate, Sex, Citizenship],
+            bloom_key: MatchField::NameKeys,
         },
         Self {
             name: "lusophone",
             purpose: "Portuguese and Cape Verdean names, with two surnames and particles.",
-            fields: &[Names, BirthDate, Sex, Citizenship],
+            bloom_key: MatchField::Phonetic,
         },
     ];
 
@@ -54,7 +62,11 @@ impl ReadyMadeSchema {
 
     /// The schema under a profile.
     pub fn schema(&self, profile: Profile) -> EncodingSchema {
-        EncodingSchema::try_new(profile, self.fields).expect("a sound schema under every profile")
+        let mut fields = COMMON.to_vec();
+        if profile.measure() == Measure::Dice {
+            fields.push(self.bloom_key);
+        }
+        EncodingSchema::try_new(profile, &fields).expect("a sound schema under every profile")
     }
 }
 

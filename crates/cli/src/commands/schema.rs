@@ -122,9 +122,19 @@ fn to_list() -> String {
     let schemas: Vec<Vec<String>> = ReadyMadeSchema::ALL
         .iter()
         .map(|ready_made| {
-            let schema = ready_made.schema(Profile::Saul3x2048);
-            let fields: Vec<&str> = schema.fields().map(MatchField::as_str).collect();
-            vec![ready_made.name.to_owned(), fields.join(", ")]
+            let fields_under = |profile| {
+                let schema = ready_made.schema(profile);
+                schema
+                    .fields()
+                    .map(MatchField::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let (saul, clk) = (fields_under(Profile::Saul3x2048), fields_under(Profile::Clk1024));
+            vec![
+                ready_made.name.to_owned(),
+                format!("{saul}; in clk-… and fields-…: {clk}"),
+            ]
         })
         .collect();
     let mut page = String::new();
