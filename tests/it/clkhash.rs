@@ -104,10 +104,9 @@ fn random_values_are_refused_exactly_where_clkhash_refuses_them() {
 
 #[test]
 fn random_schemas_are_refused_exactly_where_clkhash_refuses_them() {
-    // Not more: clkhash itself does not come to an end on one of the next.
-    let tally = compare(cases("schema", 10, 2).path());
+    let tally = compare(cases("schema", 60, 2).path());
     assert!(
-        tally.encoded + tally.refused > 0,
+        tally.encoded >= 5 && tally.refused >= 20,
         "{} encoded, {} refused",
         tally.encoded,
         tally.refused

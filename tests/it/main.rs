@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod arrows;
+mod attack;
 mod bad_input;
 mod bad_mapping;
 mod clkhash;
@@ -11,5 +12,6 @@ mod edge;
 mod generated;
 mod office_job;
 mod python;
+mod schema;
 mod service;
 mod size;

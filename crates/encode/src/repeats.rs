@@ -1,38 +1,23 @@
 //! Record ids that stand twice, found in bounded memory.
 
-use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io;
 
-/// Ids held in memory before they are put aside.
-const MOST_HELD: usize = 1 << 18;
+use zeroize::Zeroizing;
 
-/// Files the ids are put aside in; each is read back whole, so memory is a small part of them all.
-const BUCKETS: usize = 128;
+use crate::spool::{Scratch, Spool};
 
-/// Bytes of an entry put aside: two halves of a digest, and the line.
+/// Bytes of ids held in memory before they are put aside.
+const MOST_HELD_BYTES: usize = 8 << 20;
+
+/// Bytes of an entry: two halves of a digest, and the line, so that entries in order are by digest, then line.
 const ENTRY_BYTES: usize = 24;
 
-/// Remembers ids by their digests, in memory while they are few, then in files without a name that are gone with this process.
-/// The digests are keyed with randomness of their own, so that nobody who finds such a file can try ids against it.
+/// Remembers ids by their digests. The digests are keyed with randomness of their own, so that nobody who finds what was put
+/// aside can try ids against it; what is found does not depend on it.
 pub(crate) struct RecordIds {
     hashers: [RandomState; 2],
-    held: Vec<Entry>,
-    /// By the first bits of the digest; empty until ids are put aside.
-    buckets: Vec<File>,
-    most_held: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    digest: [u64; 2],
-    line: u64,
-}
-
-impl Entry {
-    fn bucket(&self) -> usize {
-        usize::try_from(self.digest[0] % BUCKETS as u64).expect("a small number")
-    }
+    entries: Spool,
 }
 
 /// The second line of an id, and its first.
@@ -44,17 +29,20 @@ pub(crate) struct Repeat {
 
 impl Default for RecordIds {
     fn default() -> Self {
-        Self::holding(MOST_HELD)
+        Self::holding(MOST_HELD_BYTES)
     }
 }
 
 impl RecordIds {
-    fn holding(most_held: usize) -> Self {
+    fn holding(most_held_bytes: usize) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        for (number, bytes) in key.chunks_exact_mut(8).enumerate() {
+            bytes.copy_from_slice(&RandomState::new().hash_one(number).to_le_bytes());
+        }
+        let scratch = Scratch::with_key(key, std::env::temp_dir()).with_memory(most_held_bytes);
         Self {
             hashers: [RandomState::new(), RandomState::new()],
-            held: Vec::new(),
-            buckets: Vec::new(),
-            most_held,
+            entries: scratch.spool(0),
         }
     }
 
@@ -63,86 +51,49 @@ impl RecordIds {
     /// # Errors
     /// When it cannot be put aside.
     pub(crate) fn add(&mut self, id: &str, line: u64) -> io::Result<()> {
-        let digest = [0, 1].map(|half| self.hashers[half].hash_one(id));
-        self.held.push(Entry { digest, line });
-        if self.held.len() >= self.most_held {
-            self.put_aside()?;
+        let mut entry = [0; ENTRY_BYTES];
+        for (half, hasher) in entry.chunks_exact_mut(8).zip(&self.hashers) {
+            half.copy_from_slice(&hasher.hash_one(id).to_be_bytes());
         }
-        Ok(())
-    }
-
-    fn put_aside(&mut self) -> io::Result<()> {
-        if self.buckets.is_empty() {
-            self.buckets = (0..BUCKETS)
-                .map(|_| tempfile::tempfile())
-                .collect::<io::Result<_>>()?;
-        }
-        self.held.sort_unstable_by_key(Entry::bucket);
-        let mut bytes = Vec::new();
-        for entries in self.held.chunk_by(|left, right| left.bucket() == right.bucket()) {
-            bytes.clear();
-            for entry in entries {
-                for number in [entry.digest[0], entry.digest[1], entry.line] {
-                    bytes.extend_from_slice(&number.to_le_bytes());
-                }
-            }
-            self.buckets[entries[0].bucket()].write_all(&bytes)?;
-        }
-        self.held.clear();
-        Ok(())
+        entry[16..].copy_from_slice(&line.to_be_bytes());
+        self.entries.push(&entry)
     }
 
     /// The first line of the file whose id was there before, with the first line that has it.
     ///
     /// # Errors
     /// When ids put aside cannot be read back.
-    pub(crate) fn find_repeat(mut self) -> io::Result<Option<Repeat>> {
-        if self.buckets.is_empty() {
-            return Ok(earliest_repeat(&mut self.held));
-        }
-        self.put_aside()?;
-        self.held = Vec::new();
+    pub(crate) fn find_repeat(self) -> io::Result<Option<Repeat>> {
         let mut earliest: Option<Repeat> = None;
-        for mut bucket in self.buckets {
-            bucket.rewind()?;
-            let mut bytes = Vec::new();
-            bucket.read_to_end(&mut bytes)?;
-            let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-            let mut entries: Vec<Entry> = bytes
-                .chunks_exact(ENTRY_BYTES)
-                .map(|entry| Entry {
-                    digest: [number(&entry[..8]), number(&entry[8..16])],
-                    line: number(&entry[16..]),
-                })
-                .collect();
-            earliest = earliest.into_iter().chain(earliest_repeat(&mut entries)).min();
-        }
+        // Equal digests begin alike, so they are in one bucket.
+        self.entries.drain(|entries| -> io::Result<()> {
+            for same in entries.chunk_by(|a, b| a[..16] == b[..16]) {
+                if let [first, second, ..] = same {
+                    let repeat = Repeat {
+                        first_line: line_of(first),
+                        line: line_of(second),
+                    };
+                    earliest = Some(earliest.map_or(repeat, |found| found.min(repeat)));
+                }
+            }
+            Ok(())
+        })?;
         Ok(earliest)
     }
 }
 
-fn earliest_repeat(entries: &mut [Entry]) -> Option<Repeat> {
-    entries.sort_unstable();
-    entries
-        .chunk_by(|left, right| left.digest == right.digest)
-        .filter_map(|same| {
-            Some(Repeat {
-                first_line: same[0].line,
-                line: same.get(1)?.line,
-            })
-        })
-        .min()
+fn line_of(entry: &[u8]) -> u64 {
+    u64::from_be_bytes(entry[16..].try_into().expect("eight bytes"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn repeat_of(ids: &[&str], most_held: usize) -> Option<(u64, u64)> {
-        let mut record_ids = RecordIds::holding(most_held);
+    fn repeat_of(ids: &[&str], most_held_bytes: usize) -> Option<(u64, u64)> {
+        let mut record_ids = RecordIds::holding(most_held_bytes);
         for (line, id) in (2..).zip(ids) {
             record_ids.add(id, line).unwrap();
-            assert!(record_ids.held.len() <= most_held);
         }
         record_ids
             .find_repeat()
@@ -153,7 +104,7 @@ mod tests {
     #[test]
     fn the_earliest_repeat_is_found_whatever_is_held() {
         let ids = ["a", "b", "c", "d", "c", "a", "c", "a"];
-        for most_held in [1, 2, 3, 100] {
+        for most_held in [0, 50, 100, 10_000] {
             assert_eq!(repeat_of(&ids, most_held), Some((4, 6)), "{most_held}");
             assert_eq!(repeat_of(&ids[..4], most_held), None);
         }
@@ -164,8 +115,8 @@ mod tests {
     fn many_ids_are_put_aside_and_none_is_lost() {
         let ids: Vec<String> = (0..5_000).map(|id| id.to_string()).collect();
         let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        assert_eq!(repeat_of(&ids, 100), None);
+        assert_eq!(repeat_of(&ids, 2_000), None);
         ids.push("1234");
-        assert_eq!(repeat_of(&ids, 100), Some((1236, 5002)));
+        assert_eq!(repeat_of(&ids, 2_000), Some((1236, 5002)));
     }
 }

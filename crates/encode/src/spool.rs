@@ -32,6 +32,11 @@ impl Scratch {
     pub fn new(folder: impl Into<PathBuf>, entropy: &mut dyn Entropy) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         corridor_core::fill(entropy, key.as_mut_slice());
+        Self::with_key(key, folder)
+    }
+
+    /// The same with a key that is drawn already.
+    pub(crate) fn with_key(key: Zeroizing<[u8; 32]>, folder: impl Into<PathBuf>) -> Self {
         Self {
             key,
             folder: folder.into(),
