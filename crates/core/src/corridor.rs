@@ -51,6 +51,11 @@ impl FromStr for CountryCode {
         if let &[first @ b'A'..=b'Z', second @ b'A'..=b'Z'] = text.as_bytes() {
             return TWO_LETTERS[usize::from(first - b'A') * 26 + usize::from(second - b'A')];
         }
+        if let &[first, second, third] = text.as_bytes()
+            && let Ok(found) = THREE_SIGNS.binary_search_by_key(&[first, second, third], |(code, _)| *code)
+        {
+            return Ok(THREE_SIGNS[found].1);
+        }
         Self::parse(text)
     }
 }
@@ -61,6 +66,17 @@ static TWO_LETTERS: LazyLock<Vec<Result<CountryCode, CountryCodeError>>> = LazyL
     letters()
         .flat_map(|first| letters().map(move |second| CountryCode::parse(&format!("{first}{second}"))))
         .collect()
+});
+
+/// Alpha-3 and numeric codes of present states, in order.
+static THREE_SIGNS: LazyLock<Vec<([u8; 3], CountryCode)>> = LazyLock::new(|| {
+    let mut codes: Vec<_> = celes::Country::get_countries()
+        .iter()
+        .flat_map(|country| [country.alpha3.to_owned(), format!("{:03}", country.value)])
+        .filter_map(|code| Some((code.as_bytes().try_into().ok()?, CountryCode::parse(&code).ok()?)))
+        .collect();
+    codes.sort_unstable();
+    codes
 });
 
 impl CountryCode {
