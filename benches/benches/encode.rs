@@ -4,10 +4,10 @@
 
 use corridor_benches::SyntheticRegister;
 use corridor_core::Profile;
-use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
 /// Rows of the register.
-const RECORDS: u32 = 100_000;
+const RECORDS: u32 = 300_000;
 
 fn registers(criterion: &mut Criterion) {
     let register = SyntheticRegister::new(RECORDS);
@@ -17,7 +17,9 @@ fn registers(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(register.records()));
         for profile in Profile::ALL {
             let encoding = register.encoding(profile, threads);
-            group.bench_function(profile.as_str(), |bencher| bencher.iter(|| encoding.run()));
+            group.bench_function(profile.as_str(), |bencher| {
+                bencher.iter_batched(|| encoding.clear(), |()| encoding.run(), BatchSize::PerIteration);
+            });
         }
         group.finish();
     }

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use corridor_core::{AgeBands, Corridor, Destination, Digest, Origin, Profile, SeededEntropy, Side};
 use corridor_encode::{
-    EncodeTerms, EncodingSchema, LinkageKey, Mapping, MatchField, ProjectSecret, RefusalLimit, Scratch,
-    encode_to_files,
+    EncodeTerms, EncodingSchema, LinkageKey, Mapping, MatchField, NewFiles, ProjectSecret, RefusalLimit,
+    Scratch, encode_to_files,
 };
 use corridor_synth::Population;
 
@@ -79,13 +79,25 @@ pub struct Encoding<'a> {
 }
 
 impl Encoding<'_> {
-    /// Encodes from file to file and removes the result.
+    /// Removes what was encoded before, if anything was.
+    pub fn clear(&self) {
+        for file in self.files() {
+            // It may not be there.
+            drop(std::fs::remove_file(file));
+        }
+    }
+
+    fn files(&self) -> [PathBuf; 2] {
+        ["dataset.parquet", "pseudonyms.csv"].map(|name| self.register.folder.path().join(name))
+    }
+
+    /// Encodes from file to file.
     ///
     /// # Panics
-    /// When the register cannot be encoded.
+    /// When the register cannot be encoded, or was before.
     pub fn run(&self) {
+        let [dataset, pseudonyms] = self.files();
         let folder = self.register.folder.path();
-        let files: [PathBuf; 2] = ["dataset.parquet", "pseudonyms.csv"].map(|name| folder.join(name));
         let office = "BENCH".parse().expect("an office id");
         let age_bands = AgeBands::try_from(vec![0, 15, 30, 45, 65]).expect("sound bands");
         let terms = EncodeTerms {
@@ -103,14 +115,15 @@ impl Encoding<'_> {
                 &self.register.mapping,
                 &terms,
                 RefusalLimit::try_new(0.01).expect("a share"),
-                (&files[0], &files[1]),
+                NewFiles {
+                    dataset: &dataset,
+                    pseudonyms: &pseudonyms,
+                    encryption: None,
+                },
                 &scratch,
                 &|_| {},
             )
             .expect("the register can be encoded")
         });
-        for file in files {
-            std::fs::remove_file(file).expect("it was written");
-        }
     }
 }

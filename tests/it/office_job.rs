@@ -237,6 +237,70 @@ fn a_dataset_under_another_agreement_key_or_office_does_not_get_in() {
 }
 
 #[test]
+fn a_dataset_encrypted_where_it_lies_is_the_same_dataset() {
+    let job = Job::start();
+    job.agree(&Terms::default());
+    job.encode("tn", "project.key", "plain.parquet").succeeded();
+    let encoded = job
+        .encode_with("tn", "project.key", "sealed.enc", &["--encrypt"])
+        .succeeded();
+    assert!(encoded.stderr.contains("encrypted"), "{}", encoded.stderr);
+    let tn = job.path("tn");
+    let read = |name: &str| fs::read(tn.join(name)).unwrap();
+    let decrypt = |file: &str, out: &str, passphrase: &str| {
+        let arguments = ["decrypt", file, "-o", out, "--passphrase-file", passphrase];
+        job.run("tn", &arguments)
+    };
+    for (plain, sealed) in [
+        ("plain.parquet", "sealed.enc"),
+        ("plain.parquet.ids.csv", "sealed.enc.ids.csv"),
+    ] {
+        decrypt(sealed, "back", "pass.txt").succeeded();
+        assert!(read("back") == read(plain), "{sealed} holds what {plain} does");
+        fs::remove_file(tn.join("back")).unwrap();
+        // Nothing of the content can be seen: no signature of the format, no pseudonym, no column name.
+        let bytes = read(sealed);
+        for word in [&b"PAR1"[..], b"record", b"filter"] {
+            assert!(
+                !bytes.windows(word.len()).any(|window| window == word),
+                "{sealed}"
+            );
+        }
+    }
+
+    fs::copy(tn.join("pass.txt"), tn.join("other.txt")).unwrap();
+    fs::write(tn.join("other.txt"), "quite another passphrase\n").unwrap();
+    let wrong = ["sealed.enc", "the passphrase is wrong or the file was altered"];
+    decrypt("sealed.enc", "back", "other.txt").failed(3, &wrong);
+    decrypt("plain.parquet", "back", "pass.txt").failed(
+        3,
+        &["plain.parquet", "no file this program encrypted", "--encrypt"],
+    );
+    let mut altered = read("sealed.enc");
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    fs::write(tn.join("altered.enc"), &altered).unwrap();
+    fs::write(tn.join("cut.enc"), &altered[..last - 100]).unwrap();
+    let upload = |file: &str, passphrase: &str| {
+        let arguments = ["upload", file, "--agreement", "agreement.json"];
+        let passphrase = ["--passphrase-file", passphrase];
+        job.run("tn", &[&arguments[..], &passphrase].concat())
+    };
+    for file in ["altered.enc", "cut.enc"] {
+        decrypt(file, "back", "pass.txt").failed(3, &[file, "altered or cut off"]);
+        upload(file, "pass.txt").failed(3, &[file, "altered or cut off"]);
+    }
+    assert!(!tn.join("back").exists(), "nothing is left of what did not open");
+
+    upload("sealed.enc", "other.txt").failed(3, &wrong);
+    job.upload("tn", "sealed.enc")
+        .failed(3, &["no terminal", "--passphrase-file"]);
+    let sealed = upload("sealed.enc", "pass.txt").succeeded();
+    let plain = job.upload("tn", "plain.parquet").succeeded();
+    assert_eq!(sealed.stderr, plain.stderr, "the service has the same dataset");
+}
+
+#[test]
 fn nothing_is_encoded_under_an_agreement_of_others_making() {
     // Somebody else's keys under the same office names, all properly signed.
     let job = Job::start();

@@ -281,29 +281,32 @@ impl Job {
 
     /// One office encodes its register to `dataset` under the agreement it saved.
     pub fn encode(&self, office: &str, key: &str, dataset: &str) -> Outcome {
+        self.encode_with(office, key, dataset, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn encode_with(&self, office: &str, key: &str, dataset: &str, more: &[&str]) -> Outcome {
         let pseudonyms = format!("{dataset}.ids.csv");
-        self.run(
-            office,
-            &[
-                "encode",
-                "--mapping",
-                "mapping.toml",
-                "--agreement",
-                "agreement.json",
-                "--key",
-                key,
-                "--pseudonyms",
-                &pseudonyms,
-                "--passphrase-file",
-                "pass.txt",
-                // One record of the bundled registers is too short to be encoded.
-                "--max-refused",
-                "1%",
-                "register.csv",
-                "-o",
-                dataset,
-            ],
-        )
+        let arguments = [
+            "encode",
+            "--mapping",
+            "mapping.toml",
+            "--agreement",
+            "agreement.json",
+            "--key",
+            key,
+            "--pseudonyms",
+            &pseudonyms,
+            "--passphrase-file",
+            "pass.txt",
+            // One record of the bundled registers is too short to be encoded.
+            "--max-refused",
+            "1%",
+            "register.csv",
+            "-o",
+            dataset,
+        ];
+        self.run(office, &[&arguments[..], more].concat())
     }
 
     /// One office uploads a dataset.

@@ -68,12 +68,19 @@ pub(crate) enum Command {
     ///
     /// Example: corridor encode --clkhash-schema schema.json --secret-file secret.txt people.csv -o clks.json
     Encode(EncodeArgs),
+    /// Writes what encode --encrypt encrypted to a file anyone can read.
+    ///
+    /// A pseudonym list to look a record up, or a dataset for an auditor (Parquet). Nothing is written when a byte of the
+    /// file was altered or is missing.
+    ///
+    /// Example: corridor decrypt ids.csv.enc -o ids.csv
+    Decrypt(DecryptArgs),
     /// Proposes, signs and shows agreements.
     #[command(subcommand)]
     Agreement(AgreementCommand),
     /// Uploads an encoded dataset and seals it.
     ///
-    /// The file is checked first. An upload that was cut goes on where the service acknowledged it: run the
+    /// The file is checked first; for one that is encrypted the passphrase is asked. An upload that was cut goes on where the service acknowledged it: run the
     /// same command again. The service file (TOML) holds server = "https://…", ca, certificate and private_key.
     ///
     /// Example: corridor upload dataset.parquet --agreement agreement.json --service service.toml
@@ -314,7 +321,20 @@ pub(crate) struct UploadArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) agreement: PathBuf,
     #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+    #[command(flatten)]
     pub(crate) service: ServiceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecryptArgs {
+    /// The encrypted file.
+    pub(crate) file: PathBuf,
+    /// Where to write what it holds.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Debug, Subcommand)]

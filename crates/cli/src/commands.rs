@@ -6,6 +6,7 @@ mod agreement;
 mod attack;
 mod clkhash;
 mod compare;
+mod decrypt;
 mod demo;
 mod encode;
 mod estimate;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(command) => schema::run(command),
         Command::Encode(args) => encode::run(&args),
+        Command::Decrypt(args) => decrypt::run(&args),
         Command::Agreement(command) => block_on(agreement::run(command)),
         Command::Upload(args) => block_on(upload::run(args)),
         Command::Run(command) => block_on(run::run(command)),

@@ -3,7 +3,8 @@ use std::process::ExitCode;
 use corridor_core::Digest;
 use corridor_encode::clkhash::ClkError;
 use corridor_encode::{
-    EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError, PartyError, WriteError,
+    DecryptError, DecryptFileError, EncodeError, ExchangeError, ExtractError, KeyFileError, MappingError,
+    PartyError, WriteError,
 };
 use corridor_engine::EngineError;
 use corridor_flows::{DualSystemError, DurationError, MirrorError};
@@ -142,6 +143,20 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
         return input(
             "ask the other office to send its message again, and compare fingerprints by telephone",
         );
+    }
+    if let Some(error) = cause.downcast_ref::<DecryptFileError>() {
+        return match error {
+            DecryptFileError::Decrypt { source, .. } => input(match source {
+                DecryptError::Format(_) => "check that it was written by corridor encode --encrypt",
+                DecryptError::Passphrase => {
+                    "check the passphrase, which is that of the key files when the register was encoded"
+                }
+                DecryptError::Io(_) => {
+                    "check the path and the permissions, or copy the file again from where it was written"
+                }
+            }),
+            DecryptFileError::Write(error) => classify_one(error),
+        };
     }
     if let Some(error) = cause.downcast_ref::<WriteError>() {
         return input(match error {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -120,9 +121,14 @@ impl DateOrder {
         calendar: Calendar,
         pivot: Option<YearPivot>,
     ) -> Option<WrittenDate> {
-        let text: String = text.trim().chars().map(to_ascii_digit).collect();
+        let text = text.trim();
+        let text: Cow<'_, str> = if text.is_ascii() {
+            text.into()
+        } else {
+            text.chars().map(to_ascii_digit).collect()
+        };
         // A time of day after the date says nothing of the day.
-        let text = text.split_once('T').map_or(text.as_str(), |(date, _)| date);
+        let text = text.split_once('T').map_or(&*text, |(date, _)| date);
         let [year, month, day] = self.parts(text, pivot.is_some())?;
         let number = |part: &str| -> Option<i16> {
             part.bytes()

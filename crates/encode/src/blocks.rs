@@ -6,6 +6,8 @@
 //! longest beginning that enough of its records share, and the linkage unit compares two blocks where one key begins with the other.
 //! That needs no word between the offices.
 
+use std::io;
+
 use corridor_core::BlockKey;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use zeroize::Zeroize;
 use crate::key::{KeyUse, KeyedHash, LinkageKey};
 use crate::normalise;
 use crate::record::Record;
+use crate::spool::Spool;
 
 /// What the records of a block share. Several passes, so that one error does not lose a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,44 +154,123 @@ impl Drop for BlockKeyer<'_> {
     }
 }
 
-/// Blocks of one pass in the making: how many records have each key.
-#[derive(Default)]
+/// Blocks of one pass in the making: the keys of all records, which memory need not hold.
 pub(crate) struct BlockCounts {
-    counts: HashMap<RawKey, u64>,
+    keys: Spool,
+    /// Records by the first byte of their key.
+    by_first_byte: [u64; 256],
     without: u64,
 }
 
 impl BlockCounts {
-    pub(crate) fn add(&mut self, key: Option<RawKey>) {
-        match key {
-            Some(key) => *self.counts.entry(key).or_default() += 1,
-            None => self.without += 1,
+    pub(crate) const fn new(keys: Spool) -> Self {
+        Self {
+            keys,
+            by_first_byte: [0; 256],
+            without: 0,
         }
+    }
+
+    pub(crate) fn add(&mut self, key: Option<RawKey>) -> io::Result<()> {
+        let Some(key) = key else {
+            self.without += 1;
+            return Ok(());
+        };
+        let bytes = key.to_be_bytes();
+        self.by_first_byte[usize::from(bytes[0])] += 1;
+        self.keys.push(&bytes)
     }
 
     /// Merges blocks until each has `minimum_size` records; none is left when all together have fewer.
-    pub(crate) fn merge(self, minimum_size: u32) -> Blocks {
-        let mut keys: Vec<(RawKey, u64)> = self.counts.into_iter().collect();
-        keys.sort_unstable();
+    pub(crate) fn merge(self, minimum_size: u32) -> io::Result<Blocks> {
+        let minimum = u64::from(minimum_size);
+        let total: u64 = self.by_first_byte.iter().sum();
         let mut blocks = Blocks {
             without: self.without,
-            leaves: Vec::new(),
+            leaves: Leaves::default(),
         };
-        let total: u64 = keys.iter().map(|(_, count)| count).sum();
-        if total >= u64::from(minimum_size) {
-            split(&keys, total, 0, u64::from(minimum_size), &mut blocks.leaves);
-        } else {
+        if total < minimum {
             blocks.without += total;
+            return Ok(blocks);
         }
-        blocks
+        let mut groups = Vec::new();
+        group(&self.by_first_byte, 0, total, 0, minimum, &mut groups);
+        let mut groups = groups.into_iter().peekable();
+        let mut keys: Vec<(RawKey, u64)> = Vec::new();
+        self.keys.drain(|rows| -> io::Result<()> {
+            for same_byte in rows.chunk_by(|a, b| a[0] == b[0]) {
+                let Some(first) = groups.next_if(|group| group.first_byte <= same_byte[0][0]) else {
+                    // The block began with an earlier byte.
+                    continue;
+                };
+                keys.clear();
+                for row in same_byte {
+                    let key = RawKey::from_be_bytes((*row).try_into().expect("sixteen bytes"));
+                    match keys.last_mut() {
+                        Some((last, count)) if *last == key => *count += 1,
+                        _ => keys.push((key, 1)),
+                    }
+                }
+                match first.depth {
+                    Some(depth) => blocks.leaves.push(keys[0].0, depth, first.total),
+                    None => split(&keys, first.total, 8, minimum, &mut blocks.leaves),
+                }
+            }
+            Ok(())
+        })?;
+        Ok(blocks)
     }
 }
 
+/// Keys that share a beginning of at most a byte.
+struct Group {
+    /// The first byte of the first of them, and of all where the group is to be split further.
+    first_byte: u8,
+    /// How many bits they share, when they are one block; `None` when they share the first byte and are to be split.
+    depth: Option<u8>,
+    total: u64,
+}
+
+/// Appends the groups of the keys whose first byte begins as `prefix` does in its first `depth` bits.
+fn group(totals: &[u64; 256], prefix: u8, total: u64, depth: u8, minimum: u64, groups: &mut Vec<Group>) {
+    let mut held = (0..=u8::MAX).filter(|&byte| {
+        let differs = u32::from(byte ^ prefix)
+            .checked_shr(8 - u32::from(depth))
+            .unwrap_or(0);
+        differs == 0 && totals[usize::from(byte)] > 0
+    });
+    let first_byte = held.next().expect("only groups with records are split");
+    let Some(last_byte) = held.next_back() else {
+        return groups.push(Group {
+            first_byte,
+            depth: None,
+            total,
+        });
+    };
+    // The first bit in which two of the keys differ.
+    let depth = u8::try_from((first_byte ^ last_byte).leading_zeros()).expect("at most eight");
+    let bit = 1 << (7 - depth);
+    let zeros_total: u64 = (first_byte..=last_byte)
+        .filter(|byte| byte & bit == 0)
+        .map(|byte| totals[usize::from(byte)])
+        .sum();
+    let ones_total = total - zeros_total;
+    if zeros_total < minimum || ones_total < minimum {
+        return groups.push(Group {
+            first_byte,
+            depth: Some(depth),
+            total,
+        });
+    }
+    group(totals, first_byte, zeros_total, depth + 1, minimum, groups);
+    group(totals, last_byte, ones_total, depth + 1, minimum, groups);
+}
+
 /// Appends the blocks of `keys`, sorted, which share their first `depth` bits and have `total` records.
-fn split(keys: &[(RawKey, u64)], total: u64, depth: u8, minimum: u64, leaves: &mut Vec<Leaf>) {
+fn split(keys: &[(RawKey, u64)], total: u64, depth: u8, minimum: u64, leaves: &mut Leaves) {
     let mut depth = depth;
     if let [(key, _)] = keys {
-        return leaves.push(Leaf::new(*key, BlockKey::MAX_BITS, total));
+        return leaves.push(*key, BlockKey::MAX_BITS, total);
     }
     loop {
         let bit = 1 << (127 - depth);
@@ -201,36 +283,39 @@ fn split(keys: &[(RawKey, u64)], total: u64, depth: u8, minimum: u64, leaves: &m
         let zeros_total: u64 = zeros.iter().map(|(_, count)| count).sum();
         let ones_total = total - zeros_total;
         if zeros_total < minimum || ones_total < minimum {
-            return leaves.push(Leaf::new(keys[0].0, depth, total));
+            return leaves.push(keys[0].0, depth, total);
         }
         split(zeros, zeros_total, depth + 1, minimum, leaves);
         return split(ones, ones_total, depth + 1, minimum, leaves);
     }
 }
 
-/// A block after merging.
-struct Leaf {
-    /// First raw key the block can hold.
-    first: RawKey,
-    key: BlockKey,
-    count: u64,
+/// Blocks after merging, in the order of their keys.
+#[derive(Default)]
+struct Leaves {
+    /// First raw key each can hold.
+    firsts: Vec<RawKey>,
+    /// How many bits its keys share.
+    bits: Vec<u8>,
+    counts: Vec<u64>,
 }
 
-impl Leaf {
-    fn new(key: RawKey, bits: u8, count: u64) -> Self {
+impl Leaves {
+    fn push(&mut self, key: RawKey, bits: u8, count: u64) {
         let block = BlockKey::new(key.to_be_bytes(), bits);
-        Self {
-            first: RawKey::from_be_bytes(*block.as_prefix()),
-            key: block,
-            count,
-        }
+        self.firsts.push(RawKey::from_be_bytes(*block.as_prefix()));
+        self.bits.push(bits);
+        self.counts.push(count);
+    }
+
+    fn key(&self, position: usize) -> BlockKey {
+        BlockKey::new(self.firsts[position].to_be_bytes(), self.bits[position])
     }
 }
 
 /// The blocks of one pass, merged.
 pub(crate) struct Blocks {
-    /// In the order of their keys.
-    leaves: Vec<Leaf>,
+    leaves: Leaves,
     without: u64,
 }
 
@@ -238,13 +323,13 @@ impl Blocks {
     /// The key under which a record leaves the office.
     pub(crate) fn publish(&self, key: Option<RawKey>) -> Option<BlockKey> {
         let key = key?;
-        let after = self.leaves.partition_point(|leaf| leaf.first <= key);
-        Some(self.leaves[after.checked_sub(1)?].key)
+        let after = self.leaves.firsts.partition_point(|first| *first <= key);
+        Some(self.leaves.key(after.checked_sub(1)?))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a count for people to read")]
     pub(crate) fn report(&self, pass: BlockPass) -> BlockReport {
-        let mut sizes: Vec<u64> = self.leaves.iter().map(|leaf| leaf.count).collect();
+        let mut sizes = self.leaves.counts.clone();
         sizes.sort_unstable();
         let keyed: u64 = sizes.iter().sum();
         let same_block: f64 = sizes.iter().map(|&size| size as f64 * size as f64).sum();
@@ -289,16 +374,22 @@ pub struct BlockReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::Scratch;
     use proptest::prelude::*;
 
-    fn merged(counts: &[(u8, u64)], minimum: u32) -> Blocks {
-        let mut blocks = BlockCounts::default();
-        for &(first_byte, count) in counts {
+    fn of_keys(counts: impl Iterator<Item = (RawKey, u64)>, minimum: u32) -> Blocks {
+        let mut blocks = BlockCounts::new(Scratch::in_memory().spool(0, 1));
+        for (key, count) in counts {
             for _ in 0..count {
-                blocks.add(Some(RawKey::from(first_byte) << 120 | 7));
+                blocks.add(Some(key)).unwrap();
             }
         }
-        blocks.merge(minimum)
+        blocks.merge(minimum).unwrap()
+    }
+
+    fn merged(counts: &[(u8, u64)], minimum: u32) -> Blocks {
+        let raw = |first_byte: u8| RawKey::from(first_byte) << 120 | 7;
+        of_keys(counts.iter().map(|&(byte, count)| (raw(byte), count)), minimum)
     }
 
     #[test]
@@ -333,21 +424,42 @@ mod tests {
             let total: u64 = counts.iter().map(|(_, count)| count).sum();
             let blocks = merged(&counts, minimum);
             if total < u64::from(minimum) {
-                prop_assert!(blocks.leaves.is_empty());
+                prop_assert!(blocks.leaves.counts.is_empty());
                 return Ok(());
             }
-            prop_assert!(blocks.leaves.iter().all(|leaf| leaf.count >= u64::from(minimum)));
-            prop_assert_eq!(blocks.leaves.iter().map(|leaf| leaf.count).sum::<u64>(), total);
+            prop_assert!(blocks.leaves.counts.iter().all(|count| *count >= u64::from(minimum)));
+            prop_assert_eq!(blocks.leaves.counts.iter().sum::<u64>(), total);
             for &(first_byte, _) in &counts {
                 let raw = RawKey::from(first_byte) << 120 | 7;
                 let key = blocks.publish(Some(raw)).unwrap();
                 prop_assert!(key.meets(&BlockKey::new(raw.to_be_bytes(), 128)));
             }
-            for (position, leaf) in blocks.leaves.iter().enumerate() {
-                for other in &blocks.leaves[..position] {
-                    prop_assert!(!leaf.key.meets(&other.key), "blocks of one office are apart");
+            let keys: Vec<BlockKey> = (0..blocks.leaves.bits.len()).map(|at| blocks.leaves.key(at)).collect();
+            for (position, key) in keys.iter().enumerate() {
+                for other in &keys[..position] {
+                    prop_assert!(!key.meets(other), "blocks of one office are apart");
                 }
             }
+        }
+
+        /// The merging by first bytes is that of the keys, whatever lies in them.
+        #[test]
+        fn merging_does_not_depend_on_where_bytes_end(
+            counts in prop::collection::btree_map(any::<u16>(), 1_u64..6, 1..80),
+            shift in 0_u32..20,
+            minimum in 2_u32..30,
+        ) {
+            let keys: Vec<(RawKey, u64)> =
+                counts.iter().map(|(&key, &count)| (RawKey::from(key) << (112 - shift), count)).collect();
+            let blocks = of_keys(keys.iter().copied(), minimum);
+            let total: u64 = counts.values().sum();
+            let mut whole = Leaves::default();
+            if total >= u64::from(minimum) {
+                split(&keys, total, 0, u64::from(minimum), &mut whole);
+            }
+            prop_assert_eq!(&blocks.leaves.firsts, &whole.firsts);
+            prop_assert_eq!(&blocks.leaves.bits, &whole.bits);
+            prop_assert_eq!(&blocks.leaves.counts, &whole.counts);
         }
     }
 }

@@ -1,15 +1,18 @@
 use std::path::Path;
 
+use arrow_array::RecordBatch;
 use corridor_core::{
     AgeBands, BlockColumn, BlockKey, CountryCode, DatasetManifest, Digest, EncodedDataset, Filters, OfficeId,
 };
 use zeroize::Zeroize;
 
+use crate::at_rest::Encryption;
 use crate::extract::ExtractError;
-use crate::file::{DatasetWriter, NewFile, PseudonymWriter, WriteError};
+use crate::file::{DatasetWriter, PseudonymWriter, RowGroup};
 use crate::key::LinkageKey;
 use crate::mapping::Mapping;
 use crate::outcome::{EncodeError, EncodeReport, RefusalLimit};
+use crate::output::{EarlySync, NewFile, WriteError};
 use crate::pipeline::{EncodedRows, encode_rows};
 use crate::row::{BLOCK_KEY_BYTES, EncodedRow, read_block_key, read_row};
 use crate::schema::EncodingSchema;
@@ -75,9 +78,20 @@ impl Drop for PseudonymList {
     }
 }
 
+/// Where an encoded register is to go.
+#[derive(Debug)]
+pub struct NewFiles<'a> {
+    /// The dataset, which may be uploaded.
+    pub dataset: &'a Path,
+    /// The pseudonym list, which stays.
+    pub pseudonyms: &'a Path,
+    /// Of the dataset and of the list, when they are to be encrypted.
+    pub encryption: Option<[Encryption; 2]>,
+}
+
 /// Two files with an encoded register.
 pub struct EncodedFiles {
-    /// Digest of the dataset file.
+    /// Digest of the dataset file, before it was encrypted.
     pub digest: Digest,
     /// Filters of the first records of the dataset, at most [`EncodedFiles::SAMPLE`]: records stand in the order of their
     /// pseudonyms, so these are a random sample.
@@ -131,8 +145,8 @@ pub fn encode_register(
         events: mapping.has_events().then(Vec::new),
     };
     let mut ids = PseudonymList(Vec::new());
-    for_each_bucket(rows, mapping, terms, |bucket| {
-        for OrderedRow { row, block_keys } in bucket {
+    for_each_chunk(rows, mapping, terms, |chunk| {
+        for OrderedRow { row, block_keys } in chunk {
             fill.add(row.filter);
             for (column, key) in dataset.blocks.iter_mut().zip(block_keys) {
                 column.keys.push(*key);
@@ -166,11 +180,16 @@ pub fn encode_to_files(
     mapping: &Mapping,
     terms: &EncodeTerms<'_>,
     limit: RefusalLimit,
-    files: (&Path, &Path),
+    files: NewFiles<'_>,
     scratch: &Scratch,
     progress: &dyn Fn(u64),
 ) -> Result<EncodedFiles, EncodeError> {
-    let (mut dataset_file, mut list_file) = (NewFile::create(files.0)?, NewFile::create(files.1)?);
+    let [dataset_encryption, list_encryption] = match files.encryption {
+        Some(encryption) => encryption.map(Some),
+        None => [None, None],
+    };
+    let mut dataset_file = NewFile::create(files.dataset, dataset_encryption)?;
+    let mut list_file = NewFile::create(files.pseudonyms, list_encryption)?;
     let rows = encode_rows(path, mapping, terms, limit, scratch, progress)?;
     let (mut report, mut fill) = (to_report(terms, &rows), Fill::default());
     let manifest = to_manifest(terms, report.records_encoded);
@@ -181,32 +200,41 @@ pub fn encode_to_files(
         .map(|pass| pass.as_str())
         .collect();
     let mut sample = Filters::with_capacity(terms.schema.filter_len(), 0);
-    let mut hash = dataset_file.hash()?;
-    let mut dataset = DatasetWriter::new(
-        &mut dataset_file,
-        &manifest,
-        terms.schema.filter_len(),
-        &passes,
-        mapping.has_events(),
-    )?;
+    let mut early_sync = EarlySync::of(&dataset_file)?;
+    let mut group = RowGroup::new(terms.schema.filter_len(), &passes, mapping.has_events());
+    let mut dataset = DatasetWriter::new(&mut dataset_file, &manifest, &group)?;
     let mut list = PseudonymWriter::new(&mut list_file)?;
-    // While the dataset's rows are written, so is the list, and what was written of the dataset is hashed.
-    for_each_bucket(rows, mapping, terms, |bucket| {
+    // While groups of rows are written, the next rows are put into columns and listed.
+    let mut groups: Vec<RecordBatch> = Vec::new();
+    for_each_chunk(rows, mapping, terms, |chunk| {
+        let ready = std::mem::take(&mut groups);
         let (written, listed) = rayon::join(
             || {
-                bucket
-                    .iter()
-                    .try_for_each(|ordered| dataset.push(&ordered.row, &ordered.block_keys))
+                ready.iter().try_for_each(|group| {
+                    early_sync.wrote(group.get_array_memory_size());
+                    dataset.write(group)
+                })
             },
-            || -> Result<(), WriteError> {
-                for OrderedRow { row, .. } in bucket {
-                    fill.add(row.filter);
-                    if sample.len() < EncodedFiles::SAMPLE {
-                        sample.push_bytes(row.filter);
-                    }
-                    list.push(row.record_id, &row.record)?;
-                }
-                hash.catch_up()
+            || {
+                let (grouped, listed) = rayon::join(
+                    || {
+                        let rows = chunk.iter();
+                        rows.filter_map(|ordered| group.push(&ordered.row, &ordered.block_keys))
+                            .collect()
+                    },
+                    || -> Result<(), WriteError> {
+                        for OrderedRow { row, .. } in chunk {
+                            fill.add(row.filter);
+                            if sample.len() < EncodedFiles::SAMPLE {
+                                sample.push_bytes(row.filter);
+                            }
+                            list.push(row.record_id, &row.record)?;
+                        }
+                        Ok(())
+                    },
+                );
+                groups = grouped;
+                listed
             },
         );
         written?;
@@ -214,12 +242,19 @@ pub fn encode_to_files(
         Ok(())
     })?;
     report.mean_fill = fill.mean();
-    let digest = dataset.finish(hash)?;
+    for group in groups.into_iter().chain(group.take_rest()) {
+        dataset.write(&group)?;
+    }
+    let digest = dataset.finish()?;
     list.finish()?;
+    drop(early_sync);
+    // Half of the result is no result: the files get their names once the bytes of both are on the disk.
+    let (dataset_synced, list_synced) = rayon::join(|| dataset_file.sync(), || list_file.sync());
+    dataset_synced?;
+    list_synced?;
     list_file.persist()?;
     dataset_file.persist().inspect_err(|_| {
-        // Half of the result is no result.
-        drop(std::fs::remove_file(files.1));
+        drop(std::fs::remove_file(files.pseudonyms));
     })?;
     Ok(EncodedFiles {
         digest,
@@ -235,7 +270,7 @@ struct OrderedRow<'a> {
 }
 
 /// Hands over the rows in the order of their pseudonyms, some hundreds or thousands at a time.
-fn for_each_bucket(
+fn for_each_chunk(
     rows: EncodedRows,
     mapping: &Mapping,
     terms: &EncodeTerms<'_>,
@@ -244,9 +279,9 @@ fn for_each_bucket(
     let filter_bytes = terms.schema.filter_len().to_bytes();
     let mut last = None;
     let mut first_repeated: Option<(u64, u64)> = None;
-    rows.spool.drain(|bucket| -> Result<(), EncodeError> {
-        let mut ordered = Vec::with_capacity(bucket.len());
-        for row in bucket {
+    rows.spool.drain(|chunk| -> Result<(), EncodeError> {
+        let mut ordered = Vec::with_capacity(chunk.len());
+        for row in chunk {
             let row = read_row(row, rows.blocks.len(), filter_bytes);
             match last {
                 Some((record, first_line)) if record == row.record => {

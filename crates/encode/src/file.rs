@@ -1,6 +1,5 @@
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{Date32Builder, FixedSizeBinaryBuilder, StringBuilder, UInt8Builder};
@@ -15,32 +14,13 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::encoder::PseudonymList;
+use crate::output::{NewFile, Sink, WriteError, write_error};
 use crate::row::{EncodedRow, days_since_1970};
 
-/// A dataset or pseudonym list that cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// There is a file already.
-    #[error("{file} exists already")]
-    Exists {
-        /// The file.
-        file: String,
-    },
-    /// The file system.
-    #[error("cannot write {file}")]
-    Io {
-        /// The file.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// Records written at a time.
-const ROWS_PER_GROUP: usize = 65_536;
+/// Records in a group of rows.
+const ROWS_PER_GROUP: usize = 8_192;
 
 /// Writes a dataset as a Parquet file: the columns of [`corridor_core::column`], the metadata of
 /// [`corridor_core::metadata`], uncompressed (filters are random bits), and sealed, so that a byte altered or
@@ -49,18 +29,12 @@ const ROWS_PER_GROUP: usize = 65_536;
 /// # Errors
 /// When the file exists or cannot be written whole; then nothing is left behind.
 pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, WriteError> {
-    let mut file = NewFile::create(path)?;
+    let mut file = NewFile::create(path, None)?;
     let has_events = dataset.events.is_some();
     let passes: Vec<&str> = dataset.blocks.iter().map(|column| column.pass.as_str()).collect();
     let mut block_keys = Vec::with_capacity(passes.len());
-    let hash = file.hash()?;
-    let mut writer = DatasetWriter::new(
-        &mut file,
-        &dataset.manifest,
-        dataset.filters.filter_len(),
-        &passes,
-        has_events,
-    )?;
+    let mut group = RowGroup::new(dataset.filters.filter_len(), &passes, has_events);
+    let mut writer = DatasetWriter::new(&mut file, &dataset.manifest, &group)?;
     for (row, &record) in dataset.records.iter().enumerate() {
         block_keys.clear();
         block_keys.extend(dataset.blocks.iter().map(|column| column.keys[row]));
@@ -73,9 +47,14 @@ pub fn write_dataset(dataset: &EncodedDataset, path: &Path) -> Result<Digest, Wr
             filter: &dataset.filters.row_to_bytes(row),
             record_id: "",
         };
-        writer.push(&encoded, &block_keys)?;
+        if let Some(group) = group.push(&encoded, &block_keys) {
+            writer.write(&group)?;
+        }
     }
-    let digest = writer.finish(hash)?;
+    if let Some(rest) = group.take_rest() {
+        writer.write(&rest)?;
+    }
+    let digest = writer.finish()?;
     file.persist()?;
     Ok(digest)
 }
@@ -90,7 +69,7 @@ pub fn write_pseudonyms(
     list: &PseudonymList,
     path: &Path,
 ) -> Result<(), WriteError> {
-    let mut file = NewFile::create(path)?;
+    let mut file = NewFile::create(path, None)?;
     let mut writer = PseudonymWriter::new(&mut file)?;
     for (record_id, record) in list.iter().zip(&dataset.records) {
         writer.push(record_id, record)?;
@@ -99,78 +78,18 @@ pub fn write_pseudonyms(
     file.persist()
 }
 
-/// A file in the making: a temporary one beside it, which is gone whatever happens unless it gets its name.
-pub(crate) struct NewFile {
-    path: PathBuf,
-    file: NamedTempFile,
-}
-
-impl NewFile {
-    /// # Errors
-    /// When there is a file of that name, or the folder cannot be written to.
-    pub(crate) fn create(path: &Path) -> Result<Self, WriteError> {
-        if path.exists() {
-            return Err(WriteError::Exists {
-                file: path.display().to_string(),
-            });
-        }
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let file =
-            NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|source| WriteError::Io {
-                file: path.display().to_string(),
-                source,
-            })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
-    }
-
-    /// Gives the file its name, once its bytes are on the disk.
-    pub(crate) fn persist(self) -> Result<(), WriteError> {
-        self.file
-            .as_file()
-            .sync_all()
-            .map_err(|source| self.error(source))?;
-        let path = self.path;
-        self.file
-            .persist_noclobber(&path)
-            .map_err(|error| WriteError::Io {
-                file: path.display().to_string(),
-                source: error.error,
-            })?;
-        Ok(())
-    }
-
-    /// A hash of the file that is yet empty.
-    pub(crate) fn hash(&self) -> Result<GrowingHash, WriteError> {
-        let file = self.file.reopen().map_err(|source| self.error(source))?;
-        Ok(GrowingHash {
-            path: self.path.clone(),
-            file,
-            hasher: Sha256::new(),
-        })
-    }
-
-    fn error(&self, source: io::Error) -> WriteError {
-        WriteError::Io {
-            file: self.path.display().to_string(),
-            source,
-        }
-    }
-}
-
 /// Writes a pseudonym list row by row.
 pub(crate) struct PseudonymWriter<'f> {
     path: &'f Path,
-    writer: csv::Writer<BufWriter<&'f mut NamedTempFile>>,
+    writer: csv::Writer<Sink<'f>>,
 }
 
 impl<'f> PseudonymWriter<'f> {
     pub(crate) fn new(file: &'f mut NewFile) -> Result<Self, WriteError> {
+        let (path, sink) = file.sink()?;
         let mut writer = Self {
-            path: &file.path,
-            writer: csv::Writer::from_writer(BufWriter::new(&mut file.file)),
+            path,
+            writer: csv::Writer::from_writer(sink),
         };
         writer.write(["record_id", "record"])?;
         Ok(writer)
@@ -186,31 +105,21 @@ impl<'f> PseudonymWriter<'f> {
             .map_err(|error| write_error(self.path, error.into()))
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), WriteError> {
-        self.writer.flush().map_err(|error| write_error(self.path, error))
+    pub(crate) fn finish(self) -> Result<(), WriteError> {
+        let path = self.path;
+        self.writer
+            .into_inner()
+            .map_err(|error| error.into_error())
+            .and_then(Sink::finish)
+            .map_err(|error| write_error(path, error))
     }
 }
 
-fn write_error(path: &Path, source: io::Error) -> WriteError {
-    WriteError::Io {
-        file: path.display().to_string(),
-        source,
-    }
-}
-
-/// Writes a dataset file row by row; see [`write_dataset`].
-pub(crate) struct DatasetWriter<'f> {
-    path: &'f Path,
-    writer: ArrowWriter<&'f mut NamedTempFile>,
+/// Rows of a dataset, gathered in columns until they are a group.
+pub(crate) struct RowGroup {
     schema: Arc<Schema>,
     filter_bytes: usize,
     has_events: bool,
-    manifest: DatasetManifest,
-    rows: RowBuilders,
-}
-
-/// A group of rows in columns.
-struct RowBuilders {
     len: usize,
     records: Vec<u8>,
     persons: Vec<u8>,
@@ -219,74 +128,53 @@ struct RowBuilders {
     events: Vec<MigrationEvent>,
 }
 
-impl<'f> DatasetWriter<'f> {
-    pub(crate) fn new(
-        file: &'f mut NewFile,
-        manifest: &DatasetManifest,
-        filter_len: FilterLen,
-        passes: &[&str],
-        has_events: bool,
-    ) -> Result<Self, WriteError> {
-        let schema = Arc::new(to_schema(filter_len, passes, has_events));
-        let properties = WriterProperties::builder()
-            .set_created_by("corridor".to_owned())
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_dictionary_enabled(false)
-            .build();
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties)
-            .with_skip_arrow_metadata(true);
-        let path = &file.path;
-        let writer = ArrowWriter::try_new_with_options(&mut file.file, schema.clone(), options)
-            .map_err(|error| write_error(path, io::Error::other(error)))?;
-        Ok(Self {
-            path,
-            writer,
-            schema,
+impl RowGroup {
+    pub(crate) fn new(filter_len: FilterLen, passes: &[&str], has_events: bool) -> Self {
+        Self {
+            schema: Arc::new(to_schema(filter_len, passes, has_events)),
             filter_bytes: filter_len.to_bytes(),
             has_events,
-            manifest: manifest.clone(),
-            rows: RowBuilders {
-                len: 0,
-                records: Vec::new(),
-                persons: Vec::new(),
-                filters: Vec::new(),
-                blocks: passes
-                    .iter()
-                    .map(|_| FixedSizeBinaryBuilder::new(BLOCK_BYTES))
-                    .collect(),
-                events: Vec::new(),
-            },
-        })
+            len: 0,
+            records: Vec::new(),
+            persons: Vec::new(),
+            filters: Vec::new(),
+            blocks: passes
+                .iter()
+                .map(|_| FixedSizeBinaryBuilder::new(BLOCK_BYTES))
+                .collect(),
+            events: Vec::new(),
+        }
     }
 
-    /// Appends a row and its published block keys; rows come in the order of their pseudonyms.
+    /// Appends a row and its published block keys; rows come in the order of their pseudonyms. Gives the group when that
+    /// was its last.
     pub(crate) fn push(
         &mut self,
         row: &EncodedRow<'_>,
         block_keys: &[Option<BlockKey>],
-    ) -> Result<(), WriteError> {
-        let rows = &mut self.rows;
-        rows.records.extend_from_slice(row.record.as_bytes());
-        rows.persons.extend_from_slice(row.person.as_bytes());
-        rows.filters.extend_from_slice(row.filter);
-        for (column, key) in rows.blocks.iter_mut().zip(block_keys) {
+    ) -> Option<RecordBatch> {
+        self.records.extend_from_slice(row.record.as_bytes());
+        self.persons.extend_from_slice(row.person.as_bytes());
+        self.filters.extend_from_slice(row.filter);
+        for (column, key) in self.blocks.iter_mut().zip(block_keys) {
             match key {
                 Some(key) => column.append_value(key.to_bytes()).expect("17 bytes"),
                 None => column.append_null(),
             }
         }
         if self.has_events {
-            rows.events.extend(row.event);
+            self.events.extend(row.event);
         }
-        rows.len += 1;
-        if rows.len == ROWS_PER_GROUP {
-            self.write_group()?;
-        }
-        Ok(())
+        self.len += 1;
+        (self.len == ROWS_PER_GROUP).then(|| self.take())
     }
 
-    fn write_group(&mut self) -> Result<(), WriteError> {
+    /// The rows that are not yet a whole group.
+    pub(crate) fn take_rest(mut self) -> Option<RecordBatch> {
+        (self.len > 0).then(|| self.take())
+    }
+
+    fn take(&mut self) -> RecordBatch {
         let bytes = |values: Vec<u8>, size: usize| -> ArrayRef {
             let size = i32::try_from(size).expect("at most 512");
             Arc::new(FixedSizeBinaryArray::new(size, values.into(), None))
@@ -295,35 +183,67 @@ impl<'f> DatasetWriter<'f> {
             let capacity = values.capacity();
             std::mem::replace(values, Vec::with_capacity(capacity))
         };
-        let rows = &mut self.rows;
         let mut columns = vec![
-            bytes(take(&mut rows.records), 16),
-            bytes(take(&mut rows.persons), 16),
-            bytes(take(&mut rows.filters), self.filter_bytes),
+            bytes(take(&mut self.records), 16),
+            bytes(take(&mut self.persons), 16),
+            bytes(take(&mut self.filters), self.filter_bytes),
         ];
         columns.extend(
-            rows.blocks
+            self.blocks
                 .iter_mut()
                 .map(|column| Arc::new(column.finish()) as ArrayRef),
         );
         if self.has_events {
-            columns.extend(event_columns(&rows.events));
-            rows.events.clear();
+            columns.extend(event_columns(&self.events));
+            self.events.clear();
         }
-        rows.len = 0;
-        let batch =
-            RecordBatch::try_new(self.schema.clone(), columns).expect("columns are made for this schema");
+        self.len = 0;
+        RecordBatch::try_new(self.schema.clone(), columns).expect("columns are made for this schema")
+    }
+}
+
+/// Writes a dataset file group by group; see [`write_dataset`].
+pub(crate) struct DatasetWriter<'f> {
+    path: &'f Path,
+    writer: ArrowWriter<SealingWriter<Sink<'f>>>,
+    manifest: DatasetManifest,
+}
+
+impl<'f> DatasetWriter<'f> {
+    pub(crate) fn new(
+        file: &'f mut NewFile,
+        manifest: &DatasetManifest,
+        group: &RowGroup,
+    ) -> Result<Self, WriteError> {
+        let properties = WriterProperties::builder()
+            .set_created_by("corridor".to_owned())
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_dictionary_enabled(false)
+            .build();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let (path, sink) = file.sink()?;
+        let writer =
+            ArrowWriter::try_new_with_options(SealingWriter::new(sink), group.schema.clone(), options)
+                .map_err(|error| write_error(path, io::Error::other(error)))?;
+        Ok(Self {
+            path,
+            writer,
+            manifest: manifest.clone(),
+        })
+    }
+
+    /// Writes a group of rows.
+    pub(crate) fn write(&mut self, group: &RecordBatch) -> Result<(), WriteError> {
         self.writer
-            .write(&batch)
+            .write(group)
             .and_then(|()| self.writer.flush())
             .map_err(|error| write_error(self.path, io::Error::other(error)))
     }
 
-    /// Writes what is left and the metadata, and seals the file, of which `hash` has the beginning. Returns its digest.
-    pub(crate) fn finish(mut self, hash: GrowingHash) -> Result<Digest, WriteError> {
-        if self.rows.len > 0 {
-            self.write_group()?;
-        }
+    /// Writes the metadata, and seals the file. Returns its digest.
+    pub(crate) fn finish(mut self) -> Result<Digest, WriteError> {
         let manifest = &self.manifest;
         for (key, value) in [
             (metadata::FORMAT, metadata::FORMAT_1.to_owned()),
@@ -339,11 +259,14 @@ impl<'f> DatasetWriter<'f> {
                 .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
         let path = self.path;
-        let file = self
+        let sealing = self
             .writer
             .into_inner()
             .map_err(|error| write_error(path, io::Error::other(error)))?;
-        seal(file.as_file_mut(), hash).map_err(|error| write_error(path, error))
+        sealing
+            .finish()
+            .and_then(|(sink, digest)| sink.finish().map(|()| digest))
+            .map_err(|error| write_error(path, error))
     }
 }
 
@@ -396,47 +319,68 @@ fn event_columns(events: &[MigrationEvent]) -> [ArrayRef; 6] {
     ]
 }
 
-/// The hash of a file's beginning, which follows as the file grows.
-pub(crate) struct GrowingHash {
-    path: PathBuf,
-    /// A handle of its own, that stands where the hash ends.
-    file: File,
+/// Passes the bytes of a dataset file on and holds back its end, in which the seal belongs: the digest of the file with a
+/// blank seal.
+struct SealingWriter<W> {
+    inner: W,
     hasher: Sha256,
+    held: Vec<u8>,
 }
 
-impl GrowingHash {
-    /// Hashes what was written since.
-    pub(crate) fn catch_up(&mut self) -> Result<(), WriteError> {
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            let len = self
-                .file
-                .read(&mut buffer)
-                .map_err(|error| write_error(&self.path, error))?;
-            if len == 0 {
-                return Ok(());
-            }
-            self.hasher.update(&buffer[..len]);
+impl<W: Write> SealingWriter<W> {
+    fn new(inner: W) -> Self {
+        Self {
+            inner,
+            hasher: Sha256::new(),
+            held: Vec::with_capacity(2 * SEAL_TAIL_BYTES),
         }
+    }
+
+    fn pass_on(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.inner.write_all(bytes)
+    }
+
+    fn pass_on_held(&mut self, len: usize) -> io::Result<()> {
+        let mut held = std::mem::take(&mut self.held);
+        self.pass_on(&held[..len])?;
+        held.drain(..len);
+        self.held = held;
+        Ok(())
+    }
+
+    /// Puts the seal in place of the blank and passes the end on. Gives the digest of the whole.
+    fn finish(mut self) -> io::Result<(W, Digest)> {
+        self.pass_on_held(self.held.len().saturating_sub(SEAL_TAIL_BYTES))?;
+        let offset = find_seal(&self.held).ok_or_else(|| io::Error::other("the seal was not written"))?;
+        let digest_with =
+            |end: &[u8]| Digest::from_bytes(self.hasher.clone().chain_update(end).finalize().into());
+        let seal = digest_with(&self.held).to_string();
+        self.held[offset..offset + seal.len()].copy_from_slice(seal.as_bytes());
+        let digest = digest_with(&self.held);
+        self.inner.write_all(&self.held)?;
+        Ok((self.inner, digest))
     }
 }
 
-/// Puts the digest of the file with a blank seal in place of the blank. Returns the digest of the result. What `hash` has
-/// ends before the seal, which was written last.
-fn seal(file: &mut File, mut hash: GrowingHash) -> io::Result<Digest> {
-    let rest_start = hash.file.stream_position()?;
-    let mut rest = Vec::new();
-    hash.file.read_to_end(&mut rest)?;
-    let tail_start = rest.len().saturating_sub(SEAL_TAIL_BYTES);
-    let offset = tail_start
-        + find_seal(&rest[tail_start..]).ok_or_else(|| io::Error::other("the seal was not written"))?;
-    let digest_with =
-        |rest: &[u8]| Digest::from_bytes(hash.hasher.clone().chain_update(rest).finalize().into());
-    let seal = digest_with(&rest).to_string();
-    rest[offset..offset + seal.len()].copy_from_slice(seal.as_bytes());
-    file.seek(SeekFrom::Start(
-        rest_start + u64::try_from(offset).expect("within the file"),
-    ))?;
-    file.write_all(seal.as_bytes())?;
-    Ok(digest_with(&rest))
+impl<W: Write> Write for SealingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() >= SEAL_TAIL_BYTES {
+            self.pass_on_held(self.held.len())?;
+            let (passed_on, end) = bytes.split_at(bytes.len() - SEAL_TAIL_BYTES);
+            self.pass_on(passed_on)?;
+            self.held.extend_from_slice(end);
+        } else {
+            self.held.extend_from_slice(bytes);
+            if self.held.len() >= 2 * SEAL_TAIL_BYTES {
+                self.pass_on_held(self.held.len() - SEAL_TAIL_BYTES)?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    /// What is held back stays so.
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }

@@ -50,8 +50,15 @@ struct Memory {
     fields: Vec<FieldMemory>,
     /// Tokens of a text met before, as a range of `text_tokens`.
     texts: [HashMap<String, Range<usize>>; TextKind::COUNT],
-    dates: HashMap<BirthDate, Vec<u32>>,
+    dates: HashMap<BirthDate, DateTokens>,
     tie_break: Zeroizing<Vec<u64>>,
+}
+
+/// Tokens of a birth date, of which there are at most six.
+#[derive(Clone, Copy, Default)]
+struct DateTokens {
+    ids: [u32; 6],
+    len: usize,
 }
 
 struct FieldMemory {
@@ -175,10 +182,20 @@ impl<'a> FilterEncoder<'a> {
     /// Classic Bloom filter: each token sets as many different bits as its field's weight (Schnell, Bachteler & Reiher
     /// 2009), drawn without bias from its keystream.
     fn set_bits(&self, filter: &mut [u64]) {
-        for &token in &self.record_tokens {
-            for (word, bits) in filter.iter_mut().zip(self.bits_of(token)) {
-                *word |= bits;
+        let (chunks, rest) = filter.as_chunks_mut::<8>();
+        let rest_start = 8 * chunks.len();
+        for (position, chunk) in chunks.iter_mut().enumerate() {
+            // All tokens for a few words at a time, so that those stay in registers.
+            let mut set = [0; 8];
+            for &token in &self.record_tokens {
+                let bits = &self.bits_of(token)[8 * position..][..8];
+                set.iter_mut().zip(bits).for_each(|(word, bits)| *word |= bits);
             }
+            *chunk = set;
+        }
+        for &token in &self.record_tokens {
+            let bits = &self.bits_of(token)[rest_start..];
+            rest.iter_mut().zip(bits).for_each(|(word, bits)| *word |= bits);
         }
     }
 
@@ -253,15 +270,20 @@ impl<'a> FilterEncoder<'a> {
         if birth.year.is_none() {
             return;
         }
-        if !memory.dates.contains_key(&birth) {
-            let position = self.position_of(MatchField::BirthDate);
-            let mut ids = Vec::with_capacity(6);
-            birth_tokens(birth, !self.schema.profile().is_salted_by_birth_year(), |token| {
-                ids.push(self.id_of(memory, position, token));
-            });
-            memory.dates.insert(birth, ids);
-        }
-        for &id in &memory.dates[&birth] {
+        let tokens = match memory.dates.get(&birth) {
+            Some(tokens) => *tokens,
+            None => {
+                let position = self.position_of(MatchField::BirthDate);
+                let mut tokens = DateTokens::default();
+                birth_tokens(birth, !self.schema.profile().is_salted_by_birth_year(), |token| {
+                    tokens.ids[tokens.len] = self.id_of(memory, position, token);
+                    tokens.len += 1;
+                });
+                memory.dates.insert(birth, tokens);
+                tokens
+            }
+        };
+        for &id in &tokens.ids[..tokens.len] {
             self.collect(id);
         }
     }

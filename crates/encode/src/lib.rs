@@ -3,7 +3,8 @@
 //! A register extract is read through a [`Mapping`] ([`ExtractReader`]), its names and dates are normalised and cut
 //! into tokens as an [`EncodingSchema`] says, and every token sets bits of the record's filter that only
 //! the holder of the [`LinkageKey`] can compute ([`encode_register`]). Out come an encoded dataset, which may be
-//! uploaded ([`write_dataset`]), a pseudonym list, which stays, and a report of every row that was refused.
+//! uploaded ([`write_dataset`]), a pseudonym list, which stays, and a report of every row that was refused. Both may be
+//! encrypted where they lie ([`Encryption`]).
 //!
 //! Both offices normalise alike: the version is part of the schema ([`NORMALISATION`]), and
 //! [`normalisation_vectors`] gives what a program makes of a published list of names, dates and country codes.
@@ -40,6 +41,7 @@
 //! Schnell, Bachteler & Reiher 2009 (Bloom filters); Armknecht & Schäfer, PoPETs 2026(2) (majority encoding);
 //! RFC 2104, 5869, 8032, 8439, 9106, 9180.
 
+mod at_rest;
 mod birth;
 mod blocks;
 mod calendar;
@@ -63,6 +65,7 @@ mod majority;
 mod mapping;
 mod normalise;
 mod outcome;
+mod output;
 mod pipeline;
 mod published;
 mod ready_made;
@@ -78,21 +81,23 @@ mod spool;
 mod understand;
 #[cfg(test)]
 mod vectors;
+mod wipe;
 
+pub use at_rest::{DecryptError, DecryptedReader, Encryption, is_encrypted};
 pub use birth::{BirthDate, BirthQuality, DateOrder, YearPivot};
 pub use blocks::{BlockPass, BlockReport, Blocking};
 pub use calendar::Calendar;
 pub use check::{FieldCheck, MappingCheck, RowCheck, ShowValues, check_mapping};
 pub use draft::draft_mapping;
 pub use encoder::{
-    EncodeTerms, EncodedFiles, EncodedRegister, PseudonymList, encode_register, encode_to_files,
+    EncodeTerms, EncodedFiles, EncodedRegister, NewFiles, PseudonymList, encode_register, encode_to_files,
 };
 pub use exchange::{
     ExchangeError, ExchangeMessage, ExchangeStep, PartyError, PendingExchange, ProjectKey, accept_offer,
 };
 pub use extract::{ExtractError, ExtractReader};
 pub use fields::MatchField;
-pub use file::{WriteError, write_dataset, write_pseudonyms};
+pub use file::{write_dataset, write_pseudonyms};
 pub use harden::Hardening;
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};
 pub use inspect::{
@@ -107,6 +112,7 @@ pub use mapping::{
     MappingError, SexCodes, TextEncoding,
 };
 pub use outcome::{EncodeError, EncodeReport, RefusalLimit};
+pub use output::{DecryptFileError, WriteError, decrypt_file};
 pub use published::{NormalisationVector, NormalisationVectors, normalisation_vectors};
 pub use ready_made::ReadyMadeSchema;
 pub use record::{BirthSource, Record, RecordEvent};

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::blocks::BlockReport;
 use crate::extract::ExtractError;
-use crate::file::WriteError;
+use crate::output::WriteError;
 use crate::report::{ReadReport, RowProblem};
 
 /// What an encoding job did. Nothing in it identifies a person.

@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use corridor_core::{Counterpart, MigrationEvent, Pseudonym};
 use rayon::prelude::*;
-use zeroize::Zeroize;
 
 use crate::blocks::{BlockCounts, BlockKeyer, Blocks, RawKey};
 use crate::encoder::EncodeTerms;
@@ -20,6 +19,7 @@ use crate::row::{EncodedRow, write_block_key, write_row};
 use crate::rows::{RowBatch, open_rows};
 use crate::spool::{Scratch, Spool};
 use crate::understand::Understanding;
+use crate::wipe::wipe;
 
 /// Rows read at a time.
 const BATCH_ROWS: usize = 16_384;
@@ -62,14 +62,12 @@ pub(crate) fn encode_rows(
     let understanding = Understanding::new(rows.as_ref(), mapping, &file)?;
     let job = Job::new(terms);
     let mut store = Store {
-        rows: scratch.spool(0),
-        persons: scratch.spool(1),
+        rows: scratch.spool(0, 2),
+        persons: scratch.spool(1, 8),
         read: ReadReport::default(),
-        blocks: terms
-            .schema
-            .block_passes()
-            .iter()
-            .map(|_| BlockCounts::default())
+        blocks: (2..)
+            .zip(terms.schema.block_passes())
+            .map(|(purpose, _)| BlockCounts::new(scratch.spool(purpose, 16)))
             .collect(),
     };
     let (mut batch, mut next) = (RowBatch::default(), RowBatch::default());
@@ -112,7 +110,7 @@ pub(crate) fn encode_rows(
         blocks: blocks
             .into_iter()
             .map(|counts| counts.merge(minimum_size))
-            .collect(),
+            .collect::<Result<_, _>>()?,
         read,
         file,
     })
@@ -166,16 +164,15 @@ impl Store {
             }
             if !self.blocks.is_empty() {
                 for keys in slab.block_keys.chunks_exact(self.blocks.len()) {
-                    self.blocks
-                        .iter_mut()
-                        .zip(keys)
-                        .for_each(|(counts, key)| counts.add(*key));
+                    for (counts, key) in self.blocks.iter_mut().zip(keys) {
+                        counts.add(*key)?;
+                    }
                 }
             }
             for (problem, line, column) in slab.problems {
                 self.read.add(problem, line, column);
             }
-            slab.bytes.zeroize();
+            wipe(&mut slab.bytes);
         }
         Ok(())
     }
@@ -231,14 +228,15 @@ impl<'a> Job<'a> {
         slab.bytes.reserve(rows.len() * row_bytes);
         slab.ends.reserve(rows.len());
         let (mut filter, mut filter_bytes, mut block_keys) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut record, mut problems) = (Record::empty(), Vec::new());
         for (line, row) in rows {
-            let understood = understanding.understand(row, *line);
-            for (problem, column) in understood.problems {
+            let understood = understanding.understand_into(row, *line, &mut record, &mut problems);
+            for (problem, column) in problems.drain(..) {
                 slab.problems.push((problem, *line, column));
             }
-            let Some(record) = understood.record else {
+            if !understood {
                 continue;
-            };
+            }
             let record_pseudonym = pseudonym(&self.record_key, &record.record_id);
             if !encoder.encode(&record, record_pseudonym.as_bytes(), &mut filter) {
                 slab.problems.push((RowProblem::TooFewTokens, *line, None));

@@ -39,6 +39,34 @@ pub struct Record {
     pub event: Option<RecordEvent>,
 }
 
+impl Record {
+    /// A record to be filled.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            line: 0,
+            record_id: String::new(),
+            person_key: String::new(),
+            given_names: String::new(),
+            family_names: String::new(),
+            patronymics: String::new(),
+            names_divided: true,
+            birth: BirthDate {
+                year: None,
+                month_day: None,
+                first_of_january: false,
+                converted: false,
+            },
+            birth_source: None,
+            sex: Sex::Unknown,
+            citizenship: None,
+            birth_country: None,
+            address: String::new(),
+            postcode: String::new(),
+            event: None,
+        }
+    }
+}
+
 /// How a birth date is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BirthSource {

@@ -42,7 +42,7 @@ impl RecordIds {
         let scratch = Scratch::with_key(key, std::env::temp_dir()).with_memory(most_held_bytes);
         Self {
             hashers: [RandomState::new(), RandomState::new()],
-            entries: scratch.spool(0),
+            entries: scratch.spool(0, 1),
         }
     }
 

@@ -86,9 +86,9 @@ pub enum KeyFileError {
 }
 
 /// Memory (KiB), passes and lanes of Argon2id: the second recommendation of RFC 9106 §4.
-const MEMORY_KIB: u32 = 64 * 1024;
-const PASSES: u32 = 3;
-const LANES: u32 = 4;
+pub(crate) const MEMORY_KIB: u32 = 64 * 1024;
+pub(crate) const PASSES: u32 = 3;
+pub(crate) const LANES: u32 = 4;
 /// More memory than this is refused when a file asks for it, so that a forged file cannot exhaust it.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
@@ -206,7 +206,8 @@ fn associated_data(kind: SealedKind) -> String {
     format!("{FORMAT}|{}", kind.as_str())
 }
 
-fn stretch(
+/// The key a passphrase gives; `None` when the parameters are not valid.
+pub(crate) fn stretch(
     passphrase: &[u8],
     salt: &[u8],
     memory_kib: u32,

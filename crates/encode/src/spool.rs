@@ -8,7 +8,10 @@ use std::path::PathBuf;
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use corridor_core::Entropy;
-use zeroize::{Zeroize, Zeroizing};
+use rayon::prelude::*;
+use zeroize::Zeroizing;
+
+use crate::wipe::wipe;
 
 /// Where what does not fit in memory is put meanwhile: files without a name, encrypted under a key that nobody has
 /// afterwards, gone with the process.
@@ -60,12 +63,13 @@ impl Scratch {
         self
     }
 
-    pub(crate) fn spool(&self, purpose: u8) -> Spool {
+    /// A spool that keeps `1 / share` of the memory. A purpose is given once.
+    pub(crate) fn spool(&self, purpose: u8, share: usize) -> Spool {
         Spool {
             key: self.key.clone(),
             purpose,
             folder: self.folder.clone(),
-            memory_bytes: self.memory_bytes,
+            memory_bytes: self.memory_bytes / share,
             in_memory: 0,
             buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
         }
@@ -74,6 +78,9 @@ impl Scratch {
 
 /// Buckets rows are spread over by their first byte.
 const BUCKETS: usize = 256;
+
+/// Bytes handed over at a time, at least, unless they are the last.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// Rows in the order of their first bytes, which must be evenly spread: a bucket is held in memory whole.
 pub(crate) struct Spool {
@@ -126,25 +133,30 @@ impl Spool {
         Ok(())
     }
 
-    /// Hands over the rows, one bucket after the other, those of a bucket in the order of their bytes. The next bucket is put
-    /// in order meanwhile, on the current rayon pool.
+    /// Hands over the rows in order, those of a few buckets at a time. The next ones are put in order meanwhile, on the
+    /// current rayon pool.
     pub(crate) fn drain<E: From<io::Error> + Send>(
         self,
         mut each: impl FnMut(&[&[u8]]) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         let (key, purpose) = (self.key, self.purpose);
         let mut buckets = self.buckets.into_iter().enumerate();
-        let mut load_next = || {
-            buckets
-                .next()
-                .map(|(index, bucket)| Sorted::load(bucket, || cipher(&key, purpose, index)))
-                .transpose()
+        let mut load_next = || -> io::Result<Vec<Sorted>> {
+            let (mut chunk, mut bytes) = (Vec::new(), 0);
+            while bytes < CHUNK_BYTES
+                && let Some((index, bucket)) = buckets.next()
+            {
+                bytes += bucket.in_file + bucket.memory.len();
+                chunk.push((index, bucket));
+            }
+            let load = |(index, bucket)| Sorted::load(bucket, || cipher(&key, purpose, index));
+            chunk.into_par_iter().map(load).collect()
         };
         let mut current = load_next()?;
-        while let Some(sorted) = current {
+        while !current.is_empty() {
             let (next, done) = rayon::join(&mut load_next, || {
-                let rows: Vec<&[u8]> = sorted.rows.iter().map(|row| &sorted.bytes[row.clone()]).collect();
-                each(&rows)
+                let rows: Vec<&[u8]> = current.iter().flat_map(Sorted::rows).collect();
+                if rows.is_empty() { Ok(()) } else { each(&rows) }
             });
             done?;
             current = next?;
@@ -155,13 +167,23 @@ impl Spool {
 
 /// The rows of a bucket in order.
 struct Sorted {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Vec<u8>,
     rows: Vec<Range<usize>>,
 }
 
+impl Drop for Sorted {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes);
+    }
+}
+
 impl Sorted {
+    fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.rows.iter().map(|row| &self.bytes[row.clone()])
+    }
+
     fn load(mut bucket: Bucket, cipher: impl FnOnce() -> ChaCha20) -> io::Result<Self> {
-        let mut bytes = Zeroizing::new(Vec::new());
+        let mut bytes = Vec::new();
         if let Some((mut file, _)) = bucket.file.take() {
             bytes.resize(bucket.in_file, 0);
             file.seek(SeekFrom::Start(0))?;
@@ -169,7 +191,7 @@ impl Sorted {
             cipher().apply_keystream(&mut bytes);
         }
         if bytes.is_empty() {
-            *bytes = std::mem::take(&mut bucket.memory);
+            bytes = std::mem::take(&mut bucket.memory);
         } else {
             bytes.append(&mut bucket.memory);
         }
@@ -202,7 +224,7 @@ fn cipher(key: &[u8; 32], purpose: u8, bucket: usize) -> ChaCha20 {
 
 impl Drop for Bucket {
     fn drop(&mut self) {
-        self.memory.zeroize();
+        wipe(&mut self.memory);
     }
 }
 
@@ -215,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let scratch =
             Scratch::new(folder.path(), &mut SeededEntropy::new(1, "spool")).with_memory(memory_bytes);
-        let mut spool = scratch.spool(0);
+        let mut spool = scratch.spool(0, 1);
         for row in rows {
             spool.push(row).unwrap();
         }

@@ -110,12 +110,29 @@ impl<'a> Understanding<'a> {
 
     /// Makes a record of the row on `line`.
     pub(crate) fn understand(&self, row: &csv::ByteRecord, line: u64) -> Understood<'a> {
-        let mut problems = Vec::new();
-        let record = self
-            .to_record(row, line, &mut problems)
-            .map_err(|refusal| problems.push(refusal))
-            .ok();
-        Understood { record, problems }
+        let (mut record, mut problems) = (Record::empty(), Vec::new());
+        let understood = self.understand_into(row, line, &mut record, &mut problems);
+        Understood {
+            record: understood.then_some(record),
+            problems,
+        }
+    }
+
+    /// The same into a record whose memory is used again, and says whether the row can be used: what the record holds
+    /// is of no use otherwise. Problems are added to those there are.
+    pub(crate) fn understand_into(
+        &self,
+        row: &csv::ByteRecord,
+        line: u64,
+        record: &mut Record,
+        problems: &mut Vec<Problem<'a>>,
+    ) -> bool {
+        let understood = self.fill(row, record, problems);
+        record.line = line;
+        if let Err(refusal) = understood {
+            problems.push(refusal);
+        }
+        understood.is_ok()
     }
 
     /// The value of a column: trimmed, empty where it is missing, and only of rows that are text.
@@ -130,19 +147,20 @@ impl<'a> Understanding<'a> {
         }
     }
 
-    /// The record, or why the row cannot be used; what was taken as missing is added to `problems`.
-    fn to_record(
+    /// Fills every field of `record` but its line, or says why the row cannot be used; what was taken as missing is
+    /// added to `problems`.
+    fn fill(
         &self,
         row: &csv::ByteRecord,
-        line: u64,
+        record: &mut Record,
         problems: &mut Vec<Problem<'a>>,
-    ) -> Result<Record, Problem<'a>> {
+    ) -> Result<(), Problem<'a>> {
         let columns = &self.mapping.columns;
         let (positions, dates) = (&self.positions, &self.mapping.dates);
         self.refuse_unreadable(row)?;
         let at = |position: usize| self.value(row, position);
         let optional = |position: Option<usize>| position.map_or("", at);
-        let record_id = at(positions.record_id).to_owned();
+        let record_id = at(positions.record_id);
         if record_id.is_empty() {
             return Err((RowProblem::RecordIdEmpty, Some(&columns.record_id)));
         }
@@ -182,8 +200,8 @@ impl<'a> Understanding<'a> {
             problems.push((RowProblem::BirthCountryUnknown, columns.birth_country.as_deref()));
         }
         let person_key = match optional(positions.person_key) {
-            "" => record_id.clone(),
-            key => key.to_owned(),
+            "" => record_id,
+            key => key,
         };
         let names_divided = positions.full_name.is_empty();
         let given_names = if names_divided {
@@ -191,24 +209,28 @@ impl<'a> Understanding<'a> {
         } else {
             &positions.full_name
         };
-        let chain = positions.family_names.iter().chain(&positions.patronymics);
-        Ok(Record {
-            line,
-            record_id,
-            person_key,
-            given_names: self.joined(row, given_names.iter()),
-            family_names: self.joined(row, chain),
-            patronymics: self.joined(row, positions.patronymics.iter()),
-            names_divided,
-            birth,
-            birth_source,
-            sex,
-            citizenship: citizenship.flatten(),
-            birth_country: birth_country.flatten(),
-            address: self.joined(row, positions.address.iter()),
-            postcode: optional(positions.postcode).to_owned(),
-            event,
-        })
+        let family_names = positions.family_names.iter().chain(&positions.patronymics);
+        let texts = [
+            (&mut record.record_id, record_id),
+            (&mut record.person_key, person_key),
+            (&mut record.postcode, optional(positions.postcode)),
+        ];
+        for (text, value) in texts {
+            text.clear();
+            text.push_str(value);
+        }
+        self.join(row, given_names.iter(), &mut record.given_names);
+        self.join(row, family_names, &mut record.family_names);
+        self.join(row, positions.patronymics.iter(), &mut record.patronymics);
+        self.join(row, positions.address.iter(), &mut record.address);
+        record.names_divided = names_divided;
+        record.birth = birth;
+        record.birth_source = birth_source;
+        record.sex = sex;
+        record.citizenship = citizenship.flatten();
+        record.birth_country = birth_country.flatten();
+        record.event = event;
+        Ok(())
     }
 
     fn refuse_unreadable(&self, row: &csv::ByteRecord) -> Result<(), Problem<'a>> {
@@ -229,9 +251,9 @@ impl<'a> Understanding<'a> {
         }
     }
 
-    /// The values of several columns, one after the other.
-    fn joined<'p>(&self, row: &csv::ByteRecord, positions: impl Iterator<Item = &'p usize>) -> String {
-        let mut text = String::new();
+    /// Puts the values of several columns, one after the other, into `text`.
+    fn join<'p>(&self, row: &csv::ByteRecord, positions: impl Iterator<Item = &'p usize>, text: &mut String) {
+        text.clear();
         for &position in positions {
             let value = self.value(row, position);
             if !text.is_empty() && !value.is_empty() {
@@ -239,7 +261,6 @@ impl<'a> Understanding<'a> {
             }
             text.push_str(value);
         }
-        text
     }
 
     fn read_date(

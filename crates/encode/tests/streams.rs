@@ -7,7 +7,8 @@ use std::path::Path;
 use corridor_core::{AgeBands, Digest, Profile, SeededEntropy};
 use corridor_encode::{
     BlockPass, Blocking, EncodeError, EncodeReport, EncodeTerms, EncodingSchema, Mapping, MatchField,
-    ProjectSecret, RefusalLimit, Scratch, encode_register, encode_to_files, write_dataset, write_pseudonyms,
+    NewFiles, ProjectSecret, RefusalLimit, Scratch, encode_register, encode_to_files, write_dataset,
+    write_pseudonyms,
 };
 
 /// Made-up people: syllables by position, so that some share names and dates.
@@ -94,7 +95,11 @@ fn encode(register: &Path, profile: Profile, threads: usize, memory: Option<usiz
     let report = pool.install(|| match memory {
         Some(bytes) => {
             let scratch = Scratch::new(folder.path(), &mut SeededEntropy::new(1, "test")).with_memory(bytes);
-            let files = (dataset.as_path(), list.as_path());
+            let files = NewFiles {
+                dataset: &dataset,
+                pseudonyms: &list,
+                encryption: None,
+            };
             encode_to_files(
                 register,
                 &mapping(),
@@ -180,7 +185,11 @@ fn a_record_id_that_stands_twice_is_found_wherever_it_went() {
         &mapping(),
         &terms,
         RefusalLimit::NONE,
-        (&dataset, &list),
+        NewFiles {
+            dataset: &dataset,
+            pseudonyms: &list,
+            encryption: None,
+        },
         &scratch,
         &|_| {},
     )

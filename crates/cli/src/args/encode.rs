@@ -41,6 +41,9 @@ pub(crate) struct EncodeArgs {
     /// Threads; one per core when 0.
     #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
+    /// Encrypt dataset and pseudonym list with the passphrase of the key files; upload and decrypt ask for it.
+    #[arg(long)]
+    pub(crate) encrypt: bool,
     /// The report as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -61,7 +64,7 @@ pub(crate) struct ClkArgs {
         long,
         value_name = "FILE",
         requires = "secret_file",
-        conflicts_with_all = ["mapping", "agreement", "key", "office", "pseudonyms", "max_refused", "schema", "passphrase_file"]
+        conflicts_with_all = ["mapping", "agreement", "key", "office", "pseudonyms", "max_refused", "schema", "encrypt", "passphrase_file"]
     )]
     pub(crate) clkhash_schema: Option<PathBuf>,
     /// File with the secret: all of its bytes but a line end at the end. Only its owner may be able to read it.

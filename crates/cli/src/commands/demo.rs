@@ -355,7 +355,11 @@ impl Play<'_> {
                 &register.pseudonyms,
                 &self.folder.join(format!("{}-pseudonyms.csv", side.as_str())),
             )?;
-            let (declaration, bytes) = upload::read_dataset(&path, &signed)?;
+            let (declaration, bytes) = upload::check_dataset(
+                upload::read_bytes(&path)?.into(),
+                &path.display().to_string(),
+                &signed,
+            )?;
             let status = upload::upload(client, &declaration, &bytes).await?;
             steps.done(&format!(
                 "uploaded by the {}: {} bytes in frames, checked and sealed as {}",

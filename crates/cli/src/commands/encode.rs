@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use corridor_core::{OsEntropy, SeededEntropy, Side, SignedAgreement, Stopwatch, SystemClock};
 use corridor_encode::{
-    BlockReport, EncodeReport, EncodeTerms, EncodedRegister, Mapping, ProjectKey, RefusalLimit, Scratch,
-    encode_register, encode_to_files,
+    BlockReport, EncodeReport, EncodeTerms, EncodedRegister, Encryption, Mapping, NewFiles, ProjectKey,
+    RefusalLimit, Scratch, encode_register, encode_to_files,
 };
 use corridor_engine::Compute;
 use corridor_redteam::FilterMetrics;
@@ -67,13 +67,19 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
     let scratch = Scratch::new(folder.unwrap_or(Path::new(".")), &mut OsEntropy::default());
+    let encryption = || Encryption::new(passphrase.as_bytes(), &mut OsEntropy::default());
+    let encryption = args.encrypt.then(|| [encryption(), encryption()]);
     let encoded = compute.run_blocking(|| {
         encode_to_files(
             &args.input,
             &mapping,
             &terms,
             limit,
-            (&args.output, pseudonyms),
+            NewFiles {
+                dataset: &args.output,
+                pseudonyms,
+                encryption,
+            },
             &scratch,
             &|rows| {
                 bar.set_length(rows);
@@ -114,13 +120,14 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
         to_rate(report.read.rows_read, seconds),
         peak_memory_mb().map_or_else(String::new, |mb| format!(", {mb:.0} MB of memory at most")),
     ));
+    let encrypted = if args.encrypt { ", encrypted" } else { "" };
     talk(&format!(
-        "dataset {} to {}",
+        "dataset {} to {}{encrypted}",
         encoded.digest.to_short(),
         args.output.display()
     ));
     talk(&format!(
-        "pseudonym list to {}: it stays here",
+        "pseudonym list to {}{encrypted}: it stays here",
         pseudonyms.display()
     ));
     if args.json {

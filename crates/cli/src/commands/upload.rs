@@ -1,18 +1,22 @@
+use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
 use corridor_core::{DatasetDeclaration, DatasetStatus, Digest, SignedAgreement};
+use corridor_encode::{DecryptFileError, DecryptedReader, is_encrypted};
 use corridor_store::parse_dataset;
 
-use crate::args::UploadArgs;
+use crate::args::{PassphraseArgs, UploadArgs};
 use crate::client::{Client, connect};
 use crate::commands::encode::read_agreement;
+use crate::commands::passphrase;
 use crate::failure::input_error;
 use crate::output::{progress, talk};
 
 pub(crate) async fn run(args: UploadArgs) -> anyhow::Result<()> {
     let signed = read_agreement(&args.agreement)?;
-    let (declaration, bytes) = read_dataset(&args.dataset, &signed)?;
+    let bytes = read_file(&args.dataset, &args.passphrase)?;
+    let (declaration, bytes) = check_dataset(bytes, &args.dataset.display().to_string(), &signed)?;
     let client = connect(&args.service.service).await?;
     let status = upload(&client, &declaration, &bytes).await?;
     talk(&format!(
@@ -37,20 +41,42 @@ pub(crate) async fn upload(
     Ok(status)
 }
 
-/// Reads a dataset file, finds any altered byte, and checks that it belongs to the agreement.
-pub(crate) fn read_dataset(
-    path: &Path,
-    signed: &SignedAgreement,
-) -> anyhow::Result<(DatasetDeclaration, Bytes)> {
-    let name = path.display();
-    let bytes = std::fs::read(path).map(Bytes::from).map_err(|error| {
+/// The bytes of a dataset file, decrypted where it is encrypted.
+fn read_file(path: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Bytes> {
+    let bytes = read_bytes(path)?;
+    if !is_encrypted(&bytes) {
+        return Ok(bytes.into());
+    }
+    let cannot_decrypt = |source| DecryptFileError::Decrypt {
+        file: path.display().to_string(),
+        source,
+    };
+    let passphrase = passphrase::read(passphrase)?;
+    let mut reader = DecryptedReader::new(bytes.as_slice(), passphrase.as_bytes()).map_err(cannot_decrypt)?;
+    let mut content = Vec::with_capacity(bytes.len());
+    reader
+        .read_to_end(&mut content)
+        .map_err(|error| cannot_decrypt(error.into()))?;
+    Ok(content.into())
+}
+
+pub(crate) fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
         input_error(
-            format!("cannot read {name}: {error}"),
+            format!("cannot read {}: {error}", path.display()),
             "check the path and the permissions",
         )
-    })?;
-    let dataset = parse_dataset(bytes.clone())
-        .map_err(|error| anyhow::Error::from(error).context(format!("{name}")))?;
+    })
+}
+
+/// Finds any altered byte of a dataset file, and checks that it belongs to the agreement. `name` is for errors.
+pub(crate) fn check_dataset(
+    bytes: Bytes,
+    name: &str,
+    signed: &SignedAgreement,
+) -> anyhow::Result<(DatasetDeclaration, Bytes)> {
+    let dataset =
+        parse_dataset(bytes.clone()).map_err(|error| anyhow::Error::from(error).context(name.to_owned()))?;
     let manifest = dataset.manifest;
     let again = "encode the register again under this agreement";
     if manifest.agreement != signed.agreement.digest() {
