@@ -114,6 +114,7 @@ fn exchange(files: &ExchangeFiles) -> anyhow::Result<()> {
             out.display(),
             peer.office
         ));
+        talk(&to_comparison(&identity.to_public(), &peer));
         talk(
             "next: send it; the other office runs corridor keys exchange --message on it and sends its reply",
         );
@@ -135,6 +136,7 @@ fn exchange(files: &ExchangeFiles) -> anyhow::Result<()> {
                 peer.office,
                 out.display()
             ));
+            talk(&to_comparison(&identity.to_public(), &peer));
             talk("next: send the reply; the other office runs corridor keys exchange --message on it");
         }
         ExchangeStep::Reply => {
@@ -150,10 +152,23 @@ fn exchange(files: &ExchangeFiles) -> anyhow::Result<()> {
                 files.project.display(),
                 files.pending.display()
             ));
+            talk(&to_comparison(&identity.to_public(), &peer));
             talk("next: agree with the other office (corridor agreement)");
         }
     }
     Ok(())
+}
+
+/// What the two offices read to each other: a key exchanged with somebody else's identity protects nothing.
+fn to_comparison(own: &PublicIdentity, peer: &PublicIdentity) -> String {
+    format!(
+        "compare over the telephone, unless you have: both offices must see these words. Where they differ, remove what \
+         was written and find out who sent the identity\n      {}: {}\n      {}: {}",
+        own.office,
+        own.to_fingerprint(),
+        peer.office,
+        peer.to_fingerprint(),
+    )
 }
 
 /// Writes a message; where that fails, the key that belongs to it goes, so that the step can be done again.
