@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use corridor_core::Filters;
 use corridor_encode::{EncodedRegister, EncodingSchema, ExtractReader, MatchField, PseudonymList};
 use corridor_redteam::{FIELD_MARK, GateReport, PlainList, Rehearsal, Scheme, Scope, Verdict};
 
@@ -31,9 +32,14 @@ pub(crate) fn attack(
         }
         None => half_of(&target),
     };
+    let encoded = &encoded.dataset.filters;
+    let mut filters = Filters::with_capacity(encoded.filter_len(), target.rows.len());
+    for &row in &target.rows {
+        filters.push(encoded.row(row));
+    }
     let rehearsal = Rehearsal {
         scheme: &scheme,
-        target: &encoded.dataset.filters,
+        target: &filters,
         target_list: &target.records,
         list: &list,
         truth: &truth,
@@ -63,10 +69,21 @@ fn to_scheme(schema: &EncodingSchema) -> anyhow::Result<Scheme> {
     Ok(Scheme::of(schema.profile(), fields.into_iter())?)
 }
 
-/// A register as tokens, with the record ids in the same order.
+/// The people of a register as tokens: of each the first record, for the records of one person look alike, a dataset says
+/// which they are, and who is named by one of them is named.
 struct Plain {
     records: PlainList,
-    ids: Vec<String>,
+    /// Of each person, which record of the order stands for it.
+    rows: Vec<usize>,
+    /// Record id → its person's place in `records`.
+    places: HashMap<String, usize>,
+}
+
+/// What an attacker with the list knows of a record.
+struct PlainRecord {
+    person: String,
+    salt: String,
+    tokens: Vec<(String, u32)>,
 }
 
 impl Plain {
@@ -77,7 +94,7 @@ impl Plain {
         order: Option<&PseudonymList>,
     ) -> anyhow::Result<Self> {
         let mut reader = ExtractReader::open(&register.path, &register.mapping)?;
-        let mut read: HashMap<String, (String, Vec<(String, u32)>)> = HashMap::new();
+        let mut read: HashMap<String, PlainRecord> = HashMap::new();
         let mut ids = Vec::new();
         while let Some(records) = reader.read_chunk(8192)? {
             for record in &records {
@@ -98,50 +115,58 @@ impl Plain {
                     _ => String::new(),
                 };
                 ids.push(record.record_id.clone());
-                read.insert(record.record_id.clone(), (salt, tokens));
+                let person = record.person_key.clone();
+                read.insert(record.record_id.clone(), PlainRecord { person, salt, tokens });
             }
         }
         if let Some(order) = order {
             ids = order.iter().map(str::to_owned).collect();
         }
-        let mut records = PlainList::new();
-        for id in &ids {
-            let (salt, tokens) = read
+        let mut plain = Self {
+            records: PlainList::new(),
+            rows: Vec::new(),
+            places: HashMap::new(),
+        };
+        let mut persons: HashMap<&str, usize> = HashMap::new();
+        for (row, id) in ids.iter().enumerate() {
+            let record = read
                 .get(id)
                 .ok_or_else(|| anyhow::anyhow!("the register was changed while it was read"))?;
-            records.push(salt, tokens.iter().map(|(text, weight)| (text, *weight)));
+            let place = *persons.entry(&record.person).or_insert_with(|| {
+                let tokens = record.tokens.iter().map(|(text, weight)| (text, *weight));
+                plain.records.push(&record.salt, tokens);
+                plain.rows.push(row);
+                plain.rows.len() - 1
+            });
+            plain.places.insert(id.clone(), place);
         }
-        Ok(Self { records, ids })
+        Ok(plain)
     }
 }
 
 /// Every second of the target's people, who stand in random order.
 fn half_of(target: &Plain) -> (PlainList, Vec<Option<usize>>) {
-    let listed: Vec<usize> = (0..target.ids.len()).step_by(2).collect();
-    let truth = (0..target.ids.len())
-        .map(|record| (record % 2 == 0).then_some(record / 2))
+    let people = target.rows.len();
+    let listed: Vec<usize> = (0..people).step_by(2).collect();
+    let truth = (0..people)
+        .map(|person| (person % 2 == 0).then_some(person / 2))
         .collect();
     (target.records.select(&listed), truth)
 }
 
-/// For every record of the target its record in the list, each at most once.
+/// For every person of the target its place in the list, each at most once.
 fn to_truth(target: &Plain, list: &Plain, pairs: &[IdPair]) -> Vec<Option<usize>> {
-    let places: HashMap<&str, usize> = list.ids.iter().map(String::as_str).zip(0..).collect();
     let mut named = HashSet::new();
-    let mut partner: HashMap<&str, usize> = HashMap::new();
+    let mut truth = vec![None; target.rows.len()];
     for (left, right) in pairs {
-        if let Some(&place) = places.get(right.as_str())
-            && !partner.contains_key(left.as_str())
+        if let (Some(&person), Some(&place)) = (target.places.get(left), list.places.get(right))
+            && truth[person].is_none()
             && named.insert(place)
         {
-            partner.insert(left, place);
+            truth[person] = Some(place);
         }
     }
-    target
-        .ids
-        .iter()
-        .map(|id| partner.get(id.as_str()).copied())
-        .collect()
+    truth
 }
 
 /// The report as a table and in words.
