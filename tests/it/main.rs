@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_mapping;
 mod clkhash;
 mod compare;
+mod dataset_file;
 mod demo;
 mod edge;
 mod generated;

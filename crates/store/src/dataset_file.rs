@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, UInt8Type};
@@ -9,7 +10,7 @@ use corridor_core::{
     EncodedDataset, EventDate, FilterLen, Filters, Measure, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, Sex,
     column, find_seal, metadata,
 };
-use jiff::ToSpan;
+use jiff::Span;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use sha2::{Digest as _, Sha256};
@@ -38,6 +39,14 @@ fn format_error(error: impl ToString) -> DatasetFileError {
 /// When a byte was altered or cut off, or the content is not a sound dataset.
 pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
     check_seal(&bytes)?;
+    // The Parquet reader panics on pages that contradict the file's own account of them; whoever makes such a file can
+    // seal it. Nothing of a file that was given up is used again.
+    catch_unwind(AssertUnwindSafe(|| parse_sealed(bytes))).unwrap_or(Err(DatasetFileError::Unsound(
+        "its pages contradict its metadata",
+    )))
+}
+
+fn parse_sealed(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
     let byte_count = bytes.len();
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(format_error)?;
     let pairs: HashMap<String, String> = reader
@@ -103,13 +112,28 @@ fn check_size(
     record_count: u64,
     byte_count: usize,
 ) -> Result<(), DatasetFileError> {
-    let mut columns = reader
-        .metadata()
-        .row_groups()
-        .iter()
-        .flat_map(|group| group.columns());
-    if columns.any(|column| column.compression() != Compression::UNCOMPRESSED) {
+    let columns = || {
+        let groups = reader.metadata().row_groups().iter();
+        groups.flat_map(|group| group.columns())
+    };
+    if columns().any(|column| column.compression() != Compression::UNCOMPRESSED) {
         return Err(DatasetFileError::Unsound("it is compressed"));
+    }
+    // The reader takes it for granted.
+    let is_within = |start: i64, len: i64| {
+        let end = usize::try_from(start)
+            .ok()
+            .zip(usize::try_from(len).ok())
+            .and_then(|(start, len)| start.checked_add(len));
+        end.is_some_and(|end| end <= byte_count)
+    };
+    if !columns().all(|column| {
+        let start = column
+            .dictionary_page_offset()
+            .unwrap_or(column.data_page_offset());
+        is_within(start, column.compressed_size()) && column.num_values() >= 0
+    }) {
+        return Err(DatasetFileError::Unsound("a column is not within the file"));
     }
     let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(usize::MAX);
     if u64::try_from(rows) != Ok(record_count) {
@@ -261,8 +285,9 @@ fn append_events(events: &mut Vec<MigrationEvent>, batch: &RecordBatch) -> Resul
     let (precisions, sexes) = (words(column::DATE_PRECISION)?, words(column::SEX)?);
     for row in 0..batch.num_rows() {
         let unknown = DatasetFileError::Unsound("an event has a word this program does not know");
-        let date = jiff::civil::date(1970, 1, 1)
-            .checked_add(i64::from(dates.value(row)).days())
+        let date = Span::new()
+            .try_days(i64::from(dates.value(row)))
+            .and_then(|days| jiff::civil::date(1970, 1, 1).checked_add(days))
             .map_err(|_| DatasetFileError::Unsound("an event date is out of range"))?;
         events.push(MigrationEvent {
             direction: Direction::from_word(directions.value(row)).ok_or(unknown.clone())?,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
@@ -56,7 +57,8 @@ impl ParquetRows {
         input: File,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Self, ExtractError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(input).map_err(|_| damaged(&file, 1))?;
+        let builder = contained(|| ParquetRecordBatchReaderBuilder::try_new(input).ok())
+            .ok_or_else(|| damaged(&file, 1))?;
         refuse_absurd(builder.metadata()).map_err(|problem| not_readable(&file, problem))?;
         let fields = builder.schema().fields().clone();
         let header: Vec<String> = fields
@@ -79,11 +81,8 @@ impl ParquetRows {
             }
         }
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader = builder
-            .with_projection(mask)
-            .with_batch_size(DECODED_ROWS)
-            .build()
-            .map_err(|_| damaged(&file, 1))?;
+        let builder = builder.with_projection(mask).with_batch_size(DECODED_ROWS);
+        let reader = contained(|| builder.build().ok()).ok_or_else(|| damaged(&file, 1))?;
         Ok(Self {
             file,
             header,
@@ -99,10 +98,11 @@ impl ParquetRows {
 
     /// Decodes the next rows; `false` at the end.
     fn decode(&mut self) -> Result<bool, ExtractError> {
-        let Some(decoded) = self.reader.next() else {
+        let decoded = contained(|| self.reader.next().transpose().ok())
+            .ok_or_else(|| damaged(&self.file, self.row_number + 1))?;
+        let Some(decoded) = decoded else {
             return Ok(false);
         };
-        let decoded = decoded.map_err(|_| damaged(&self.file, self.row_number + 1))?;
         self.writers = decoded.columns().iter().map(to_writer).collect();
         self.decoded_rows = decoded.num_rows();
         self.next = 0;
@@ -150,6 +150,12 @@ impl RowSource for ParquetRows {
     fn has_typed_dates(&self) -> bool {
         true
     }
+}
+
+/// What `read` gives; none where it panicked, as the Parquet reader does on pages that contradict the file's own account
+/// of them. Nothing that it held is used again then.
+fn contained<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }
 
 fn not_readable(file: &str, problem: &str) -> ExtractError {
