@@ -11,6 +11,7 @@ mod dataset_file;
 mod demo;
 mod edge;
 mod generated;
+mod interrupt;
 mod office_job;
 mod python;
 mod schema;

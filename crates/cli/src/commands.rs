@@ -30,6 +30,11 @@ mod upload;
 /// # Errors
 /// What failed; [`crate::classify`] gives the exit code and a hint.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
+    // The demonstration ends its service and removes its folder itself.
+    #[cfg(unix)]
+    if !matches!(cli.command, Command::Demo(_)) {
+        leave_nothing_when_interrupted()?;
+    }
     match cli.command {
         Command::Keys(command) => keys::run(command),
         Command::Mapping(command) => mapping::run(command),
@@ -48,6 +53,22 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Synth(args) => synth::run(&args),
     }
+}
+
+/// SIGINT and SIGTERM end the process as ever, once the files that are not whole are gone.
+#[cfg(unix)]
+fn leave_nothing_when_interrupted() -> std::io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            corridor_encode::remove_files_in_the_making();
+            crate::output::talk("interrupted; nothing was written");
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

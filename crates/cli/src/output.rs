@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use corridor_encode::{InTheMaking, settle};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -72,12 +73,13 @@ pub(crate) fn write_file_with<T>(
     let (file, temporary) = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
         .with_context(cannot_write)?
         .into_parts();
+    let _in_the_making = InTheMaking::new(&temporary);
     let mut out = io::BufWriter::new(file);
     let written = write(&mut out)?;
     let finish = || -> io::Result<()> {
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        temporary.persist_noclobber(path)?;
+        settle(|| temporary.persist_noclobber(path))?;
         Ok(())
     };
     finish().with_context(cannot_write)?;
@@ -102,7 +104,7 @@ const MARKER: &str = ".corridor-results";
 #[derive(Debug)]
 pub(crate) struct FileSet {
     folder: PathBuf,
-    files: Vec<(&'static str, tempfile::NamedTempFile)>,
+    files: Vec<(&'static str, tempfile::NamedTempFile, InTheMaking)>,
 }
 
 impl FileSet {
@@ -126,22 +128,24 @@ impl FileSet {
         name: &'static str,
         write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        let write_all = || -> io::Result<tempfile::NamedTempFile> {
-            let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(&self.folder)?);
+        let write_all = || -> io::Result<(tempfile::NamedTempFile, InTheMaking)> {
+            let file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            let in_the_making = InTheMaking::new(file.path());
+            let mut out = io::BufWriter::new(file);
             write(&mut out)?;
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
-            Ok(file)
+            Ok((file, in_the_making))
         };
-        let file =
+        let (file, in_the_making) =
             write_all().with_context(|| format!("cannot write {}", self.folder.join(name).display()))?;
-        self.files.push((name, file));
+        self.files.push((name, file, in_the_making));
         Ok(())
     }
 
     /// Gives every file its name, where there is no file of that name yet.
     pub(crate) fn write_new(self) -> anyhow::Result<()> {
-        for (name, _) in &self.files {
+        for (name, ..) in &self.files {
             refuse_existing(&self.folder.join(name))?;
         }
         self.write()
@@ -160,7 +164,7 @@ impl FileSet {
                 "Made by corridor, which replaces its results in this folder.\n",
             )?;
         }
-        let made: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
+        let made: Vec<&str> = self.files.iter().map(|(name, ..)| *name).collect();
         let folder = self.folder.clone();
         self.write()?;
         for name in known.iter().filter(|name| !made.contains(name)) {
@@ -175,12 +179,19 @@ impl FileSet {
     }
 
     fn write(self) -> anyhow::Result<()> {
-        for (name, file) in self.files {
-            let path = self.folder.join(name);
-            file.persist(&path)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        Ok(())
+        let Self { folder, files } = self;
+        let (files, _in_the_making): (Vec<_>, Vec<InTheMaking>) = files
+            .into_iter()
+            .map(|(name, file, in_the_making)| ((name, file), in_the_making))
+            .unzip();
+        settle(|| {
+            for (name, file) in files {
+                let path = folder.join(name);
+                file.persist(&path)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -248,14 +248,7 @@ pub fn encode_to_files(
     let digest = dataset.finish()?;
     list.finish()?;
     drop(early_sync);
-    // Half of the result is no result: the files get their names once the bytes of both are on the disk.
-    let (dataset_synced, list_synced) = rayon::join(|| dataset_file.sync(), || list_file.sync());
-    dataset_synced?;
-    list_synced?;
-    list_file.persist()?;
-    dataset_file.persist().inspect_err(|_| {
-        drop(std::fs::remove_file(files.pseudonyms));
-    })?;
+    list_file.persist_both(dataset_file)?;
     Ok(EncodedFiles {
         digest,
         sample,

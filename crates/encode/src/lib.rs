@@ -56,6 +56,7 @@ mod file;
 mod filters;
 mod harden;
 mod identity;
+mod in_the_making;
 mod inspect;
 mod key;
 mod keystream;
@@ -100,6 +101,7 @@ pub use fields::MatchField;
 pub use file::{write_dataset, write_pseudonyms};
 pub use harden::Hardening;
 pub use identity::{Identity, PublicIdentity, PublicIdentityError};
+pub use in_the_making::{InTheMaking, remove_files_in_the_making, settle};
 pub use inspect::{
     BirthDays, FieldInspection, FirstOfJanuary, Implausibility, Inspection, LengthCount, MoveCount,
     ShareCount, inspect,

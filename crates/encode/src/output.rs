@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::at_rest::{DecryptError, DecryptedReader, EncryptedWriter, Encryption};
+use crate::in_the_making::{InTheMaking, settle};
 
 /// A dataset or pseudonym list that cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,7 @@ pub enum WriteError {
 pub(crate) struct NewFile {
     path: PathBuf,
     file: NamedTempFile,
+    in_the_making: InTheMaking,
     encryption: Option<Encryption>,
 }
 
@@ -51,6 +53,7 @@ impl NewFile {
             .map_err(|source| write_error(path, source))?;
         Ok(Self {
             path: path.to_owned(),
+            in_the_making: InTheMaking::new(file.path()),
             file,
             encryption,
         })
@@ -80,11 +83,47 @@ impl NewFile {
     /// Gives the file its name, once its bytes are on the disk.
     pub(crate) fn persist(self) -> Result<(), WriteError> {
         self.sync()?;
-        let path = self.path;
-        self.file
-            .persist_noclobber(&path)
-            .map_err(|error| write_error(&path, error.error))?;
-        Ok(())
+        let (renamed, _in_the_making) = settle(|| self.rename());
+        renamed
+    }
+
+    /// Gives two files their names, or neither.
+    pub(crate) fn persist_both(self, other: Self) -> Result<(), WriteError> {
+        let (synced, other_synced) = rayon::join(|| self.sync(), || other.sync());
+        synced?;
+        other_synced?;
+        let path = self.path.clone();
+        let mut other = Some(other);
+        let (renamed, _in_the_making) = settle(|| {
+            let (renamed, in_the_making) = self.rename();
+            match other.take_if(|_| renamed.is_ok()) {
+                None => (renamed, [Some(in_the_making), None]),
+                Some(other) => {
+                    let (other_renamed, other_in_the_making) = other.rename();
+                    if other_renamed.is_err() {
+                        // Half of the result is no result.
+                        drop(std::fs::remove_file(path));
+                    }
+                    (other_renamed, [Some(in_the_making), Some(other_in_the_making)])
+                }
+            }
+        });
+        renamed
+    }
+
+    /// Renames the file; what is given beside may be dropped when nothing is being settled any more.
+    fn rename(self) -> (Result<(), WriteError>, InTheMaking) {
+        let Self {
+            path,
+            file,
+            in_the_making,
+            ..
+        } = self;
+        let renamed = file.persist_noclobber(&path).map(drop);
+        (
+            renamed.map_err(|error| write_error(&path, error.error)),
+            in_the_making,
+        )
     }
 }
 
