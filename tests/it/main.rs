@@ -5,6 +5,7 @@ mod arrows;
 mod attack;
 mod bad_input;
 mod bad_mapping;
+mod blocks;
 mod clkhash;
 mod compare;
 mod dataset_file;

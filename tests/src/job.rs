@@ -24,6 +24,8 @@ pub struct Job {
 pub struct Terms<'a> {
     /// Encoding profile.
     pub profile: &'a str,
+    /// A ready-made schema, or a schema file of the proposing office, which has its own profile.
+    pub schema: &'a str,
     /// `estimated` or a number.
     pub threshold: &'a str,
     /// As a TOML list.
@@ -36,6 +38,7 @@ impl Default for Terms<'_> {
     fn default() -> Self {
         Self {
             profile: "saul-3-2048",
+            schema: "generic",
             threshold: "estimated",
             outputs: "[\"flow_table\", \"link_list\"]",
             seed: 1,
@@ -231,6 +234,7 @@ impl Job {
                 "profile = \"saul-3-2048\"",
                 &format!("profile = \"{}\"", terms.profile),
             )
+            .replace("schema = \"generic\"", &format!("schema = \"{}\"", terms.schema))
             .replace(
                 "threshold = \"estimated\"",
                 &format!("threshold = \"{}\"", terms.threshold),

@@ -1,6 +1,6 @@
 //! What the service answers, in our own words.
 
-use corridor_engine::{EstimatorReport, LinkageReport};
+use corridor_engine::{BlockingReport, EstimatorReport, LinkageReport};
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
 
@@ -23,6 +23,17 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
         expected_f1: message.expected_f1,
         link_count_precision: message.link_count_precision,
         estimators: estimators.transpose()?,
+        blocking: message.blocking.map(|blocking| BlockingReport {
+            passes: blocking.passes,
+            pairs_compared: blocking.pairs_compared,
+            reduction_ratio: blocking.reduction_ratio,
+            origin_in_none: blocking.origin_in_none,
+            destination_in_none: blocking.destination_in_none,
+            records_sampled: blocking.records_sampled,
+            completeness: blocking.completeness,
+            completeness_low: blocking.completeness_low,
+            completeness_high: blocking.completeness_high,
+        }),
     })
 }
 

@@ -5,8 +5,8 @@ use corridor_core::{
 };
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
-    CandidatePair, ComparePlan, Comparison, Decision, EventPair, LinkSet, LinkSide, Tile, decide,
-    pair_events, plan_tiles,
+    BlockingLoss, Blocks, CandidatePair, ComparePlan, Comparison, Decision, EventPair, LinkSet, LinkSide,
+    Tile, decide, pair_events, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,38 @@ pub struct LinkageReport {
     pub link_count_precision: Option<f64>,
     /// The two ways in which the threshold was estimated; `None` under a given threshold.
     pub estimators: Option<EstimatorReport>,
+    /// What was compared, and what that cost, where only records that share a block were; `None` where all pairs were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocking: Option<BlockingReport>,
 }
+
+/// What was compared in blocks, and what that cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockingReport {
+    /// The passes, in their order.
+    pub passes: Vec<String>,
+    /// Pairs compared; one that meets in several passes counts in each.
+    pub pairs_compared: u64,
+    /// One less the share of all pairs that were compared.
+    pub reduction_ratio: f64,
+    /// Records of the origin that are in no block, and so were compared with nobody.
+    pub origin_in_none: u64,
+    /// Records of the destination that are.
+    pub destination_in_none: u64,
+    /// Records of the origin that were compared with all of the destination, to measure what blocks cost.
+    pub records_sampled: u64,
+    /// Share of those with a partner at or above the threshold that share a block with the most alike one, to three
+    /// decimals; `None` when fewer than a hundred have one: it would say little, and tell how many there are.
+    pub completeness: Option<f64>,
+    /// 95 % interval of it, lower end.
+    pub completeness_low: Option<f64>,
+    /// Upper end.
+    pub completeness_high: Option<f64>,
+}
+
+/// Partners in a sample below which no completeness is told.
+const LEAST_PARTNERS: u64 = 100;
 
 /// How the two ways of estimating a threshold went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,8 +104,8 @@ pub struct EstimatorReport {
     pub precision_high: f64,
 }
 
-impl From<&Decision> for LinkageReport {
-    fn from(decision: &Decision) -> Self {
+impl LinkageReport {
+    fn new(decision: &Decision, blocking: Option<BlockingReport>) -> Self {
         let estimate = decision.estimate.as_ref();
         Self {
             threshold: decision.threshold,
@@ -90,6 +121,7 @@ impl From<&Decision> for LinkageReport {
                 precision_low: e.precision_interval.0,
                 precision_high: e.precision_interval.1,
             }),
+            blocking,
         }
     }
 }
@@ -101,6 +133,8 @@ pub struct Pipeline<'a> {
     right: &'a EncodedDataset,
     left_side: LinkSide<'a>,
     right_side: LinkSide<'a>,
+    /// Where both offices gave block keys, which their schema asks for.
+    blocks: Option<Blocks<'a>>,
     plan: ComparePlan,
     terms: LinkageTerms,
 }
@@ -143,6 +177,7 @@ impl<'a> Pipeline<'a> {
             right: destination,
             left_side: LinkSide::try_new(origin)?,
             right_side: LinkSide::try_new(destination)?,
+            blocks: Blocks::of(origin, destination),
             plan,
             terms,
         })
@@ -153,9 +188,13 @@ impl<'a> Pipeline<'a> {
         &self.plan
     }
 
-    /// The tiles of the comparison.
+    /// The tiles of the comparison: of records that share a block, where both sides have blocks, and of all pairs
+    /// otherwise.
     pub fn tiles(&self) -> Vec<Tile> {
-        plan_tiles(self.left_side.len(), self.right_side.len())
+        match &self.blocks {
+            Some(blocks) => blocks.plan_tiles(),
+            None => plan_tiles(self.left_side.len(), self.right_side.len()),
+        }
     }
 
     /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break.
@@ -165,12 +204,12 @@ impl<'a> Pipeline<'a> {
         tiles: &[Tile],
         sink: &(dyn Fn(&Tile, Vec<CandidatePair>) -> ControlFlow<()> + Sync),
     ) -> bool {
-        let comparison = Comparison::new(
-            &self.left_side,
-            &self.right_side,
-            self.left.manifest.measure,
-            self.plan.floor(),
-        );
+        let (left, right) = (&self.left_side, &self.right_side);
+        let (measure, floor) = (self.left.manifest.measure, self.plan.floor());
+        let comparison = match &self.blocks {
+            Some(blocks) => Comparison::in_blocks(left, right, measure, floor, blocks),
+            None => Comparison::new(left, right, measure, floor),
+        };
         let outcome = tiles
             .par_iter()
             .try_for_each(|tile| sink(tile, comparison.compare(tile)));
@@ -190,6 +229,40 @@ impl<'a> Pipeline<'a> {
             assignment,
             candidates,
         )?)
+    }
+
+    /// How the links were decided and, where records were compared in blocks, what that cost, which is measured here. Runs on
+    /// the current rayon pool.
+    pub fn report(&self, links: &LinkSet) -> LinkageReport {
+        let blocking = self
+            .blocks
+            .as_ref()
+            .map(|blocks| self.report_blocking(blocks, &links.decision));
+        LinkageReport::new(&links.decision, blocking)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
+    fn report_blocking(&self, blocks: &Blocks<'_>, decision: &Decision) -> BlockingReport {
+        let (left, right) = (&self.left_side, &self.right_side);
+        let measure = self.left.manifest.measure;
+        let loss = BlockingLoss::measure(left, right, measure, decision.threshold, blocks, self.terms.seed);
+        let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
+        let (left_in_none, right_in_none) = blocks.records_in_none();
+        let all_pairs = left.len() as f64 * right.len() as f64;
+        let rounded = |share: f64| (share * 1000.0).round() / 1000.0;
+        let told = loss.with_partner >= LEAST_PARTNERS;
+        let interval = loss.interval().filter(|_| told);
+        BlockingReport {
+            passes: blocks.passes().map(str::to_owned).collect(),
+            pairs_compared: blocks.pair_count(),
+            reduction_ratio: 1.0 - blocks.pair_count() as f64 / all_pairs,
+            origin_in_none: to_count(left_in_none),
+            destination_in_none: to_count(right_in_none),
+            records_sampled: loss.records_sampled,
+            completeness: loss.completeness().filter(|_| told).map(rounded),
+            completeness_low: interval.map(|(low, _)| rounded(low)),
+            completeness_high: interval.map(|(_, high)| rounded(high)),
+        }
     }
 
     /// Which moves of linked persons are the same, by left record.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_core::{Digest, EncodedDataset, LinkageTerms, RunState, RunStatus};
-use corridor_link::{CandidatePair, ComparePlan, Tile};
+use corridor_link::{Blocks, CandidatePair, ComparePlan, Tile, plan_tiles};
 use corridor_store::{RunChange, RunObject, StoreError, parse_dataset};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
-use crate::pipeline::{FlowTableTerms, LinkageReport, Pipeline};
+use crate::pipeline::{FlowTableTerms, Pipeline};
 
 /// How long the worker waits when the store failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -118,7 +118,10 @@ impl Engine {
             origin: self.load(run.origin_dataset).await?,
             destination: self.load(run.destination_dataset).await?,
         });
-        let tiles = corridor_link::plan_tiles(job.origin.records.len(), job.destination.records.len());
+        let tiles = {
+            let job = Arc::clone(&job);
+            self.compute.run(move || job.tiles()).await?
+        };
         let tiles_total = to_count(tiles.len());
         self.store
             .change_run(run.id, RunChange::Started { tiles_total })
@@ -201,7 +204,7 @@ impl Engine {
                 let links = pipeline.decide(&candidates)?;
                 let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows)?;
                 let link_bytes = encode_links(&links.links, &job.origin, &job.destination);
-                let report = LinkageReport::from(&links.decision);
+                let report = pipeline.report(&links);
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
             })
             .await??;
@@ -255,6 +258,14 @@ struct Job {
 }
 
 impl Job {
+    /// The same as [`Pipeline::tiles`], without a look at the filters.
+    fn tiles(&self) -> Vec<Tile> {
+        match Blocks::of(&self.origin, &self.destination) {
+            Some(blocks) => blocks.plan_tiles(),
+            None => plan_tiles(self.origin.records.len(), self.destination.records.len()),
+        }
+    }
+
     fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
         Pipeline::new(&self.origin, &self.destination, self.linkage)
     }

@@ -2,7 +2,8 @@
 //!
 //! Two [`LinkSide`]s go in. A [`ComparePlan`] looks at each side alone to learn how alike different people are
 //! and how far down to look; [`plan_tiles`] cuts the comparison into work that can be done anywhere and
-//! again ([`Comparison`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
+//! again ([`Comparison`]), of all pairs or of those that share a block ([`Blocks`], whose loss is measured:
+//! [`BlockingLoss`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
 //! truth was needed for; [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
 //! compares links with a truth, where there is one.
 //!
@@ -45,6 +46,8 @@
 //! (assignment).
 
 mod assign;
+mod blocking_loss;
+mod blocks;
 mod decide;
 mod events;
 mod hungarian;
@@ -55,6 +58,8 @@ mod side;
 mod threshold;
 mod tile;
 
+pub use blocking_loss::BlockingLoss;
+pub use blocks::Blocks;
 pub use decide::{AMBIGUITY_MARGIN, ComparePlan, Decision, Link, LinkSet, decide};
 pub use events::{EventPair, pair_events};
 pub use null::NullDistribution;

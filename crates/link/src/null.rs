@@ -152,7 +152,7 @@ fn histogram(
 }
 
 /// All rows, or `wanted` of them without repetition (Floyd 1987), in order.
-fn sample_rows(len: usize, wanted: usize, entropy: &mut dyn Entropy) -> Vec<usize> {
+pub(crate) fn sample_rows(len: usize, wanted: usize, entropy: &mut dyn Entropy) -> Vec<usize> {
     if len <= wanted {
         return (0..len).collect();
     }

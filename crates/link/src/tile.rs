@@ -1,8 +1,9 @@
 use std::ops::Range;
 
 use corridor_core::{Measure, Threshold};
-use corridor_kernel::{Cut, Kernel, Search};
+use corridor_kernel::{Cut, FilterMatrix, Kernel, Search};
 
+use crate::blocks::{Blocks, Piece};
 use crate::side::{LinkSide, to_kernel};
 
 /// Two records that are alike enough to be looked at again.
@@ -16,20 +17,28 @@ pub struct CandidatePair {
     pub similarity: f64,
 }
 
-/// A unit of work: some records of the left side against all of the right. A pure function of stored
-/// filters, so that it may be done again, elsewhere or later, with the same result.
+/// A unit of work. A pure function of stored filters, so that it may be done again, elsewhere or later, with the same
+/// result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
     /// Position among the tiles of the run.
     pub index: usize,
-    /// Records of the left side.
-    pub left_rows: Range<usize>,
+    pub(crate) work: TileWork,
+}
+
+/// What a tile compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TileWork {
+    /// Some records of the left side with all of the right.
+    Rows(Range<usize>),
+    /// Some pieces of the blocks.
+    Pieces(Range<usize>),
 }
 
 /// Pairs of a tile, about: seconds of work, so that progress moves and little is lost by a stop.
-const PAIRS_PER_TILE: usize = 1 << 21;
+pub(crate) const PAIRS_PER_TILE: usize = 1 << 21;
 
-/// Cuts a comparison of `left_len` × `right_len` records into tiles, in order of the left side. Depends on
+/// Cuts a comparison of all of `left_len` × `right_len` records into tiles, in order of the left side. Depends on
 /// nothing else, so that a run that was interrupted finds the same tiles again.
 pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
     let rows = (PAIRS_PER_TILE / right_len.max(1)).clamp(16, 4096);
@@ -38,7 +47,7 @@ pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
         .enumerate()
         .map(|(index, start)| Tile {
             index,
-            left_rows: start..(start + rows).min(left_len),
+            work: TileWork::Rows(start..(start + rows).min(left_len)),
         })
         .collect()
 }
@@ -48,24 +57,41 @@ pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
 pub struct Comparison<'a> {
     left: &'a LinkSide<'a>,
     right: &'a LinkSide<'a>,
+    /// Where only records that share one are compared.
+    blocks: Option<&'a Blocks<'a>>,
     kernel: Kernel,
     search: Search,
 }
 
 impl<'a> Comparison<'a> {
-    /// Looks for pairs with at least `floor` similarity, exactly, giving strangers up early where that pays.
+    /// Looks for pairs with at least `floor` similarity, exactly, among all pairs, giving strangers up early where that
+    /// pays.
     pub fn new(left: &'a LinkSide<'a>, right: &'a LinkSide<'a>, measure: Measure, floor: Threshold) -> Self {
-        let cut = Cut::new(
-            to_kernel(measure),
-            left.matrix().words_per_filter(),
-            floor.numerator(),
-            Threshold::DENOMINATOR,
-        );
+        let search = Search::exact(to_cut(left, measure, floor), left.matrix(), right.packed());
         Self {
             left,
             right,
+            blocks: None,
             kernel: Kernel::best(),
-            search: Search::exact(cut, left.matrix(), right.packed()),
+            search,
+        }
+    }
+
+    /// The same among the pairs that share a block.
+    pub fn in_blocks(
+        left: &'a LinkSide<'a>,
+        right: &'a LinkSide<'a>,
+        measure: Measure,
+        floor: Threshold,
+        blocks: &'a Blocks<'a>,
+    ) -> Self {
+        Self {
+            left,
+            right,
+            blocks: Some(blocks),
+            kernel: Kernel::best(),
+            // To find out what a check would save would take the right side packed as a whole.
+            search: Search::full(to_cut(left, measure, floor)),
         }
     }
 
@@ -74,30 +100,164 @@ impl<'a> Comparison<'a> {
         self.kernel.name()
     }
 
-    /// Every pair of the tile that is found, by left record, then right.
+    /// Every pair of the tile that is found, by left record, then right; over all tiles, each pair once.
     ///
     /// # Panics
-    /// When the tile is of another comparison and goes beyond the left side.
+    /// When the tile is of another comparison.
     pub fn compare(&self, tile: &Tile) -> Vec<CandidatePair> {
+        let mut candidates = Vec::new();
+        match (&tile.work, self.blocks) {
+            (TileWork::Rows(rows), _) => {
+                self.compare_rows(rows, &mut candidates);
+            }
+            (TileWork::Pieces(range), Some(blocks)) => {
+                for piece in blocks.pieces(range) {
+                    self.compare_piece(blocks, piece, &mut candidates);
+                }
+                candidates.sort_unstable_by_key(|pair| (pair.left, pair.right));
+            }
+            (TileWork::Pieces(_), None) => panic!("a tile of a comparison in blocks"),
+        }
+        candidates
+    }
+
+    fn compare_rows(&self, rows: &Range<usize>, candidates: &mut Vec<CandidatePair>) {
         let (left, right) = (self.left.matrix(), self.right.packed());
         let mut pairs = Vec::new();
         self.kernel.pairs_reaching(
-            (left, tile.left_rows.clone()),
+            (left, rows.clone()),
             (right, 0..right.len()),
             &self.search,
             &mut pairs,
         );
-        pairs
-            .iter()
-            .filter_map(|pair| {
-                let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
-                let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
-                Some(CandidatePair {
-                    left: pair.left,
-                    right: pair.right,
-                    similarity: self.search.cut().similarity(pair.distance, ones)?,
-                })
-            })
-            .collect()
+        candidates.extend(
+            pairs
+                .iter()
+                .filter_map(|pair| self.candidate(pair.left, pair.right, pair.distance)),
+        );
+    }
+
+    fn compare_piece(&self, blocks: &Blocks<'_>, piece: &Piece, candidates: &mut Vec<CandidatePair>) {
+        let (left_records, right_records) = blocks.records(piece);
+        let gathered = |side: &LinkSide<'_>, records: &[u32]| -> Vec<u64> {
+            let rows = records.iter().map(|&record| side.row(to_index(record)));
+            rows.flatten().copied().collect()
+        };
+        let (left_words, right_words) = (
+            gathered(self.left, left_records),
+            gathered(self.right, right_records),
+        );
+        let words_per_filter = self.left.matrix().words_per_filter();
+        let to_matrix =
+            |words| FilterMatrix::try_new(words, words_per_filter).expect("whole filters of a side");
+        let (left, right) = (to_matrix(&left_words), to_matrix(&right_words).to_packed());
+        let mut pairs = Vec::new();
+        self.kernel.pairs_reaching(
+            (&left, 0..left.len()),
+            (&right, 0..right.len()),
+            &self.search,
+            &mut pairs,
+        );
+        candidates.extend(pairs.iter().filter_map(|pair| {
+            let (left, right) = (
+                left_records[to_index(pair.left)],
+                right_records[to_index(pair.right)],
+            );
+            if blocks.meet_before(piece.pass, left, right) {
+                return None;
+            }
+            self.candidate(left, right, pair.distance)
+        }));
+    }
+
+    fn candidate(&self, left: u32, right: u32, distance: u32) -> Option<CandidatePair> {
+        let ones = self.left.matrix().ones(to_index(left)) + self.right.matrix().ones(to_index(right));
+        Some(CandidatePair {
+            left,
+            right,
+            similarity: self.search.cut().similarity(distance, ones)?,
+        })
+    }
+}
+
+pub(crate) fn to_cut(side: &LinkSide<'_>, measure: Measure, floor: Threshold) -> Cut {
+    Cut::new(
+        to_kernel(measure),
+        side.matrix().words_per_filter(),
+        floor.numerator(),
+        Threshold::DENOMINATOR,
+    )
+}
+
+pub(crate) fn to_index(record: u32) -> usize {
+    usize::try_from(record).expect("an index of a matrix")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use corridor_core::{BlockColumn, BlockKey, Entropy, FilterLen, Filters, Pseudonym, SeededEntropy};
+
+    /// Filters of which many are alike, and a block key in each of two passes that is mostly that of the filter.
+    fn side(records: u8, seed: u64) -> (Filters, Vec<Pseudonym>, Vec<BlockColumn>) {
+        let people: &mut dyn Entropy = &mut SeededEntropy::new(1, "people");
+        let patterns: Vec<[u64; 2]> = (0..20).map(|_| [people.next_u64(), people.next_u64()]).collect();
+        let entropy: &mut dyn Entropy = &mut SeededEntropy::new(seed, "records");
+        let mut filters = Filters::with_capacity(FilterLen::try_from(128).unwrap(), 0);
+        let mut columns = ["one", "two"].map(|pass| BlockColumn {
+            pass: pass.to_owned(),
+            keys: Vec::new(),
+        });
+        for _ in 0..records {
+            let person = usize::try_from(entropy.next_u64() % 20).unwrap();
+            let noise = entropy.next_u64() & entropy.next_u64() & entropy.next_u64();
+            filters.push(&[patterns[person][0] ^ noise, patterns[person][1]]);
+            for column in &mut columns {
+                let draw = entropy.next_u64();
+                let bits = if draw.is_multiple_of(4) {
+                    draw >> 8
+                } else {
+                    patterns[person][0]
+                };
+                let hash = (u128::from(bits) << 64).to_be_bytes();
+                let key = BlockKey::new(hash, if draw.is_multiple_of(3) { 2 } else { 8 });
+                column.keys.push((!draw.is_multiple_of(11)).then_some(key));
+            }
+        }
+        let persons = (0..records)
+            .map(|record| Pseudonym::from_bytes([record; 16]))
+            .collect();
+        (filters, persons, columns.into())
+    }
+
+    #[test]
+    fn blocks_give_the_pairs_of_the_whole_that_share_one_and_each_once() {
+        let (left_filters, left_persons, left_blocks) = side(200, 1);
+        let (right_filters, right_persons, right_blocks) = side(230, 2);
+        let left = LinkSide::from_parts(&left_filters, &left_persons).unwrap();
+        let right = LinkSide::from_parts(&right_filters, &right_persons).unwrap();
+        let blocks = Blocks::of_columns(&left_blocks, &right_blocks).unwrap();
+        for measure in [Measure::Dice, Measure::Rho] {
+            let floor = "0.5".parse().unwrap();
+            let whole = Comparison::new(&left, &right, measure, floor);
+            let expected: Vec<CandidatePair> = plan_tiles(left.len(), right.len())
+                .iter()
+                .flat_map(|tile| whole.compare(tile))
+                .filter(|pair| blocks.meet(pair.left, pair.right))
+                .collect();
+            let in_blocks = Comparison::in_blocks(&left, &right, measure, floor, &blocks);
+            let mut found: Vec<CandidatePair> = blocks
+                .plan_tiles()
+                .iter()
+                .flat_map(|tile| in_blocks.compare(tile))
+                .collect();
+            found.sort_by_key(|pair| (pair.left, pair.right));
+            assert!(expected.len() > 500, "{} pairs", expected.len());
+            assert_eq!(found, expected);
+            let distinct: BTreeSet<_> = found.iter().map(|pair| (pair.left, pair.right)).collect();
+            assert_eq!(distinct.len(), found.len());
+        }
     }
 }

@@ -446,5 +446,16 @@ fn to_report(report: &LinkageReport) -> v1::LinkageReport {
             precision_low: estimators.precision_low,
             precision_high: estimators.precision_high,
         }),
+        blocking: report.blocking.as_ref().map(|blocking| v1::BlockingReport {
+            passes: blocking.passes.clone(),
+            pairs_compared: blocking.pairs_compared,
+            reduction_ratio: blocking.reduction_ratio,
+            origin_in_none: blocking.origin_in_none,
+            destination_in_none: blocking.destination_in_none,
+            records_sampled: blocking.records_sampled,
+            completeness: blocking.completeness,
+            completeness_low: blocking.completeness_low,
+            completeness_high: blocking.completeness_high,
+        }),
     }
 }

@@ -4,7 +4,7 @@ use corridor_encode::Identity;
 use crate::args::FlowsCommand;
 use crate::client::connect;
 use crate::commands::passphrase;
-use crate::commands::results::{FlowResult, add_flows, to_page};
+use crate::commands::results::{FlowResult, add_flows, to_blocking_lines, to_page};
 use crate::failure::input_error;
 use crate::output::{FileSet, data, json, talk};
 
@@ -35,6 +35,9 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             let result = FlowResult::fetch(&client, args.run).await?;
             if args.json {
                 return json(&result.to_document());
+            }
+            if let Some(blocking) = &result.report.blocking {
+                talk(&to_blocking_lines(blocking));
             }
             data(&to_page(&result.table))
         }

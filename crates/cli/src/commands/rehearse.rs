@@ -17,7 +17,7 @@ use crate::commands::inspect::to_problem_lines;
 use crate::commands::registers::{
     QualityReport, Register, Registers, links_to_csv, measure_quality, schema_for, to_quality_line,
 };
-use crate::commands::results::{FlowResult, Provenance, RESULT_FILES, add_flows, to_page};
+use crate::commands::results::{FlowResult, Provenance, RESULT_FILES, add_flows, to_blocking_lines, to_page};
 use crate::output::{FileSet, data, json, progress, talk};
 
 pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
@@ -43,9 +43,8 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     let encode_s = watch.elapsed_s();
 
     let watch = Stopwatch::start(&clock);
-    let (links, flows) = compute.run_blocking(|| link(&registers, &left, &right))?;
+    let (links, report, flows) = compute.run_blocking(|| link(&registers, &left, &right))?;
     let link_s = watch.elapsed_s();
-    let report = LinkageReport::from(&links.decision);
 
     let id = |register: &EncodedRegister, row: u32| {
         let row = usize::try_from(row).expect("an index of a dataset");
@@ -253,7 +252,7 @@ fn link(
     registers: &Registers,
     left: &EncodedRegister,
     right: &EncodedRegister,
-) -> anyhow::Result<(LinkSet, Option<PairedFlows>)> {
+) -> anyhow::Result<(LinkSet, LinkageReport, Option<PairedFlows>)> {
     let pipeline = Pipeline::new(&left.dataset, &right.dataset, registers.linkage)?;
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
@@ -272,12 +271,13 @@ fn link(
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
+    let report = pipeline.report(&links);
     let flows = match &registers.flows {
         Ok(terms) => {
             let moves = pipeline.pair_moves(&links)?;
             let flows = FlowResult {
                 table: pipeline.reconcile(&moves, terms)?.into_published(),
-                report: LinkageReport::from(&links.decision),
+                report: report.clone(),
                 provenance: Provenance {
                     agreement: None,
                     run: None,
@@ -288,7 +288,7 @@ fn link(
         }
         Err(_) => None,
     };
-    Ok((links, flows))
+    Ok((links, report, flows))
 }
 
 fn tell(
@@ -317,6 +317,9 @@ fn tell(
         report.threshold_policy,
         links.decision.ambiguous_links
     ));
+    if let Some(blocking) = &report.blocking {
+        talk(&to_blocking_lines(blocking));
+    }
     if let (Some(precision), Some(recall)) = (report.expected_precision, report.expected_recall) {
         talk(&format!(
             "expected without truth: precision {precision:.4}, recall {recall:.4} of what similarity can show"

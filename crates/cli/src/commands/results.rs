@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use anyhow::bail;
 
 use corridor_core::{Corridor, Digest, Sex};
-use corridor_engine::{LinkageReport, result_digest};
+use corridor_engine::{BlockingReport, LinkageReport, result_digest};
 use corridor_flows::{FlowRow, PublishedTable, YearRow};
 use serde::Serialize;
 
@@ -99,6 +99,35 @@ pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Res
     files.add(
         "flows.json",
         &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
+    )
+}
+
+/// What was compared in blocks, and what that cost, in words.
+pub(crate) fn to_blocking_lines(blocking: &BlockingReport) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let found = match (
+        blocking.completeness,
+        blocking.completeness_low,
+        blocking.completeness_high,
+    ) {
+        (Some(share), Some(low), Some(high)) => format!(
+            "of {} records compared with all others, {} of the partners at or above the threshold are in a block with \
+             them (95 % interval {} to {})",
+            blocking.records_sampled,
+            percent(share),
+            percent(low),
+            percent(high)
+        ),
+        _ => "too few records have a partner to measure what the blocks miss".to_owned(),
+    };
+    format!(
+        "compared in blocks ({}): {} pairs, {:.4} % of all; {} and {} records are in none and were compared with nobody\n  \
+         {found}",
+        blocking.passes.join(", "),
+        blocking.pairs_compared,
+        100.0 * (1.0 - blocking.reduction_ratio),
+        blocking.origin_in_none,
+        blocking.destination_in_none,
     )
 }
 

@@ -1521,6 +1521,38 @@ pub struct LinkageReport {
     /// How the threshold was estimated; absent under a given threshold.
     #[prost(message, optional, tag = "7")]
     pub estimators: ::core::option::Option<EstimatorReport>,
+    /// What was compared, where only records that share a block were; absent where all pairs were.
+    #[prost(message, optional, tag = "8")]
+    pub blocking: ::core::option::Option<BlockingReport>,
+}
+/// What was compared in blocks, and what that cost.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BlockingReport {
+    /// The passes, in their order.
+    #[prost(string, repeated, tag = "1")]
+    pub passes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// One that meets in several passes counts in each.
+    #[prost(uint64, tag = "2")]
+    pub pairs_compared: u64,
+    /// One less the share of all pairs that were compared.
+    #[prost(double, tag = "3")]
+    pub reduction_ratio: f64,
+    /// Records that are in no block, and so were compared with nobody.
+    #[prost(uint64, tag = "4")]
+    pub origin_in_none: u64,
+    #[prost(uint64, tag = "5")]
+    pub destination_in_none: u64,
+    /// Records of the origin that were compared with all of the destination, to measure what blocks cost.
+    #[prost(uint64, tag = "6")]
+    pub records_sampled: u64,
+    /// Share of those with a partner at or above the threshold that share a block with the most alike one; absent when too
+    /// few have one. With its 95 % interval.
+    #[prost(double, optional, tag = "7")]
+    pub completeness: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "8")]
+    pub completeness_low: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "9")]
+    pub completeness_high: ::core::option::Option<f64>,
 }
 /// How the two ways of estimating a threshold went.
 #[derive(Clone, PartialEq, ::prost::Message)]

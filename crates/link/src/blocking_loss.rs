@@ -1,0 +1,143 @@
+use corridor_core::{Measure, SeededEntropy, Threshold};
+use corridor_kernel::{FilterMatrix, Kernel, Search};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::blocks::Blocks;
+use crate::null::sample_rows;
+use crate::side::LinkSide;
+use crate::tile::{to_cut, to_index};
+
+/// What blocks cost, measured: some records of the left are compared with all of the right, and of those with a partner at
+/// or above the threshold it is looked up whether the most alike one shares a block with them.
+///
+/// Pairs completeness of the field, over the pairs that would be linked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BlockingLoss {
+    /// Records of the left that were compared with all of the right.
+    pub records_sampled: u64,
+    /// Of these, records with a partner at or above the threshold.
+    pub with_partner: u64,
+    /// Of these, records that share a block with their most alike partner (one of them, where several are as alike).
+    pub in_a_block: u64,
+}
+
+/// Pairs compared to measure the loss, about: seconds of work.
+const PAIRS: usize = 2_000_000_000;
+/// Records sampled at most and, however large the other side, at least.
+const MOST_RECORDS: usize = 20_000;
+const LEAST_RECORDS: usize = 200;
+/// Records a thread compares at a time.
+const ROWS: usize = 16;
+
+impl BlockingLoss {
+    /// Measures on a sample drawn from `seed`, on the current rayon pool; the same whatever its size.
+    pub fn measure(
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        threshold: Threshold,
+        blocks: &Blocks<'_>,
+        seed: u64,
+    ) -> Self {
+        let wanted = (PAIRS / right.len()).clamp(LEAST_RECORDS, MOST_RECORDS);
+        let rows = sample_rows(left.len(), wanted, &mut SeededEntropy::new(seed, "blocking loss"));
+        let kernel = Kernel::best();
+        let search = Search::full(to_cut(left, measure, threshold));
+        let packed = right.packed();
+        let partners = |rows: &[usize]| {
+            let words: Vec<u64> = rows.iter().flat_map(|&row| left.row(row)).copied().collect();
+            let matrix = FilterMatrix::try_new(&words, left.matrix().words_per_filter())
+                .expect("whole filters of a side");
+            let mut pairs = Vec::new();
+            kernel.pairs_reaching(
+                (&matrix, 0..rows.len()),
+                (packed, 0..packed.len()),
+                &search,
+                &mut pairs,
+            );
+            let (mut with_partner, mut in_a_block) = (0, 0);
+            for of_row in pairs.chunk_by(|a, b| a.left == b.left) {
+                let row = rows[to_index(of_row[0].left)];
+                let similarities: Vec<f64> = of_row
+                    .iter()
+                    .map(|pair| {
+                        let ones = left.matrix().ones(row) + right.matrix().ones(to_index(pair.right));
+                        search.cut().similarity(pair.distance, ones).unwrap_or(-1.0)
+                    })
+                    .collect();
+                let best = similarities.iter().copied().fold(-1.0, f64::max);
+                let row = u32::try_from(row).expect("an index of a matrix");
+                with_partner += 1;
+                in_a_block += u64::from(
+                    of_row
+                        .iter()
+                        .zip(&similarities)
+                        .any(|(pair, similarity)| *similarity >= best && blocks.meet(row, pair.right)),
+                );
+            }
+            (with_partner, in_a_block)
+        };
+        let (with_partner, in_a_block) = rows
+            .par_chunks(ROWS)
+            .map(partners)
+            .reduce(|| (0, 0), |one, other| (one.0 + other.0, one.1 + other.1));
+        Self {
+            records_sampled: u64::try_from(rows.len()).expect("a length fits"),
+            with_partner,
+            in_a_block,
+        }
+    }
+
+    /// Share of the partners that share a block; `None` when no record of the sample has a partner.
+    #[expect(clippy::cast_precision_loss, reason = "a sample of thousands")]
+    pub fn completeness(&self) -> Option<f64> {
+        (self.with_partner > 0).then(|| self.in_a_block as f64 / self.with_partner as f64)
+    }
+
+    /// 95 % interval of it (Wilson 1927).
+    #[expect(clippy::cast_precision_loss, reason = "a sample of thousands")]
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let share = self.completeness()?;
+        let (count, z) = (self.with_partner as f64, 1.959_964);
+        let centre = share + z * z / (2.0 * count);
+        let half = z * (share * (1.0 - share) / count + z * z / (4.0 * count * count)).sqrt();
+        let scale = 1.0 + z * z / count;
+        Some((
+            ((centre - half) / scale).max(0.0),
+            ((centre + half) / scale).min(1.0),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_wilsons() {
+        // Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, with method 3.
+        for (in_a_block, with_partner, expected) in [
+            (81, 263, (0.2553, 0.3662)),
+            (15, 148, (0.0624, 0.1605)),
+            (0, 20, (0.0, 0.1611)),
+        ] {
+            let loss = BlockingLoss {
+                records_sampled: 1000,
+                with_partner,
+                in_a_block,
+            };
+            let (low, high) = loss.interval().unwrap();
+            assert!(
+                (low - expected.0).abs() < 5e-5 && (high - expected.1).abs() < 5e-5,
+                "{low} {high}"
+            );
+        }
+        let none = BlockingLoss {
+            records_sampled: 5,
+            with_partner: 0,
+            in_a_block: 0,
+        };
+        assert_eq!((none.completeness(), none.interval()), (None, None));
+    }
+}

@@ -1,0 +1,88 @@
+//! A run whose schema asks for block keys: only records that share a block are compared, and what that costs is measured.
+
+use std::fs;
+
+use corridor_tests::{Job, Terms};
+use serde_json::Value;
+
+/// Four passes over blocks of ten and more.
+const SCHEMA: &str = r#"{
+  "version": 1,
+  "normalisation": "corridor-2",
+  "profile": "saul-3-2048",
+  "minimum_tokens": 8,
+  "fields": [
+    {"field": "names", "weight": 1},
+    {"field": "birth_date", "weight": 1},
+    {"field": "sex", "weight": 1},
+    {"field": "citizenship", "weight": 1}
+  ],
+  "hardenings": [],
+  "blocking": {
+    "minimum_size": 10,
+    "passes": ["birth_year_sex", "family_key_decade", "month_day_given_key", "name_key_pair"]
+  }
+}"#;
+
+#[test]
+fn a_run_in_blocks_links_as_many_and_says_what_blocks_miss() {
+    let mut job = Job::start();
+    for office in ["tn", "it"] {
+        fs::write(job.path(office).join("schema.json"), SCHEMA).unwrap();
+    }
+    let agreement = job.agree(&Terms {
+        schema: "schema.json",
+        ..Terms::default()
+    });
+    for office in ["tn", "it"] {
+        let encoded = job
+            .encode_with(
+                office,
+                "project.key",
+                "dataset.parquet",
+                &["--schema", "schema.json"],
+            )
+            .succeeded();
+        assert!(
+            encoded.stderr.contains("blocks by name_key_pair"),
+            "{}",
+            encoded.stderr
+        );
+        job.upload(office, "dataset.parquet").succeeded();
+    }
+    let run = job.run("tn", &["run", "start", &agreement]).succeeded();
+    let run = run.line().to_owned();
+    // A run in blocks is taken up again as any other.
+    job.kill_server();
+    job.start_server();
+    let watched = job.run("it", &["run", "watch", &run, "--json"]).succeeded();
+    let status: Value = serde_json::from_str(&watched.stdout).unwrap();
+    assert_eq!(status["state"], "reconciled");
+    for office in ["tn", "it"] {
+        job.release(office, &run).succeeded();
+    }
+    let shown = job.run("it", &["flows", "show", &run]).succeeded();
+    assert!(
+        shown.stderr.contains("compared in blocks") && shown.stderr.contains("95 % interval"),
+        "{}",
+        shown.stderr
+    );
+    job.run("tn", &["flows", "export", &run, "--out", "tables"])
+        .succeeded();
+    let document = fs::read_to_string(job.path("tn").join("tables/flows.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let blocking = &document["linkage"]["blocking"];
+    let number = |key: &str| blocking[key].as_f64().unwrap();
+    assert_eq!(blocking["passes"].as_array().unwrap().len(), 4);
+    assert!(number("reduction_ratio") > 0.95 && number("reduction_ratio") < 0.99);
+    assert!(number("completeness") > 0.95);
+    assert!(number("completeness_low") < number("completeness"));
+    job.run("tn", &["run", "links", &run, "-o", "links.csv"])
+        .succeeded();
+    let links = fs::read_to_string(job.path("tn").join("links.csv")).unwrap();
+    assert!(
+        (2800..2950).contains(&links.lines().count()),
+        "{}",
+        links.lines().count()
+    );
+}
