@@ -157,6 +157,7 @@ impl<'a> Pipeline<'a> {
             &LinkSide::try_new(destination)?,
             origin.manifest.measure,
             terms.threshold,
+            Blocks::of(origin, destination).as_ref(),
             terms.seed,
         )?;
         Self::with_plan(origin, destination, terms, plan)

@@ -152,6 +152,10 @@ impl<'a> Blocks<'a> {
         })
     }
 
+    pub(crate) fn all_pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
     pub(crate) fn pieces(&self, range: &Range<usize>) -> &[Piece] {
         &self.pieces[range.clone()]
     }

@@ -3,6 +3,7 @@ use serde::Serialize;
 
 use crate::LinkError;
 use crate::assign::{assign_greedy, assign_mutual_best, assign_optimal, count_ambiguous, to_person_pairs};
+use crate::blocks::Blocks;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
 use crate::threshold::{Found, Sizes, ThresholdEstimate, estimate};
@@ -59,8 +60,8 @@ pub struct ComparePlan {
 }
 
 impl ComparePlan {
-    /// Looks at each side alone. With a given threshold there is nothing to learn: the floor is the threshold.
-    /// Runs on the current rayon pool; the same for the same `seed`, whatever its size.
+    /// Looks at each side alone, and at a sample of the pairs that will be compared: all, or those in `blocks`. With a given
+    /// threshold there is nothing to learn: the floor is the threshold. Runs on the current rayon pool; the same for the same `seed`, whatever its size.
     ///
     /// # Errors
     /// When the records of a side are so alike that every level holds more chance pairs than records.
@@ -69,6 +70,7 @@ impl ComparePlan {
         right: &LinkSide<'_>,
         measure: Measure,
         policy: ThresholdPolicy,
+        blocks: Option<&Blocks<'_>>,
         seed: u64,
     ) -> Result<Self, LinkError> {
         if left.matrix().words_per_filter() != right.matrix().words_per_filter() {
@@ -84,7 +86,7 @@ impl ComparePlan {
             }),
             ThresholdPolicy::Estimated => {
                 let mut entropy = SeededEntropy::new(seed, "null sample");
-                Self::learn(left, right, measure, &mut entropy)
+                Self::learn(left, right, measure, blocks, &mut entropy)
             }
         }
     }
@@ -94,12 +96,22 @@ impl ComparePlan {
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
+        blocks: Option<&Blocks<'_>>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, LinkError> {
         let null = NullDistribution::sample(left, right, measure, entropy);
-        let between = NullDistribution::sample_between(left, right, measure, entropy);
         let (left_len, right_len) = (left.len() as f64, right.len() as f64);
-        let share = CANDIDATES_PER_RECORD * (left_len + right_len) / (left_len * right_len);
+        let (between, pairs) = match blocks {
+            None => {
+                let between = NullDistribution::sample_between(left, right, measure, entropy);
+                (between, left_len * right_len)
+            }
+            Some(blocks) => {
+                let between = NullDistribution::sample_in_blocks(left, right, measure, blocks);
+                (between, blocks.pair_count() as f64)
+            }
+        };
+        let share = CANDIDATES_PER_RECORD * (left_len + right_len) / pairs.max(1.0);
         let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
         if bin >= bin_of(1.0) {
             return Err(LinkError::RecordsIndistinguishable);

@@ -26,7 +26,7 @@
 //! let right = LinkSide::from_parts(&right_filters, &right_persons)?;
 //!
 //! let policy = ThresholdPolicy::Fixed("0.9".parse().unwrap());
-//! let plan = ComparePlan::new(&left, &right, Measure::Dice, policy, 1)?;
+//! let plan = ComparePlan::new(&left, &right, Measure::Dice, policy, None, 1)?;
 //! let comparison = Comparison::new(&left, &right, Measure::Dice, plan.floor());
 //! let candidates: Vec<_> = plan_tiles(left.len(), right.len())
 //!     .iter()

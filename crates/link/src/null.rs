@@ -1,8 +1,10 @@
 use corridor_core::{Entropy, Measure};
-use corridor_kernel::{Cut, Kernel};
+use corridor_kernel::{Cut, FilterMatrix, Kernel};
 use rayon::prelude::*;
 
+use crate::blocks::Blocks;
 use crate::side::{LinkSide, to_kernel};
+use crate::tile::to_index;
 
 /// Width of a bin of similarity.
 pub(crate) const BIN_WIDTH: f64 = 0.000_5;
@@ -12,6 +14,9 @@ const BINS: usize = 4001;
 const SAMPLED_RECORDS: usize = 6000;
 /// Records of the left side compared with all of the right.
 const SAMPLED_BETWEEN: usize = 2000;
+
+/// Pairs of blocks compared, about.
+const SAMPLED_IN_BLOCKS: u64 = 50_000_000;
 
 /// How alike different people are, learnt without truth: records of one register compared with the other
 /// records of the same register, which are of other people. Namesakes, relatives and common dates are in
@@ -77,6 +82,55 @@ impl NullDistribution {
         let counts = rows
             .par_chunks(32)
             .map(|rows| histogram((left, rows), right, measure, &|_, _| true))
+            .reduce(|| vec![0; BINS], add);
+        Self {
+            pairs: counts.iter().sum(),
+            counts,
+        }
+    }
+
+    /// Compares every so many pieces of the blocks: pairs that share a block as they are, partners included. Draws nothing.
+    pub(crate) fn sample_in_blocks(
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        blocks: &Blocks<'_>,
+    ) -> Self {
+        let every = usize::try_from(blocks.pair_count() / SAMPLED_IN_BLOCKS)
+            .unwrap_or(usize::MAX)
+            .max(1);
+        let counts = blocks
+            .all_pieces()
+            .par_iter()
+            .step_by(every)
+            .fold(
+                || vec![0; BINS],
+                |mut counts, piece| {
+                    let (left_records, right_records) = blocks.records(piece);
+                    let cut = Cut::new(to_kernel(measure), left.matrix().words_per_filter(), 0, 1);
+                    let right_words: Vec<u64> = right_records
+                        .iter()
+                        .flat_map(|&record| right.row(to_index(record)))
+                        .copied()
+                        .collect();
+                    let packed = FilterMatrix::try_new(&right_words, left.matrix().words_per_filter())
+                        .expect("whole filters of a side")
+                        .to_packed();
+                    let kernel = Kernel::best();
+                    let mut distances = Vec::new();
+                    for &record in left_records {
+                        let record = to_index(record);
+                        kernel.distances(left.row(record), &packed, &mut distances);
+                        for (&other, &distance) in right_records.iter().zip(&distances) {
+                            let ones = left.matrix().ones(record) + right.matrix().ones(to_index(other));
+                            if let Some(similarity) = cut.similarity(distance, ones) {
+                                counts[bin_of(similarity)] += 1;
+                            }
+                        }
+                    }
+                    counts
+                },
+            )
             .reduce(|| vec![0; BINS], add);
         Self {
             pairs: counts.iter().sum(),

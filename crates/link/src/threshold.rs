@@ -512,7 +512,7 @@ mod tests {
         let left = LinkSide::from_parts(&registers[0].0, &registers[0].1)?;
         let right = LinkSide::from_parts(&registers[1].0, &registers[1].1)?;
         let policy = corridor_core::ThresholdPolicy::Estimated;
-        let plan = crate::ComparePlan::new(&left, &right, Measure::Rho, policy, 1)?;
+        let plan = crate::ComparePlan::new(&left, &right, Measure::Rho, policy, None, 1)?;
         let comparison = Comparison::new(&left, &right, Measure::Rho, plan.floor());
         let candidates: Vec<CandidatePair> = plan_tiles(left.len(), right.len())
             .iter()
