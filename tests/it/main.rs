@@ -16,5 +16,6 @@ mod interrupt;
 mod office_job;
 mod python;
 mod schema;
+mod scripts;
 mod service;
 mod size;

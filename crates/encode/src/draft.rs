@@ -47,12 +47,11 @@ pub fn draft_mapping(path: &Path) -> Result<String, ExtractError> {
 
 /// The mapping key a column's name stands for.
 fn find_key(column: &str) -> Option<&'static str> {
-    let plain: String = any_ascii::any_ascii(column)
-        .trim()
-        .to_lowercase()
-        .replace([' ', '-', '\''], "_");
+    let own = column.trim().to_lowercase().replace([' ', '-', '\''], "_");
+    // Words of Latin letters without their marks, those of other scripts as they are.
+    let plain = any_ascii::any_ascii(&own);
     KEYS.iter()
-        .find(|(_, words)| words.contains(&plain.as_str()))
+        .find(|(_, words)| words.contains(&plain.as_str()) || words.contains(&own.as_str()))
         .map(|(key, _)| *key)
 }
 

@@ -96,7 +96,7 @@ pub use encoder::{
 pub use exchange::{
     ExchangeError, ExchangeMessage, ExchangeStep, PartyError, PendingExchange, ProjectKey, accept_offer,
 };
-pub use extract::{ExtractError, ExtractReader};
+pub use extract::{ExtractError, ExtractReader, read_persons};
 pub use fields::MatchField;
 pub use file::{write_dataset, write_pseudonyms};
 pub use harden::Hardening;

@@ -7,7 +7,7 @@ use corridor_core::{
     AgeBands, Corridor, Destination, DisclosureRule, LinkageTerms, Measure, Origin, Period, Profile,
     ThresholdPolicy,
 };
-use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect};
+use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect, read_persons};
 use corridor_engine::{FlowTableTerms, LinkageReport};
 use corridor_link::LinkageQuality;
 use serde::Serialize;
@@ -230,7 +230,7 @@ pub(crate) fn measure_quality(
     registers: (&Register, &Register),
     report: &LinkageReport,
 ) -> anyhow::Result<QualityReport> {
-    let (left_persons, right_persons) = (read_persons(registers.0)?, read_persons(registers.1)?);
+    let (left_persons, right_persons) = (persons_of(registers.0)?, persons_of(registers.1)?);
     let to_persons = |(left, right): &IdPair| -> Option<IdPair> {
         Some((left_persons.get(left)?.clone(), right_persons.get(right)?.clone()))
     };
@@ -296,7 +296,7 @@ pub(crate) fn pairs_of_records(
         Truth::Persons(pairs) => {
             let records_of = |register| -> anyhow::Result<HashMap<String, Vec<String>>> {
                 let mut records: HashMap<String, Vec<String>> = HashMap::new();
-                for (record, person) in read_persons(register)? {
+                for (record, person) in persons_of(register)? {
                     records.entry(person).or_default().push(record);
                 }
                 Ok(records)
@@ -334,32 +334,20 @@ fn read_truth(path: &Path) -> anyhow::Result<Truth> {
             })
             .collect()
     };
-    if let Ok(rows) = read_columns(path, b',', &["person_a", "person_b"]) {
+    if let Ok(rows) = read_columns(path, &["person_a", "person_b"]) {
         return Ok(Truth::Persons(to_pairs(rows)));
     }
-    read_columns(path, b',', &["id_a", "id_b"]).map(|rows| Truth::Records(to_pairs(rows)))
+    read_columns(path, &["id_a", "id_b"]).map(|rows| Truth::Records(to_pairs(rows)))
 }
 
-/// Person of every record of a register, also of rows that cannot be used: the person key, or the record id where there is
-/// none.
-fn read_persons(register: &Register) -> anyhow::Result<HashMap<String, String>> {
-    let delimiter = u8::try_from(register.mapping.file.delimiter).unwrap_or(b',');
-    let columns = &register.mapping.columns;
-    let mut names = vec![columns.record_id.as_str()];
-    names.extend(columns.person_key.as_deref());
-    let rows = read_columns(&register.path, delimiter, &names)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|mut row| {
-            let id = row.first()?.clone();
-            let person = row.pop().filter(|person| !person.is_empty());
-            Some((id.clone(), person.unwrap_or(id)))
-        })
-        .collect())
+/// Person of every record of a register, also of rows that cannot be used.
+fn persons_of(register: &Register) -> anyhow::Result<HashMap<String, String>> {
+    let persons = read_persons(&register.path, &register.mapping)?;
+    Ok(persons.into_iter().collect())
 }
 
 /// Some columns of a CSV file, trimmed.
-fn read_columns(path: &Path, delimiter: u8, columns: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
+fn read_columns(path: &Path, columns: &[&str]) -> anyhow::Result<Vec<Vec<String>>> {
     let name = path.display();
     let refuse = |problem: String| {
         input_error(
@@ -369,10 +357,7 @@ fn read_columns(path: &Path, delimiter: u8, columns: &[&str]) -> anyhow::Result<
     };
     let bytes = std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&bytes);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let header = reader
         .headers()
         .map_err(|error| refuse(error.to_string()))?

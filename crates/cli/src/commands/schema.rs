@@ -131,10 +131,12 @@ fn to_list() -> String {
                     .join(", ")
             };
             let (saul, clk) = (fields_under(Profile::Saul3x2048), fields_under(Profile::Clk1024));
-            vec![
-                ready_made.name.to_owned(),
-                format!("{saul}; in clk-… and fields-…: {clk}"),
-            ]
+            let fields = if saul == clk {
+                saul
+            } else {
+                format!("{saul}; in clk-… and fields-…: {clk}")
+            };
+            vec![ready_made.name.to_owned(), fields]
         })
         .collect();
     let mut page = String::new();

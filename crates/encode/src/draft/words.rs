@@ -13,11 +13,25 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "row_id",
             "numero",
             "identifiant",
+            "رقم",
+            "الرقم",
+            "معرف",
+            "المعرف",
+            "رقم_السجل",
         ],
     ),
     (
         "person_key",
-        &["person_key", "person_id", "personid", "nin", "national_id"],
+        &[
+            "person_key",
+            "person_id",
+            "personid",
+            "nin",
+            "national_id",
+            "رقم_الهوية",
+            "رقم_الشخص",
+            "رقم_بطاقة_التعريف",
+        ],
     ),
     (
         "given_names",
@@ -36,6 +50,11 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "middle_name",
             "middle_initial",
             "second_name",
+            "اسم",
+            "الاسم",
+            "الاسم_الشخصي",
+            "الاسم_الاول",
+            "الاسم_الأول",
         ],
     ),
     (
@@ -56,6 +75,11 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "nom_famille",
             "nom_de_famille",
             "sobrenome",
+            "لقب",
+            "اللقب",
+            "اسم_العائلة",
+            "الاسم_العائلي",
+            "الكنية",
         ],
     ),
     (
@@ -72,6 +96,9 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "nombre_completo",
             "nome_completo",
             "nome_e_cognome",
+            "الاسم_الكامل",
+            "الاسم_واللقب",
+            "اسم_ولقب",
         ],
     ),
     (
@@ -83,6 +110,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "nom_du_pere",
             "prenom_du_pere",
             "nome_del_padre",
+            "اسم_الاب",
+            "اسم_الأب",
         ],
     ),
     (
@@ -93,6 +122,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "grandfather",
             "nom_du_grand_pere",
             "prenom_du_grand_pere",
+            "اسم_الجد",
         ],
     ),
     (
@@ -110,6 +140,10 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "date_de_naissance",
             "fecha_de_nacimiento",
             "data_di_nascita",
+            "تاريخ_الميلاد",
+            "تاريخ_الولادة",
+            "ميلاد",
+            "الميلاد",
         ],
     ),
     (
@@ -123,6 +157,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "anno_nascita",
             "ano_nacimiento",
             "ano_nascimento",
+            "سنة_الميلاد",
+            "سنة_الولادة",
         ],
     ),
     (
@@ -135,6 +171,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "mese_nascita",
             "mes_nacimiento",
             "mes_nascimento",
+            "شهر_الميلاد",
+            "شهر_الولادة",
         ],
     ),
     (
@@ -147,6 +185,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "giorno_nascita",
             "dia_nacimiento",
             "dia_nascimento",
+            "يوم_الميلاد",
+            "يوم_الولادة",
         ],
     ),
     (
@@ -159,7 +199,10 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "dob_source",
         ],
     ),
-    ("sex", &["sex", "gender", "sexe", "sesso", "sexo"]),
+    (
+        "sex",
+        &["sex", "gender", "sexe", "sesso", "sexo", "جنس", "الجنس", "النوع"],
+    ),
     (
         "citizenship",
         &[
@@ -169,6 +212,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "cittadinanza",
             "nacionalidad",
             "nacionalidade",
+            "جنسية",
+            "الجنسية",
         ],
     ),
     (
@@ -179,6 +224,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "pays_naissance",
             "paese_nascita",
             "pais_nacimiento",
+            "بلد_الميلاد",
+            "بلد_الولادة",
         ],
     ),
     (
@@ -193,11 +240,21 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "suburb",
             "city",
             "state",
+            "عنوان",
+            "العنوان",
         ],
     ),
     (
         "postcode",
-        &["postcode", "zipcode", "zip", "postal_code", "code_postal", "cap"],
+        &[
+            "postcode",
+            "zipcode",
+            "zip",
+            "postal_code",
+            "code_postal",
+            "cap",
+            "الرمز_البريدي",
+        ],
     ),
     (
         "event_date",
@@ -211,6 +268,10 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "date_mouvement",
             "data_evento",
             "fecha_evento",
+            "تاريخ_الهجرة",
+            "تاريخ_المغادرة",
+            "تاريخ_الدخول",
+            "تاريخ_الحركة",
         ],
     ),
     ("event_year", &["event_year", "year_of_move"]),
@@ -233,7 +294,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
 ];
 
 pub(super) const FEMALE: &[&str] = &[
-    "f", "female", "femme", "femmina", "femenino", "feminino", "w", "2", "mujer", "mulher",
+    "f", "female", "femme", "femmina", "femenino", "feminino", "w", "2", "mujer", "mulher", "أنثى", "انثى",
+    "أ",
 ];
 pub(super) const MALE: &[&str] = &[
     "m",
@@ -245,6 +307,8 @@ pub(super) const MALE: &[&str] = &[
     "1",
     "hombre",
     "homem",
+    "ذكر",
+    "ذ",
 ];
 pub(super) const UNKNOWN_SEX: &[&str] = &["u", "unknown", "0", "9", "x", "n", "na", "inconnu"];
 pub(super) const EMIGRATION: &[&str] = &[
