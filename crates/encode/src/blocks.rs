@@ -30,15 +30,18 @@ pub enum BlockPass {
     MonthDayGivenKey,
     /// Consonant skeletons of the first given and the first family name, in either order.
     NameKeyPair,
+    /// Year of birth; records without one are a block of their own.
+    BirthYear,
 }
 
 impl BlockPass {
     /// Every pass.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::BirthYearSex,
         Self::FamilyKeyDecade,
         Self::MonthDayGivenKey,
         Self::NameKeyPair,
+        Self::BirthYear,
     ];
 
     /// The name in schemas, and of the dataset's column after `block_`.
@@ -48,6 +51,7 @@ impl BlockPass {
             Self::FamilyKeyDecade => "family_key_decade",
             Self::MonthDayGivenKey => "month_day_given_key",
             Self::NameKeyPair => "name_key_pair",
+            Self::BirthYear => "birth_year",
         }
     }
 
@@ -68,6 +72,11 @@ impl BlockPass {
                 let (given, family) = (given?, family?);
                 Some(format!("{}|{}", given.min(family), given.max(family)))
             }
+            Self::BirthYear => Some(
+                birth
+                    .year
+                    .map_or_else(|| "none".to_owned(), |year| format!("{year:04}")),
+            ),
         }
     }
 }
@@ -80,6 +89,16 @@ pub struct Blocking {
     pub minimum_size: u32,
     /// The passes, each once.
     pub passes: Vec<BlockPass>,
+}
+
+impl Blocking {
+    /// What goes with keys that the birth year chooses: only people of one year resemble each other.
+    pub(crate) fn by_birth_year() -> Self {
+        Self {
+            minimum_size: 10,
+            passes: vec![BlockPass::BirthYear],
+        }
+    }
 }
 
 /// A block key before blocks are merged.

@@ -118,7 +118,8 @@ const fn default_minimum() -> u32 {
 }
 
 impl EncodingSchema {
-    /// A schema over `fields` with the profile's own weights; order and repetition do not matter.
+    /// A schema over `fields` with the profile's own weights; order and repetition do not matter. Where the birth year chooses
+    /// the keys, it is a block, too: people of other years do not resemble each other whoever they are.
     ///
     /// # Errors
     /// When [`MatchField::Names`] is not among them, or they do not fit the profile.
@@ -131,7 +132,12 @@ impl EncodingSchema {
                 weight: field.default_weight(profile),
             })
             .collect();
-        Self::with_weights(profile, fields, MINIMUM_TOKENS, Vec::new())
+        let schema = Self::with_weights(profile, fields, MINIMUM_TOKENS, Vec::new())?;
+        if profile.is_salted_by_birth_year() {
+            schema.with_blocking(Blocking::by_birth_year())
+        } else {
+            Ok(schema)
+        }
     }
 
     /// A schema over fields given by name, as an agreement has them, with the profile's own weights.

@@ -794,6 +794,7 @@ class Project:
             "family_key_decade": None if family is None or year is None else "%s|%03d" % (family, year // 10),
             "month_day_given_key": "%02d%02d|%s" % (month, day, given) if full and given is not None else None,
             "name_key_pair": None if given is None or family is None else "|".join(sorted((given, family))),
+            "birth_year": "none" if year is None else "%04d" % year,
         }
         return {
             name: None if value is None else hmac_sha256(self.derive("block", name, ""), value.encode("ascii"))[:16].hex()
