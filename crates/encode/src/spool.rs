@@ -113,23 +113,34 @@ impl Spool {
         Ok(())
     }
 
+    /// Puts what is in memory into files, on the current rayon pool.
     fn flush(&mut self) -> io::Result<()> {
-        for (index, bucket) in self.buckets.iter_mut().enumerate() {
-            if bucket.memory.is_empty() {
-                continue;
-            }
-            if bucket.file.is_none() {
-                let cipher = cipher(&self.key, self.purpose, index);
-                bucket.file = Some((tempfile::tempfile_in(&self.folder)?, cipher));
-            }
-            let (file, cipher) = bucket.file.as_mut().expect("made above");
-            cipher.apply_keystream(&mut bucket.memory);
-            file.write_all(&bucket.memory)?;
-            bucket.in_file += bucket.memory.len();
-            // What was rows is cipher text now, and the space is used again.
-            bucket.memory.clear();
-        }
-        self.in_memory = 0;
+        let Self {
+            key,
+            purpose,
+            folder,
+            buckets,
+            in_memory,
+            ..
+        } = self;
+        buckets
+            .par_iter_mut()
+            .enumerate()
+            .filter(|(_, bucket)| !bucket.memory.is_empty())
+            .try_for_each(|(index, bucket)| -> io::Result<()> {
+                if bucket.file.is_none() {
+                    let cipher = cipher(key, *purpose, index);
+                    bucket.file = Some((tempfile::tempfile_in(&*folder)?, cipher));
+                }
+                let (file, cipher) = bucket.file.as_mut().expect("made above");
+                cipher.apply_keystream(&mut bucket.memory);
+                file.write_all(&bucket.memory)?;
+                bucket.in_file += bucket.memory.len();
+                // What was rows is cipher text now, and the space is used again.
+                bucket.memory.clear();
+                Ok(())
+            })?;
+        *in_memory = 0;
         Ok(())
     }
 
