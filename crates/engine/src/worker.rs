@@ -123,6 +123,14 @@ impl Engine {
             self.compute.run(move || job.tiles()).await?
         };
         let tiles_total = to_count(tiles.len());
+        // Cut otherwise, as by another version of this program, the tiles at hand are of other work. They go before the new
+        // number is noted, so that a stop in between leaves no doubt.
+        if run.tiles_total > 0 && run.tiles_total != tiles_total {
+            tracing::warn!(run = %run.id.to_short(), "the tiles were cut otherwise before; all are compared again");
+            for tile in self.store.tiles_done(run.id).await? {
+                self.store.forget_tile(run.id, tile).await?;
+            }
+        }
         self.store
             .change_run(run.id, RunChange::Started { tiles_total })
             .await?;
