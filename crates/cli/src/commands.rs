@@ -64,7 +64,7 @@ fn leave_nothing_when_interrupted() -> std::io::Result<()> {
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             corridor_encode::remove_files_in_the_making();
-            crate::output::talk("interrupted; nothing was written");
+            crate::output::talk("interrupted; no file was left half written");
             std::process::exit(128 + signal);
         }
     });

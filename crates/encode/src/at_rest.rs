@@ -127,7 +127,7 @@ pub enum DecryptError {
     #[error("it does not open: the passphrase is wrong or the file was altered")]
     Passphrase,
     /// The file system, or bytes after the first 64 KiB that were altered or cut off.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 

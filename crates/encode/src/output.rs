@@ -247,7 +247,7 @@ pub fn decrypt_file(from: &Path, to: &Path, passphrase: &[u8]) -> Result<u64, De
 #[derive(Debug, thiserror::Error)]
 pub enum DecryptFileError {
     /// The encrypted one.
-    #[error("cannot decrypt {file}: {source}")]
+    #[error("cannot decrypt {file}")]
     Decrypt {
         /// The file.
         file: String,

@@ -198,6 +198,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::blocking_loss::BlockingLoss;
     use corridor_core::{BlockColumn, BlockKey, Entropy, FilterLen, Filters, Pseudonym, SeededEntropy};
 
     /// Filters of which many are alike, and a block key in each of two passes that is mostly that of the filter.
@@ -259,5 +260,34 @@ mod tests {
             let distinct: BTreeSet<_> = found.iter().map(|pair| (pair.left, pair.right)).collect();
             assert_eq!(distinct.len(), found.len());
         }
+    }
+
+    #[test]
+    fn what_blocks_miss_is_what_a_look_at_every_pair_finds() {
+        let (left_filters, left_persons, left_blocks) = side(200, 3);
+        let (right_filters, right_persons, right_blocks) = side(60, 4);
+        let left = LinkSide::from_parts(&left_filters, &left_persons).unwrap();
+        let right = LinkSide::from_parts(&right_filters, &right_persons).unwrap();
+        let blocks = Blocks::of_columns(&left_blocks, &right_blocks).unwrap();
+        let threshold = "0.86".parse().unwrap();
+        let whole = Comparison::new(&left, &right, Measure::Dice, threshold);
+        let pairs: Vec<CandidatePair> = plan_tiles(left.len(), right.len())
+            .iter()
+            .flat_map(|tile| whole.compare(tile))
+            .collect();
+        let (mut with_partner, mut in_a_block) = (0, 0);
+        for row in 0..200 {
+            let of_row: Vec<&CandidatePair> = pairs.iter().filter(|pair| pair.left == row).collect();
+            let Some(best) = of_row.iter().map(|pair| pair.similarity).max_by(f64::total_cmp) else {
+                continue;
+            };
+            with_partner += 1;
+            let mut best_ones = of_row.iter().filter(|pair| pair.similarity >= best);
+            in_a_block += u64::from(best_ones.any(|pair| blocks.meet(row, pair.right)));
+        }
+        let loss = BlockingLoss::measure(&left, &right, Measure::Dice, threshold, &blocks, 1);
+        assert_eq!(loss.records_sampled, 200);
+        assert_eq!((loss.with_partner, loss.in_a_block), (with_partner, in_a_block));
+        assert!(in_a_block < with_partner && with_partner < 200, "{loss:?}");
     }
 }
