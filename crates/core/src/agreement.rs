@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    AgeBands, Corridor, CountryCode, Digest, FilterLen, Profile, PublicKey, Signature, SignatureError,
-    SigningPurpose, ThresholdPolicy,
+    AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, Profile, PublicKey, Signature,
+    SignatureError, SigningPurpose, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
@@ -136,6 +136,42 @@ pub struct EncodingTerms {
     pub match_fields: Vec<String>,
 }
 
+impl EncodingTerms {
+    /// Bits of the part of a filter that each of [`EncodingTerms::match_fields`] has, in their order; `None` where fields are not
+    /// kept apart.
+    pub const fn bits_per_field(&self) -> Option<u32> {
+        match self.profile.construction() {
+            Construction::FieldBloom { bits } => Some(bits),
+            Construction::Majority { .. } | Construction::Bloom { .. } => None,
+        }
+    }
+
+    /// Checks that values of `fields` can be weighed by their frequency.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, in words.
+    pub fn check_value_frequencies(&self, fields: &[String]) -> Result<(), String> {
+        if fields.is_empty() {
+            return Ok(());
+        }
+        if self.bits_per_field().is_none() {
+            return Err(format!(
+                "the profile {} does not keep fields apart, so their values cannot be told; leave it empty, or use fields-256 or \
+                 fields-512",
+                self.profile
+            ));
+        }
+        let mut rest = self.match_fields.iter();
+        match fields.iter().find(|field| !rest.any(|known| known == *field)) {
+            Some(field) => Err(format!(
+                "{field:?} is not a match field, or not named once and in the order of {}",
+                self.match_fields.join(", ")
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// How each person gets at most one partner. Ties go to the lower position on the left, then on the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,7 +222,7 @@ impl fmt::Display for Assignment {
 }
 
 /// How filters become links and paired events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkageTerms {
     /// Where the threshold comes from.
@@ -197,6 +233,10 @@ pub struct LinkageTerms {
     pub event_window_days: u32,
     /// Seed of every random choice of a run (samples), fixed beforehand so that a run can be replayed.
     pub seed: u64,
+    /// Match fields, each once, in the order of the schema, of which full agreement on a rare value counts more than on a common
+    /// one. Only profiles that keep fields apart can tell values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value_frequencies: Vec<String>,
 }
 
 /// What may leave the service.
@@ -306,6 +346,12 @@ impl Agreement {
         if self.encoding.match_fields.is_empty() {
             return fail("encoding.match_fields", "must name at least one field");
         }
+        self.encoding
+            .check_value_frequencies(&self.linkage.value_frequencies)
+            .map_err(|problem| AgreementError {
+                field: "linkage.value_frequencies",
+                problem,
+            })?;
         Ok(())
     }
 
@@ -447,6 +493,7 @@ mod tests {
                 assignment: Assignment::Greedy,
                 event_window_days: 365,
                 seed: 1,
+                value_frequencies: Vec::new(),
             },
             age_bands: AgeBands::try_from(vec![0, 15]).unwrap(),
             outputs: vec![Output::FlowTable],
