@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::blocks::Blocks;
+use crate::fields::FieldLinks;
 use crate::null::sample_rows;
 use crate::side::LinkSide;
 use crate::tile::{to_cut, to_index};
@@ -27,16 +28,19 @@ const PAIRS: usize = 2_000_000_000;
 /// Records sampled at most and, however large the other side, at least.
 const MOST_RECORDS: usize = 20_000;
 const LEAST_RECORDS: usize = 200;
+/// Below every similarity.
+const NO_PARTNER: f64 = -2.0;
 /// Records a thread compares at a time.
 const ROWS: usize = 16;
 
 impl BlockingLoss {
-    /// Measures on a sample drawn from `seed`, on the current rayon pool; the same whatever its size.
+    /// Measures on a sample drawn from `seed`, on the current rayon pool; the same whatever its size. A partner is a record at or
+    /// above `threshold` by its whole filter and, where fields decided, with a match weight that a link may have.
     pub fn measure(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
-        threshold: Threshold,
+        (threshold, fields): (Threshold, Option<&FieldLinks>),
         blocks: &Blocks<'_>,
         seed: u64,
     ) -> Self {
@@ -62,11 +66,21 @@ impl BlockingLoss {
                 let similarities: Vec<f64> = of_row
                     .iter()
                     .map(|pair| {
-                        let ones = left.matrix().ones(row) + right.matrix().ones(to_index(pair.right));
-                        search.cut().similarity(pair.distance, ones).unwrap_or(-1.0)
+                        let other = to_index(pair.right);
+                        let similarity = match fields {
+                            Some(fields) => fields.score_of_link((left, row), (right, other)),
+                            None => {
+                                let ones = left.matrix().ones(row) + right.matrix().ones(other);
+                                search.cut().similarity(pair.distance, ones)
+                            }
+                        };
+                        similarity.unwrap_or(NO_PARTNER)
                     })
                     .collect();
-                let best = similarities.iter().copied().fold(-1.0, f64::max);
+                let best = similarities.iter().copied().fold(NO_PARTNER, f64::max);
+                if best <= NO_PARTNER {
+                    continue;
+                }
                 let row = u32::try_from(row).expect("an index of a matrix");
                 with_partner += 1;
                 in_a_block += u64::from(

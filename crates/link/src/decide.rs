@@ -1,16 +1,18 @@
 use corridor_core::{Assignment, Entropy, Measure, SeededEntropy, Threshold, ThresholdPolicy};
-use serde::Serialize;
 
 use crate::LinkError;
-use crate::assign::{assign_greedy, assign_mutual_best, assign_optimal, count_ambiguous, to_person_pairs};
+use crate::assign::{
+    PersonPair, assign_greedy, assign_mutual_best, assign_optimal, count_ambiguous, to_person_pairs,
+};
 use crate::blocks::Blocks;
+use crate::fields::FieldLinks;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
 use crate::threshold::{Found, Sizes, ThresholdEstimate, estimate};
 use crate::tile::CandidatePair;
 
 /// Two records kept as one person after assignment.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Link {
     /// Record on the left (the one most alike, where the person has several).
     pub left: u32,
@@ -23,16 +25,18 @@ pub struct Link {
 }
 
 /// The links of a run and what is known of their quality without truth.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone)]
 pub struct LinkSet {
     /// By similarity descending, then left record, then right record.
     pub links: Vec<Link>,
     /// How it was decided.
     pub decision: Decision,
+    /// What each field said; `None` for whole filters.
+    pub fields: Option<FieldLinks>,
 }
 
 /// How links were decided.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The threshold.
     pub threshold: Threshold,
@@ -50,7 +54,9 @@ pub struct Decision {
 pub const AMBIGUITY_MARGIN: f64 = 0.02;
 
 /// Candidates kept per record, about: below, looking further down only finds more of chance.
-const CANDIDATES_PER_RECORD: f64 = 3.0;
+pub(crate) const CANDIDATES_PER_RECORD: f64 = 3.0;
+/// The same where fields decide: a match that is bad in one long field stands among more strangers.
+const CANDIDATES_FOR_FIELDS: f64 = 8.0;
 
 /// What a run settles before it compares the two sides: how far down to look, and what chance looks like.
 #[derive(Debug, Clone)]
@@ -73,12 +79,7 @@ impl ComparePlan {
         blocks: Option<&Blocks<'_>>,
         seed: u64,
     ) -> Result<Self, LinkError> {
-        if left.matrix().words_per_filter() != right.matrix().words_per_filter() {
-            return Err(LinkError::FilterLengthMismatch {
-                left_bits: left.matrix().words_per_filter() * 64,
-                right_bits: right.matrix().words_per_filter() * 64,
-            });
-        }
+        check_lengths(left, right)?;
         match policy {
             ThresholdPolicy::Fixed(threshold) => Ok(Self {
                 floor: threshold,
@@ -86,17 +87,46 @@ impl ComparePlan {
             }),
             ThresholdPolicy::Estimated => {
                 let mut entropy = SeededEntropy::new(seed, "null sample");
-                Self::learn(left, right, measure, blocks, &mut entropy)
+                Self::learn(
+                    (left, right),
+                    measure,
+                    blocks,
+                    CANDIDATES_PER_RECORD,
+                    &mut entropy,
+                )
             }
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts of records")]
-    fn learn(
+    /// The same where fields decide, whatever the threshold: it is not one of whole filters. These only choose candidates, and
+    /// more of them.
+    ///
+    /// # Errors
+    /// As [`ComparePlan::new`].
+    pub fn for_fields(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
         blocks: Option<&Blocks<'_>>,
+        seed: u64,
+    ) -> Result<Self, LinkError> {
+        check_lengths(left, right)?;
+        let mut entropy = SeededEntropy::new(seed, "null sample");
+        Self::learn(
+            (left, right),
+            measure,
+            blocks,
+            CANDIDATES_FOR_FIELDS,
+            &mut entropy,
+        )
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of records")]
+    fn learn(
+        (left, right): (&LinkSide<'_>, &LinkSide<'_>),
+        measure: Measure,
+        blocks: Option<&Blocks<'_>>,
+        candidates_per_record: f64,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, LinkError> {
         let null = NullDistribution::sample(left, right, measure, entropy);
@@ -111,7 +141,7 @@ impl ComparePlan {
                 (between, blocks.pair_count() as f64)
             }
         };
-        let share = CANDIDATES_PER_RECORD * (left_len + right_len) / pairs.max(1.0);
+        let share = candidates_per_record * (left_len + right_len) / pairs.max(1.0);
         let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
         if bin >= bin_of(1.0) {
             return Err(LinkError::RecordsIndistinguishable);
@@ -129,6 +159,17 @@ impl ComparePlan {
     }
 }
 
+fn check_lengths(left: &LinkSide<'_>, right: &LinkSide<'_>) -> Result<(), LinkError> {
+    let bits = |side: &LinkSide<'_>| side.matrix().words_per_filter() * 64;
+    if bits(left) == bits(right) {
+        return Ok(());
+    }
+    Err(LinkError::FilterLengthMismatch {
+        left_bits: bits(left),
+        right_bits: bits(right),
+    })
+}
+
 /// Decides links from all candidate pairs of a run: threshold, then one partner at most for each person. The threshold is
 /// found on greedy links, whatever the assignment.
 ///
@@ -142,37 +183,71 @@ pub fn decide(
     candidates: &[CandidatePair],
 ) -> Result<LinkSet, LinkError> {
     let pairs = to_person_pairs(candidates, left, right);
-    let greedy = assign_greedy(&pairs);
-    let sizes = Sizes {
-        left_persons: left.person_count(),
-        right_persons: right.person_count(),
-        left_records: left.len(),
-        right_records: right.len(),
+    let level = match &plan.null {
+        Some(null) => Level::Learnt {
+            null,
+            floor_bin: bin_of(plan.floor.to_f64()),
+        },
+        None => Level::Given {
+            threshold: plan.floor,
+            cut: plan.floor.to_f64(),
+        },
     };
-    let estimated = plan
-        .null
-        .as_ref()
-        .map(|null| {
-            estimate(&Found {
+    let (links, decision) = settle((left, right), &pairs, &level, assignment, candidates.len())?;
+    Ok(LinkSet {
+        links,
+        decision,
+        fields: None,
+    })
+}
+
+/// Where the level comes from at or above which pairs may be links.
+pub(crate) enum Level<'n> {
+    /// The agreement: `cut` is the similarity that `threshold` stands for.
+    Given { threshold: Threshold, cut: f64 },
+    /// The pairs, and how alike different people of one register are.
+    Learnt {
+        null: &'n NullDistribution,
+        floor_bin: usize,
+    },
+}
+
+/// Links from the pairs of persons of a run, which come best first.
+pub(crate) fn settle(
+    (left, right): (&LinkSide<'_>, &LinkSide<'_>),
+    pairs: &[PersonPair],
+    level: &Level<'_>,
+    assignment: Assignment,
+    candidate_count: usize,
+) -> Result<(Vec<Link>, Decision), LinkError> {
+    let greedy = assign_greedy(pairs);
+    let (threshold, cut, estimate, calibration) = match level {
+        Level::Given { threshold, cut } => (*threshold, *cut, None, None),
+        Level::Learnt { null, floor_bin } => {
+            let sizes = Sizes {
+                left_persons: left.person_count(),
+                right_persons: right.person_count(),
+                left_records: left.len(),
+                right_records: right.len(),
+            };
+            let (estimate, calibration) = estimate(&Found {
                 links: &greedy,
-                pairs: &pairs,
+                pairs,
                 null,
                 sizes,
-                floor_bin: bin_of(plan.floor.to_f64()),
-            })
-        })
-        .transpose()?;
-    let (estimate, calibration) = estimated.unzip();
-    let threshold = estimate
-        .as_ref()
-        .map_or(plan.floor, |estimate| estimate.threshold);
-    let above = pairs.partition_point(|pair| pair.best.similarity >= threshold.to_f64());
+                floor_bin: *floor_bin,
+            })?;
+            let threshold = estimate.threshold;
+            (threshold, threshold.to_f64(), Some(estimate), Some(calibration))
+        }
+    };
+    let above = pairs.partition_point(|pair| pair.best.similarity >= cut);
     let mut greedy_components = 0;
     let assigned = match assignment {
         // The best come first, so that cutting after it is the same as cutting before.
         Assignment::Greedy => {
             let mut links = greedy;
-            links.retain(|pair| pair.best.similarity >= threshold.to_f64());
+            links.retain(|pair| pair.best.similarity >= cut);
             links
         }
         Assignment::MutualBest => assign_mutual_best(&pairs[..above]),
@@ -194,14 +269,12 @@ pub fn decide(
         })
         .collect();
     let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
-    Ok(LinkSet {
-        links,
-        decision: Decision {
-            threshold,
-            estimate,
-            candidate_pairs: to_count(candidates.len()),
-            greedy_components: to_count(greedy_components),
-            ambiguous_links: to_count(count_ambiguous(&assigned, &pairs, AMBIGUITY_MARGIN)),
-        },
-    })
+    let decision = Decision {
+        threshold,
+        estimate,
+        candidate_pairs: to_count(candidate_count),
+        greedy_components: to_count(greedy_components),
+        ambiguous_links: to_count(count_ambiguous(&assigned, pairs, AMBIGUITY_MARGIN)),
+    };
+    Ok((links, decision))
 }

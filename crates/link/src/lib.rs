@@ -4,7 +4,8 @@
 //! and how far down to look; [`plan_tiles`] cuts the comparison into work that can be done anywhere and
 //! again ([`Comparison`]), of all pairs or of those that share a block ([`Blocks`], whose loss is measured:
 //! [`BlockingLoss`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
-//! truth was needed for; [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
+//! truth was needed for, or, where filters are kept field by field, [`decide_by_fields`] does, by the evidence of each field;
+//! [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
 //! compares links with a truth, where there is one.
 //!
 //! Everything is a pure function of its arguments: thread count, machine and order of tiles change nothing.
@@ -42,7 +43,7 @@
 //! Records are named by their position in their dataset, from 0. Left is the office of the origin.
 //!
 //! # References
-//! Schnell, Bachteler & Reiher 2009 (Bloom-filter linkage); Blakely & Salmond 2002 (link counts); Kuhn 1955
+//! Fellegi & Sunter 1969 (evidence of fields); Schnell, Bachteler & Reiher 2009 (Bloom-filter linkage); Blakely & Salmond 2002 (link counts); Kuhn 1955
 //! (assignment).
 
 mod assign;
@@ -50,6 +51,7 @@ mod blocking_loss;
 mod blocks;
 mod decide;
 mod events;
+mod fields;
 mod hungarian;
 mod null;
 mod quality;
@@ -62,6 +64,10 @@ pub use blocking_loss::BlockingLoss;
 pub use blocks::Blocks;
 pub use decide::{AMBIGUITY_MARGIN, ComparePlan, Decision, Link, LinkSet, decide};
 pub use events::{EventPair, pair_events};
+pub use fields::{
+    FieldEvidence, FieldLinks, FieldModel, FieldParts, FieldReport, FieldTerms, LEVELS, LevelReport,
+    decide_by_fields,
+};
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
@@ -88,6 +94,9 @@ pub enum LinkError {
     /// Too many records look the same.
     #[error("the records of a side are so alike that they cannot be told apart")]
     RecordsIndistinguishable,
+    /// Fields that do not tell matches from others.
+    #[error("the fields do not tell matches from other pairs, so no evidence can be learnt from them")]
+    FieldsIndeterminate,
     /// Matches cannot be told from chance.
     #[error("the similarities do not tell matches from chance, so no threshold can be estimated")]
     ThresholdIndeterminate,

@@ -11,7 +11,7 @@ pub(crate) const BIN_WIDTH: f64 = 0.000_5;
 /// Bins over [−1, 1], the last for 1 itself.
 const BINS: usize = 4001;
 /// Records of each side compared with all of their own side.
-const SAMPLED_RECORDS: usize = 6000;
+pub(crate) const SAMPLED_RECORDS: usize = 6000;
 /// Records of the left side compared with all of the right.
 const SAMPLED_BETWEEN: usize = 2000;
 
@@ -135,6 +135,32 @@ impl NullDistribution {
         Self {
             pairs: counts.iter().sum(),
             counts,
+        }
+    }
+
+    /// Of no pairs yet.
+    pub(crate) fn empty() -> Self {
+        Self {
+            counts: vec![0; BINS],
+            pairs: 0,
+        }
+    }
+
+    /// Adds a pair that is this alike.
+    pub(crate) fn add_pair(&mut self, similarity: f64) {
+        self.counts[bin_of(similarity)] += 1;
+    }
+
+    /// Says of how many pairs those added are; the others are less alike than any level that is looked at.
+    pub(crate) fn set_pairs(&mut self, pairs: usize) {
+        self.pairs = u64::try_from(pairs).expect("a length fits in 64 bits");
+    }
+
+    /// Both together.
+    pub(crate) fn merged(self, other: Self) -> Self {
+        Self {
+            counts: add(self.counts, other.counts),
+            pairs: self.pairs + other.pairs,
         }
     }
 

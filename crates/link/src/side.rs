@@ -5,6 +5,7 @@ use corridor_core::{EncodedDataset, Filters, Measure, Pseudonym};
 use corridor_kernel::{FilterMatrix, PackedMatrix};
 
 use crate::LinkError;
+use crate::tile::to_index;
 
 /// One side of a linkage: filters, and which record is of which person.
 #[derive(Debug)]
@@ -15,7 +16,8 @@ pub struct LinkSide<'a> {
     filters: &'a Filters,
     /// Person of each record: persons are numbered by their first record.
     person_of: Vec<u32>,
-    person_count: usize,
+    /// Records of each person.
+    records_of: Vec<u32>,
 }
 
 impl<'a> LinkSide<'a> {
@@ -37,19 +39,23 @@ impl<'a> LinkSide<'a> {
         }
         let matrix = FilterMatrix::try_new(filters.as_words(), filters.filter_len().to_words())?;
         let mut numbers: HashMap<Pseudonym, u32> = HashMap::with_capacity(persons.len());
-        let person_of = persons
+        let person_of: Vec<u32> = persons
             .iter()
             .map(|person| {
                 let next = u32::try_from(numbers.len()).expect("no more persons than records");
                 *numbers.entry(*person).or_insert(next)
             })
             .collect();
+        let mut records_of = vec![0; numbers.len()];
+        for &person in &person_of {
+            records_of[to_index(person)] += 1;
+        }
         Ok(Self {
             matrix,
             packed: OnceLock::new(),
             filters,
             person_of,
-            person_count: numbers.len(),
+            records_of,
         })
     }
 
@@ -65,12 +71,17 @@ impl<'a> LinkSide<'a> {
 
     /// Number of persons.
     pub const fn person_count(&self) -> usize {
-        self.person_count
+        self.records_of.len()
+    }
+
+    /// Records of a person.
+    pub(crate) fn record_count_of(&self, person: u32) -> usize {
+        to_index(self.records_of[to_index(person)])
     }
 
     /// Person of record `row`.
     pub fn person_of(&self, row: u32) -> u32 {
-        self.person_of[usize::try_from(row).expect("an index of a matrix")]
+        self.person_of[to_index(row)]
     }
 
     pub(crate) fn person_of_row(&self, row: usize) -> u32 {
@@ -85,6 +96,10 @@ impl<'a> LinkSide<'a> {
     /// The filters as the right side of a comparison. Takes as much memory again.
     pub fn packed(&self) -> &PackedMatrix {
         self.packed.get_or_init(|| self.matrix.to_packed())
+    }
+
+    pub(crate) fn row_of(&self, record: u32) -> &'a [u64] {
+        self.row(to_index(record))
     }
 
     pub(crate) fn row(&self, row: usize) -> &'a [u64] {

@@ -285,7 +285,7 @@ mod tests {
             let mut best_ones = of_row.iter().filter(|pair| pair.similarity >= best);
             in_a_block += u64::from(best_ones.any(|pair| blocks.meet(row, pair.right)));
         }
-        let loss = BlockingLoss::measure(&left, &right, Measure::Dice, threshold, &blocks, 1);
+        let loss = BlockingLoss::measure(&left, &right, Measure::Dice, (threshold, None), &blocks, 1);
         assert_eq!(loss.records_sampled, 200);
         assert_eq!((loss.with_partner, loss.in_a_block), (with_partner, in_a_block));
         assert!(in_a_block < with_partner && with_partner < 200, "{loss:?}");
