@@ -1,6 +1,6 @@
 //! Schemas to start from.
 
-use corridor_core::{Measure, Profile};
+use corridor_core::{Construction, Profile};
 
 use crate::fields::MatchField;
 use crate::schema::EncodingSchema;
@@ -12,11 +12,12 @@ pub struct ReadyMadeSchema {
     pub name: &'static str,
     /// What it is for, in a sentence.
     pub purpose: &'static str,
-    /// The key beside the names in Bloom profiles, where every field has its own number of bits.
+    /// The key beside the names in record-level Bloom profiles, where every field has its own number of bits.
     bloom_key: MatchField,
-    /// The same under majorities, where a key takes weight from birth date and sex: on registers of one script any key cost
-    /// more than it brought, between two scripts it found one in a hundred matches more.
-    majority_key: Option<MatchField>,
+    /// The same in other profiles. Under majorities a key takes weight from birth date and sex; where fields are kept apart, it is
+    /// taken to agree independently of the names, and counts them twice. On registers of one script any key cost more than it
+    /// brought, between two scripts it found one in a hundred matches more.
+    other_key: Option<MatchField>,
 }
 
 /// What every schema has.
@@ -34,31 +35,31 @@ impl ReadyMadeSchema {
             name: "generic",
             purpose: "Names written in one script and by much the same rules on both sides.",
             bloom_key: MatchField::Phonetic,
-            majority_key: None,
+            other_key: None,
         },
         Self {
             name: "arabic-latin",
             purpose: "Names in Arabic script on one side, Latin on the other.",
             bloom_key: MatchField::Phonetic,
-            majority_key: Some(MatchField::Phonetic),
+            other_key: Some(MatchField::Phonetic),
         },
         Self {
             name: "geez-latin",
             purpose: "Names in Ge'ez script on one side, Latin on the other.",
             bloom_key: MatchField::NameKeys,
-            majority_key: Some(MatchField::NameKeys),
+            other_key: Some(MatchField::NameKeys),
         },
         Self {
             name: "west-african",
             purpose: "West African names between French, English and Portuguese spelling.",
             bloom_key: MatchField::NameKeys,
-            majority_key: None,
+            other_key: None,
         },
         Self {
             name: "lusophone",
             purpose: "Portuguese and Cape Verdean names, with two surnames and particles.",
             bloom_key: MatchField::Phonetic,
-            majority_key: None,
+            other_key: None,
         },
     ];
 
@@ -70,9 +71,9 @@ impl ReadyMadeSchema {
     /// The schema under a profile.
     pub fn schema(&self, profile: Profile) -> EncodingSchema {
         let mut fields = COMMON.to_vec();
-        match profile.measure() {
-            Measure::Dice => fields.push(self.bloom_key),
-            Measure::Rho => fields.extend(self.majority_key),
+        match profile.construction() {
+            Construction::Bloom { .. } => fields.push(self.bloom_key),
+            Construction::Majority { .. } | Construction::FieldBloom { .. } => fields.extend(self.other_key),
         }
         EncodingSchema::try_new(profile, &fields).expect("a sound schema under every profile")
     }
