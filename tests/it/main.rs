@@ -11,6 +11,7 @@ mod compare;
 mod dataset_file;
 mod demo;
 mod edge;
+mod fields;
 mod generated;
 mod interrupt;
 mod office_job;

@@ -1,6 +1,8 @@
 //! What the service answers, in our own words.
 
-use corridor_engine::{BlockingReport, EstimatorReport, LinkageReport};
+use corridor_engine::{
+    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport,
+};
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
 
@@ -34,7 +36,36 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
             completeness_low: blocking.completeness_low,
             completeness_high: blocking.completeness_high,
         }),
+        fields: message.fields.map(to_field_report),
     })
+}
+
+fn to_field_report(message: v1::FieldReport) -> FieldReport {
+    let to_level = |level: v1::FieldLevel| LevelReport {
+        level: level.level,
+        m: level.m,
+        u: level.u,
+        bits: level.bits,
+    };
+    FieldReport {
+        match_share: message.match_share,
+        rounds: message.rounds,
+        starts_agree: message.starts_agree,
+        expected_precision: message.expected_precision,
+        expected_recall: message.expected_recall,
+        weight_at_threshold: message.weight_at_threshold,
+        fields: message
+            .fields
+            .into_iter()
+            .map(|field| FieldEvidence {
+                name: field.name,
+                missing: field.missing,
+                weighed_by_frequency: field.weighed_by_frequency,
+                levels: field.levels.into_iter().map(to_level).collect(),
+                bits_by_tenth: field.bits_by_tenth,
+            })
+            .collect(),
+    }
 }
 
 pub(crate) fn to_table(message: v1::FlowTable) -> Result<PublishedTable, FieldViolation> {

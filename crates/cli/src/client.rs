@@ -447,6 +447,7 @@ impl Client {
                     destination_record: to_pseudonym(&link.destination_record, "destination_record")?,
                     similarity: link.similarity,
                     probability: link.probability,
+                    evidence: link.evidence,
                 });
             }
         }

@@ -276,6 +276,10 @@ fn clk_hint(error: &ClkError) -> &'static str {
 
 fn link_hint(error: &LinkError) -> &'static str {
     match error {
+        LinkError::FieldsIndeterminate => {
+            "a field-level linkage needs at least two fields that tell people apart and some people in common; look at both \
+             registers with corridor inspect, encode more match fields, or use a record-level profile"
+        }
         LinkError::ThresholdIndeterminate => {
             "check with corridor inspect that both registers hold the same kind of people, or give --threshold"
         }

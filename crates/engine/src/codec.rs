@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::{Float64Builder, ListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Float64Array, RecordBatch, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use corridor_core::{EncodedDataset, Pseudonym};
-use corridor_link::{CandidatePair, Link};
+use corridor_link::{CandidatePair, Link, LinkSet};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -17,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use crate::EngineError;
 
 /// A link as it may leave when both offices agreed to link lists.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LinkedPair {
     /// The origin's record.
     pub origin_record: Pseudonym,
@@ -27,6 +28,8 @@ pub struct LinkedPair {
     pub similarity: f64,
     /// Probability that the link is true.
     pub probability: Option<f64>,
+    /// Bits of evidence of each match field, in the agreement's order; empty where fields did not decide.
+    pub evidence: Vec<f64>,
 }
 
 pub(crate) fn encode_candidates(pairs: &[CandidatePair]) -> Vec<u8> {
@@ -58,7 +61,8 @@ pub(crate) fn decode_candidates(bytes: Bytes) -> Result<Vec<CandidatePair>, Engi
     Ok(pairs)
 }
 
-pub(crate) fn encode_links(links: &[Link], origin: &EncodedDataset, destination: &EncodedDataset) -> Vec<u8> {
+pub(crate) fn encode_links(set: &LinkSet, origin: &EncodedDataset, destination: &EncodedDataset) -> Vec<u8> {
+    let links = &set.links;
     let pseudonyms = |records: &[Pseudonym], get: fn(&Link) -> u32| -> ArrayRef {
         let values = links.iter().map(|link| {
             let row = usize::try_from(get(link)).expect("an index of a dataset");
@@ -68,6 +72,12 @@ pub(crate) fn encode_links(links: &[Link], origin: &EncodedDataset, destination:
     };
     let similarity: Float64Array = links.iter().map(|link| Some(link.similarity)).collect();
     let probability: Float64Array = links.iter().map(|link| link.probability).collect();
+    let evidence = set.fields.as_ref().map_or(&[][..], |fields| &fields.evidence);
+    let mut lists = ListBuilder::new(Float64Builder::new()).with_field(evidence_item());
+    for position in 0..links.len() {
+        let bits = evidence.get(position).map_or(&[][..], Vec::as_slice);
+        lists.append_value(bits.iter().map(|bits| Some(*bits)));
+    }
     write(vec![
         (
             "origin_record",
@@ -81,6 +91,11 @@ pub(crate) fn encode_links(links: &[Link], origin: &EncodedDataset, destination:
         ),
         ("similarity", DataType::Float64, Arc::new(similarity)),
         ("probability", DataType::Float64, Arc::new(probability)),
+        (
+            "evidence",
+            DataType::List(evidence_item()),
+            Arc::new(lists.finish()),
+        ),
     ])
 }
 
@@ -102,16 +117,31 @@ pub(crate) fn decode_links(bytes: Bytes) -> Result<Vec<LinkedPair>, EngineError>
         let (origin, destination) = (records("origin_record")?, records("destination_record")?);
         let similarity = primitive::<Float64Type>(&batch, "similarity")?;
         let probability = primitive::<Float64Type>(&batch, "probability")?;
+        let evidence = batch
+            .column_by_name("evidence")
+            .and_then(|values| values.as_list_opt::<i32>())
+            .filter(|lists| lists.values().data_type() == &DataType::Float64)
+            .ok_or(EngineError::StoredResult)?;
         for row in 0..batch.num_rows() {
             links.push(LinkedPair {
                 origin_record: pseudonym(origin.value(row))?,
                 destination_record: pseudonym(destination.value(row))?,
                 similarity: similarity.value(row),
                 probability: probability.is_valid(row).then(|| probability.value(row)),
+                evidence: evidence
+                    .value(row)
+                    .as_primitive::<Float64Type>()
+                    .values()
+                    .to_vec(),
             });
         }
     }
     Ok(links)
+}
+
+/// An element of the lists of evidence.
+fn evidence_item() -> Arc<Field> {
+    Arc::new(Field::new("item", DataType::Float64, false))
 }
 
 fn primitive<'a, T: arrow_array::ArrowPrimitiveType>(

@@ -29,7 +29,7 @@ mod worker;
 pub use codec::LinkedPair;
 pub use compute::{Compute, ComputeError};
 pub use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
-pub use corridor_link::{EventPair, LinkError};
+pub use corridor_link::{EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
 pub use error::EngineError;

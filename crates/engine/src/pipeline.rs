@@ -1,12 +1,13 @@
 use std::ops::ControlFlow;
 
 use corridor_core::{
-    AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, LinkageTerms, MigrationEvent, Period,
+    AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, EncodingTerms, LinkageTerms,
+    MigrationEvent, Period,
 };
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
-    BlockingLoss, Blocks, CandidatePair, ComparePlan, Comparison, Decision, EventPair, LinkSet, LinkSide,
-    Tile, decide, pair_events, plan_tiles,
+    BlockingLoss, Blocks, CandidatePair, ComparePlan, Comparison, EventPair, FieldParts, FieldReport,
+    FieldTerms, LinkSet, LinkSide, Tile, decide, decide_by_fields, pair_events, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,10 @@ pub struct LinkageReport {
     /// What was compared, and what that cost, where only records that share a block were; `None` where all pairs were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocking: Option<BlockingReport>,
+    /// What each field said, where fields decided; `None` for whole filters. The threshold is then one of the scaled match weight,
+    /// or of the probability of a match where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<FieldReport>,
 }
 
 /// What was compared in blocks, and what that cost.
@@ -105,7 +110,8 @@ pub struct EstimatorReport {
 }
 
 impl LinkageReport {
-    fn new(decision: &Decision, blocking: Option<BlockingReport>) -> Self {
+    fn new(links: &LinkSet, blocking: Option<BlockingReport>) -> Self {
+        let decision = &links.decision;
         let estimate = decision.estimate.as_ref();
         Self {
             threshold: decision.threshold,
@@ -122,6 +128,7 @@ impl LinkageReport {
                 precision_high: e.precision_interval.1,
             }),
             blocking,
+            fields: links.fields.as_ref().map(|fields| fields.report.clone()),
         }
     }
 }
@@ -137,6 +144,8 @@ pub struct Pipeline<'a> {
     blocks: Option<Blocks<'a>>,
     plan: ComparePlan,
     terms: LinkageTerms,
+    /// Where the profile keeps fields apart, and so they decide.
+    fields: Option<FieldTerms>,
 }
 
 impl<'a> Pipeline<'a> {
@@ -147,20 +156,22 @@ impl<'a> Pipeline<'a> {
     pub fn new(
         origin: &'a EncodedDataset,
         destination: &'a EncodedDataset,
-        terms: LinkageTerms,
+        terms: &LinkageTerms,
+        encoding: &EncodingTerms,
     ) -> Result<Self, EngineError> {
         if origin.manifest.measure != destination.manifest.measure {
             return Err(EngineError::MeasureMismatch);
         }
-        let plan = ComparePlan::new(
-            &LinkSide::try_new(origin)?,
-            &LinkSide::try_new(destination)?,
-            origin.manifest.measure,
-            terms.threshold,
-            Blocks::of(origin, destination).as_ref(),
-            terms.seed,
-        )?;
-        Self::with_plan(origin, destination, terms, plan)
+        let sides = (LinkSide::try_new(origin)?, LinkSide::try_new(destination)?);
+        let measure = origin.manifest.measure;
+        let blocks = Blocks::of(origin, destination);
+        let plan = if encoding.bits_per_field().is_some() {
+            ComparePlan::for_fields(&sides.0, &sides.1, measure, blocks.as_ref(), terms.seed)?
+        } else {
+            let policy = terms.threshold;
+            ComparePlan::new(&sides.0, &sides.1, measure, policy, blocks.as_ref(), terms.seed)?
+        };
+        Self::with_plan(origin, destination, terms, encoding, plan)
     }
 
     /// The same two datasets again, with the plan of an earlier look at them.
@@ -170,9 +181,19 @@ impl<'a> Pipeline<'a> {
     pub fn with_plan(
         origin: &'a EncodedDataset,
         destination: &'a EncodedDataset,
-        terms: LinkageTerms,
+        terms: &LinkageTerms,
+        encoding: &EncodingTerms,
         plan: ComparePlan,
     ) -> Result<Self, EngineError> {
+        let field_terms = |bits: u32| FieldTerms {
+            parts: FieldParts::new(encoding.match_fields.clone(), bits),
+            measure: origin.manifest.measure,
+            threshold: terms.threshold,
+            weighed: (0..encoding.match_fields.len())
+                .filter(|&field| terms.value_frequencies.contains(&encoding.match_fields[field]))
+                .collect(),
+            seed: terms.seed,
+        };
         Ok(Self {
             left: origin,
             right: destination,
@@ -180,7 +201,8 @@ impl<'a> Pipeline<'a> {
             right_side: LinkSide::try_new(destination)?,
             blocks: Blocks::of(origin, destination),
             plan,
-            terms,
+            terms: terms.clone(),
+            fields: encoding.bits_per_field().map(field_terms),
         })
     }
 
@@ -220,16 +242,13 @@ impl<'a> Pipeline<'a> {
     /// Links from the candidate pairs of all tiles, in any order.
     ///
     /// # Errors
-    /// When a threshold was to be estimated and the similarities do not tell matches from chance.
+    /// When a threshold was to be estimated and the similarities, or the evidence of the fields, do not tell matches from chance.
     pub fn decide(&self, candidates: &[CandidatePair]) -> Result<LinkSet, EngineError> {
-        let assignment = self.terms.assignment;
-        Ok(decide(
-            &self.left_side,
-            &self.right_side,
-            &self.plan,
-            assignment,
-            candidates,
-        )?)
+        let (left, right, assignment) = (&self.left_side, &self.right_side, self.terms.assignment);
+        Ok(match &self.fields {
+            Some(fields) => decide_by_fields(left, right, &self.plan, fields, assignment, candidates)?,
+            None => decide(left, right, &self.plan, assignment, candidates)?,
+        })
     }
 
     /// How the links were decided and, where records were compared in blocks, what that cost, which is measured here. Runs on
@@ -238,15 +257,19 @@ impl<'a> Pipeline<'a> {
         let blocking = self
             .blocks
             .as_ref()
-            .map(|blocks| self.report_blocking(blocks, &links.decision));
-        LinkageReport::new(&links.decision, blocking)
+            .map(|blocks| self.report_blocking(blocks, links));
+        LinkageReport::new(links, blocking)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
-    fn report_blocking(&self, blocks: &Blocks<'_>, decision: &Decision) -> BlockingReport {
+    fn report_blocking(&self, blocks: &Blocks<'_>, links: &LinkSet) -> BlockingReport {
         let (left, right) = (&self.left_side, &self.right_side);
         let measure = self.left.manifest.measure;
-        let loss = BlockingLoss::measure(left, right, measure, decision.threshold, blocks, self.terms.seed);
+        let level = match &links.fields {
+            Some(fields) => (self.plan.floor(), Some(fields)),
+            None => (links.decision.threshold, None),
+        };
+        let loss = BlockingLoss::measure(left, right, measure, level, blocks, self.terms.seed);
         let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
         let (left_in_none, right_in_none) = blocks.records_in_none();
         let all_pairs = left.len() as f64 * right.len() as f64;

@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corridor_core::{Digest, EncodedDataset, LinkageTerms, RunState, RunStatus};
+use corridor_core::{Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus};
 use corridor_link::{Blocks, CandidatePair, ComparePlan, Tile, plan_tiles};
 use corridor_store::{RunChange, RunObject, StoreError, parse_dataset};
 use tokio::sync::mpsc;
@@ -113,8 +113,9 @@ impl Engine {
             .ok_or(EngineError::NotFound { what: "agreement" })?
             .agreement;
         let job = Arc::new(Job {
-            linkage: agreement.linkage,
             flows: FlowTableTerms::from(&agreement),
+            linkage: agreement.linkage,
+            encoding: agreement.encoding,
             origin: self.load(run.origin_dataset).await?,
             destination: self.load(run.destination_dataset).await?,
         });
@@ -208,10 +209,11 @@ impl Engine {
         let outcome = self
             .compute
             .run(move || {
-                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, job.linkage, plan)?;
+                let (linkage, encoding) = (&job.linkage, &job.encoding);
+                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, linkage, encoding, plan)?;
                 let links = pipeline.decide(&candidates)?;
                 let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows)?;
-                let link_bytes = encode_links(&links.links, &job.origin, &job.destination);
+                let link_bytes = encode_links(&links, &job.origin, &job.destination);
                 let report = pipeline.report(&links);
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
             })
@@ -260,6 +262,7 @@ impl Engine {
 
 struct Job {
     linkage: LinkageTerms,
+    encoding: EncodingTerms,
     flows: FlowTableTerms,
     origin: EncodedDataset,
     destination: EncodedDataset,
@@ -275,7 +278,7 @@ impl Job {
     }
 
     fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
-        Pipeline::new(&self.origin, &self.destination, self.linkage)
+        Pipeline::new(&self.origin, &self.destination, &self.linkage, &self.encoding)
     }
 }
 

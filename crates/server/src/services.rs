@@ -1,7 +1,7 @@
 use std::pin::Pin;
 
 use corridor_core::{Digest, OfficeId, RunStatus};
-use corridor_engine::{Engine, EngineError, Frame, LinkageReport, PublishedTable};
+use corridor_engine::{Engine, EngineError, FieldReport, Frame, LevelReport, LinkageReport, PublishedTable};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -309,6 +309,7 @@ impl RunService for Services {
                             destination_record: link.destination_record.as_bytes().to_vec(),
                             similarity: link.similarity,
                             probability: link.probability,
+                            evidence: link.evidence.clone(),
                         })
                         .collect(),
                 })
@@ -431,6 +432,34 @@ fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
     }
 }
 
+fn to_field_report(report: &FieldReport) -> v1::FieldReport {
+    let to_level = |level: &LevelReport| v1::FieldLevel {
+        level: level.level.clone(),
+        m: level.m,
+        u: level.u,
+        bits: level.bits,
+    };
+    v1::FieldReport {
+        match_share: report.match_share,
+        rounds: report.rounds,
+        starts_agree: report.starts_agree,
+        expected_precision: report.expected_precision,
+        expected_recall: report.expected_recall,
+        weight_at_threshold: report.weight_at_threshold,
+        fields: report
+            .fields
+            .iter()
+            .map(|field| v1::FieldEvidence {
+                name: field.name.clone(),
+                missing: field.missing,
+                weighed_by_frequency: field.weighed_by_frequency,
+                levels: field.levels.iter().map(to_level).collect(),
+                bits_by_tenth: field.bits_by_tenth.clone(),
+            })
+            .collect(),
+    }
+}
+
 fn to_report(report: &LinkageReport) -> v1::LinkageReport {
     v1::LinkageReport {
         threshold: report.threshold.to_string(),
@@ -457,5 +486,6 @@ fn to_report(report: &LinkageReport) -> v1::LinkageReport {
             completeness_low: blocking.completeness_low,
             completeness_high: blocking.completeness_high,
         }),
+        fields: report.fields.as_ref().map(to_field_report),
     }
 }

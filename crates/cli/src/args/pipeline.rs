@@ -15,7 +15,7 @@ pub(crate) struct PipelineArgs {
     #[arg(long, value_name = "NAME|FILE", conflicts_with = "match_fields")]
     pub(crate) schema: Option<String>,
     /// Match fields, by comma. When not given, those of all that both mappings have which serve best: names, birth_date, sex,
-    /// citizenship, birth_country; for registers of persons address and postcode; in Bloom profiles phonetic.
+    /// citizenship, birth_country; for registers of persons address and postcode; in clk-… profiles phonetic.
     #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
     pub(crate) match_fields: Vec<String>,
     /// A threshold; estimated without truth when not given.
@@ -24,6 +24,10 @@ pub(crate) struct PipelineArgs {
     /// How each person gets at most one partner: greedy, mutual-best or optimal.
     #[arg(long, value_name = "WAY", default_value = "greedy")]
     pub(crate) assignment: Assignment,
+    /// Under fields-256 and fields-512, match fields (by comma) of which agreement on a rare value counts more than on a common
+    /// one.
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub(crate) value_frequencies: Vec<String>,
     /// First year of the flow table; the first that both registers cover when not given.
     #[arg(long, value_name = "YEAR")]
     pub(crate) from_year: Option<i16>,

@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::DemoArgs;
 use crate::client::{Client, Connection};
-use crate::commands::registers::{Register, Registers, links_to_csv, measure_quality, to_quality_line};
+use crate::commands::registers::{
+    LinkRow, Register, Registers, links_to_csv, measure_quality, to_quality_line,
+};
 use crate::commands::results::{FlowResult, RESULT_FILES, add_flows, to_page};
 use crate::commands::run::watch;
 use crate::commands::terms::{to_encoding_terms, to_office};
@@ -403,7 +405,7 @@ impl Play<'_> {
             destination_office: to_office(&self.offices.destination.to_public()),
             period: self.flows.period,
             encoding: to_encoding_terms(&self.registers.schema),
-            linkage: self.registers.linkage,
+            linkage: self.registers.linkage.clone(),
             age_bands: self.flows.age_bands.clone(),
             // Link lists leave so that they can be set against the truth. A real agreement leaves them out.
             outputs: vec![Output::FlowTable, Output::LinkList],
@@ -485,9 +487,14 @@ impl Play<'_> {
         }
         let mut files = FileSet::new(&self.args.out)?;
         add_flows(&mut files, flows)?;
-        let csv = links_to_csv(pairs.iter().zip(links).map(|((left, right), link)| {
-            (left.as_str(), right.as_str(), link.similarity, link.probability)
-        }))?;
+        let rows = pairs.iter().zip(links).map(|((left, right), link)| LinkRow {
+            left,
+            right,
+            similarity: link.similarity,
+            probability: link.probability,
+            evidence: &link.evidence,
+        });
+        let csv = links_to_csv(rows, &self.registers.encoding.match_fields)?;
         files.add("links.csv", &csv)?;
         let quality = self
             .truth

@@ -4,7 +4,7 @@ use corridor_encode::Identity;
 use crate::args::FlowsCommand;
 use crate::client::connect;
 use crate::commands::passphrase;
-use crate::commands::results::{FlowResult, add_flows, to_blocking_lines, to_page};
+use crate::commands::results::{FlowResult, add_flows, to_blocking_lines, to_field_lines, to_page};
 use crate::failure::input_error;
 use crate::output::{FileSet, data, json, talk};
 
@@ -38,6 +38,9 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             }
             if let Some(blocking) = &result.report.blocking {
                 talk(&to_blocking_lines(blocking));
+            }
+            if let Some(fields) = &result.report.fields {
+                talk(&to_field_lines(fields));
             }
             data(&to_page(&result.table))
         }

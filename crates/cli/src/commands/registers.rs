@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
-    AgeBands, Corridor, Destination, DisclosureRule, LinkageTerms, Measure, Origin, Period, Profile,
-    ThresholdPolicy,
+    AgeBands, Construction, Corridor, Destination, DisclosureRule, EncodingTerms, LinkageTerms, Origin,
+    Period, Profile, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect, read_persons};
 use corridor_engine::{FlowTableTerms, LinkageReport};
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::args::PipelineArgs;
 use crate::commands::schema;
+use crate::commands::terms::to_encoding_terms;
 use crate::failure::input_error;
 
 /// A register and what its columns are.
@@ -29,6 +30,7 @@ pub(crate) struct Registers {
     pub(crate) left: Register,
     pub(crate) right: Register,
     pub(crate) schema: EncodingSchema,
+    pub(crate) encoding: EncodingTerms,
     /// What the linkage is done under.
     pub(crate) linkage: LinkageTerms,
     /// What a flow table is made under, or why there is none.
@@ -53,8 +55,16 @@ impl Registers {
                 minimum_count: args.minimum_count,
             },
         });
+        let encoding = to_encoding_terms(&schema);
+        let mut value_frequencies = args.value_frequencies.clone();
+        value_frequencies.sort_by_key(|name| encoding.match_fields.iter().position(|field| field == name));
+        value_frequencies.dedup();
+        encoding
+            .check_value_frequencies(&value_frequencies)
+            .map_err(|problem| input_error(format!("--value-frequencies: {problem}"), "correct it"))?;
         Ok(Self {
             schema,
+            encoding,
             linkage: LinkageTerms {
                 threshold: args
                     .threshold
@@ -62,6 +72,7 @@ impl Registers {
                 assignment: args.assignment,
                 event_window_days: EVENT_WINDOW_DAYS,
                 seed: args.seed,
+                value_frequencies,
             },
             age_bands,
             flows,
@@ -106,8 +117,9 @@ fn match_fields(
             | MatchField::Citizenship
             | MatchField::BirthCountry => true,
             // On nine pairs of registers keys beside the names took weight from birth date and sex under majorities; in
-            // Bloom filters, where every field has its own number of bits, the key by sound added.
-            MatchField::Phonetic => profile.measure() == Measure::Dice,
+            // Bloom filters, where every field has its own number of bits, the key by sound added. Fields that are kept apart
+            // are taken to agree independently of each other, which a name and its sound do not.
+            MatchField::Phonetic => matches!(profile.construction(), Construction::Bloom { .. }),
             MatchField::NameKeys => false,
             // Whoever moves has another address afterwards.
             MatchField::Address | MatchField::Postcode => !of_moves,
@@ -384,19 +396,41 @@ fn read_columns(path: &Path, columns: &[&str]) -> anyhow::Result<Vec<Vec<String>
     Ok(rows)
 }
 
-/// Links as CSV: left_id, right_id, similarity, probability.
+/// A link as a row of links.csv.
+pub(crate) struct LinkRow<'a> {
+    pub(crate) left: &'a str,
+    pub(crate) right: &'a str,
+    pub(crate) similarity: f64,
+    pub(crate) probability: Option<f64>,
+    /// Bits of each match field; empty where fields did not decide.
+    pub(crate) evidence: &'a [f64],
+}
+
+/// Links as CSV: left_id, right_id, similarity, probability and, where fields decided, the bits of evidence of
+/// each of `fields` in a column of its own.
 pub(crate) fn links_to_csv<'a>(
-    links: impl Iterator<Item = (&'a str, &'a str, f64, Option<f64>)>,
+    links: impl Iterator<Item = LinkRow<'a>>,
+    fields: &[String],
 ) -> anyhow::Result<String> {
+    let mut links = links.peekable();
+    let has_evidence = links.peek().is_some_and(|link| !link.evidence.is_empty());
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["left_id", "right_id", "similarity", "probability"])?;
-    for (left, right, similarity, probability) in links {
-        writer.write_record([
-            left,
-            right,
-            &similarity.to_string(),
-            &probability.map_or_else(String::new, |p| p.to_string()),
-        ])?;
+    let mut header = ["left_id", "right_id", "similarity", "probability"]
+        .map(str::to_owned)
+        .to_vec();
+    if has_evidence {
+        header.extend(fields.iter().map(|field| format!("bits_{field}")));
+    }
+    writer.write_record(&header)?;
+    for link in links {
+        let mut row = vec![
+            link.left.to_owned(),
+            link.right.to_owned(),
+            link.similarity.to_string(),
+            link.probability.map_or_else(String::new, |p| p.to_string()),
+        ];
+        row.extend(link.evidence.iter().map(|bits| format!("{bits:.3}")));
+        writer.write_record(&row)?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }

@@ -15,9 +15,11 @@ use crate::commands::attack::{attack, to_page as to_attack_page};
 use crate::commands::encode::encode_register_on;
 use crate::commands::inspect::to_problem_lines;
 use crate::commands::registers::{
-    QualityReport, Register, Registers, links_to_csv, measure_quality, schema_for, to_quality_line,
+    LinkRow, QualityReport, Register, Registers, links_to_csv, measure_quality, schema_for, to_quality_line,
 };
-use crate::commands::results::{FlowResult, Provenance, RESULT_FILES, add_flows, to_blocking_lines, to_page};
+use crate::commands::results::{
+    FlowResult, Provenance, RESULT_FILES, add_flows, to_blocking_lines, to_field_lines, to_page,
+};
 use crate::output::{FileSet, data, json, progress, talk};
 
 pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
@@ -55,10 +57,19 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         .iter()
         .map(|link| (id(&left, link.left), id(&right, link.right)))
         .collect();
-    let csv =
-        links_to_csv(pairs.iter().zip(&links.links).map(|((left, right), link)| {
-            (left.as_str(), right.as_str(), link.similarity, link.probability)
-        }))?;
+    let evidence = links.fields.as_ref().map_or(&[][..], |fields| &fields.evidence);
+    let rows = pairs
+        .iter()
+        .zip(&links.links)
+        .enumerate()
+        .map(|(position, ((left, right), link))| LinkRow {
+            left,
+            right,
+            similarity: link.similarity,
+            probability: link.probability,
+            evidence: evidence.get(position).map_or(&[], Vec::as_slice),
+        });
+    let csv = links_to_csv(rows, &registers.encoding.match_fields)?;
     let mut files = FileSet::new(&args.out)?;
     files.add("links.csv", &csv)?;
     let document = json!({
@@ -253,7 +264,12 @@ fn link(
     left: &EncodedRegister,
     right: &EncodedRegister,
 ) -> anyhow::Result<(LinkSet, LinkageReport, Option<PairedFlows>)> {
-    let pipeline = Pipeline::new(&left.dataset, &right.dataset, registers.linkage)?;
+    let pipeline = Pipeline::new(
+        &left.dataset,
+        &right.dataset,
+        &registers.linkage,
+        &registers.encoding,
+    )?;
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
     let candidates = Mutex::new(Vec::new());
@@ -319,6 +335,9 @@ fn tell(
     ));
     if let Some(blocking) = &report.blocking {
         talk(&to_blocking_lines(blocking));
+    }
+    if let Some(fields) = &report.fields {
+        talk(&to_field_lines(fields));
     }
     if let (Some(precision), Some(recall)) = (report.expected_precision, report.expected_recall) {
         talk(&format!(

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use anyhow::bail;
 
 use corridor_core::{Corridor, Digest, Sex};
-use corridor_engine::{BlockingReport, LinkageReport, result_digest};
+use corridor_engine::{BlockingReport, FieldEvidence, FieldReport, LinkageReport, result_digest};
 use corridor_flows::{FlowRow, PublishedTable, YearRow};
 use serde::Serialize;
 
@@ -129,6 +129,35 @@ pub(crate) fn to_blocking_lines(blocking: &BlockingReport) -> String {
         blocking.origin_in_none,
         blocking.destination_in_none,
     )
+}
+
+/// What each field said, in words: its waterfall among the strongest, the middle and the weakest links.
+pub(crate) fn to_field_lines(report: &FieldReport) -> String {
+    let mut lines = format!(
+        "fields decided, by a match weight of {:.1} bits and more; by the model alone, precision {} and recall {}",
+        report.weight_at_threshold,
+        to_share(report.expected_precision),
+        to_share(report.expected_recall)
+    );
+    if !report.starts_agree {
+        lines +=
+            "\ncaution: the fields do not say one thing: two starts of the model end apart; see report.json";
+    }
+    let to_row = |field: &FieldEvidence| {
+        let bits = |tenth: usize| {
+            let bits = field.bits_by_tenth.get(tenth);
+            bits.map_or_else(|| "too few".to_owned(), |bits| format!("{bits:+.1} bits"))
+        };
+        let missing = format!("{:.1} %", 100.0 * field.missing);
+        vec![field.name.clone(), missing, bits(0), bits(5), bits(9)]
+    };
+    let rows: Vec<Vec<String>> = report.fields.iter().map(to_row).collect();
+    let header = ["field", "missing", "strongest tenth", "middle", "weakest tenth"];
+    lines + "\n" + to_columns(&header, &rows).trim_end()
+}
+
+fn to_share(share: Option<f64>) -> String {
+    share.map_or_else(|| "not known".to_owned(), |share| format!("{share:.4}"))
 }
 
 /// The table as a page.

@@ -29,8 +29,11 @@ pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
             show(&run, args.json)
         }
         RunCommand::Links { run, output, service } => {
-            let links = connect(&service.service).await?.links(run).await?;
-            write_file(&output, to_csv(&links)?.as_bytes())?;
+            let client = connect(&service.service).await?;
+            let links = client.links(run).await?;
+            let agreement = client.agreement(client.run(run).await?.agreement).await?;
+            let fields = &agreement.agreement.encoding.match_fields;
+            write_file(&output, to_csv(&links, fields)?.as_bytes())?;
             talk(&format!("{} links to {}", links.len(), output.display()));
             Ok(())
         }
@@ -102,16 +105,25 @@ fn show(run: &RunStatus, as_json: bool) -> anyhow::Result<()> {
     data(&page)
 }
 
-fn to_csv(links: &[LinkedPair]) -> anyhow::Result<String> {
+/// Links as CSV; where fields decided, with the bits of evidence of each in a column of its own.
+fn to_csv(links: &[LinkedPair], fields: &[String]) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["origin_record", "destination_record", "similarity", "probability"])?;
+    let mut header = ["origin_record", "destination_record", "similarity", "probability"]
+        .map(str::to_owned)
+        .to_vec();
+    if links.iter().any(|link| !link.evidence.is_empty()) {
+        header.extend(fields.iter().map(|field| format!("bits_{field}")));
+    }
+    writer.write_record(&header)?;
     for link in links {
-        writer.write_record([
+        let mut row = vec![
             link.origin_record.to_hex(),
             link.destination_record.to_hex(),
             link.similarity.to_string(),
             link.probability.map_or_else(String::new, |p| p.to_string()),
-        ])?;
+        ];
+        row.extend(link.evidence.iter().map(|bits| format!("{bits:.3}")));
+        writer.write_record(&row)?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }

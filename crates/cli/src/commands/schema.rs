@@ -134,7 +134,7 @@ fn to_list() -> String {
             let fields = if saul == clk {
                 saul
             } else {
-                format!("{saul}; in clk-… and fields-…: {clk}")
+                format!("{saul}; in clk-…: {clk}")
             };
             vec![ready_made.name.to_owned(), fields]
         })

@@ -34,6 +34,8 @@ assignment = "greedy"
 event_window_days = 365
 # Seed of samples; fixed, so that a run can be replayed.
 seed = 1
+# Under fields-256 and fields-512, match fields of which agreement on a rare value counts more than on a common one:
+# value_frequencies = ["names"]
 
 # Lower bounds of age bands, in completed years at the move: all that is uploaded of a person's age.
 age_bands = [0, 15, 30, 45, 65]
@@ -67,6 +69,8 @@ struct TermsFile {
     assignment: Assignment,
     event_window_days: u32,
     seed: u64,
+    #[serde(default)]
+    value_frequencies: Vec<String>,
     age_bands: AgeBands,
     outputs: Vec<Output>,
     minimum_count: u32,
@@ -123,6 +127,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
             assignment: file.assignment,
             event_window_days: file.event_window_days,
             seed: file.seed,
+            value_frequencies: file.value_frequencies,
         },
         age_bands: file.age_bands,
         outputs,

@@ -1524,6 +1524,67 @@ pub struct LinkageReport {
     /// What was compared, where only records that share a block were; absent where all pairs were.
     #[prost(message, optional, tag = "8")]
     pub blocking: ::core::option::Option<BlockingReport>,
+    /// What each field said, where fields decided; absent for whole filters. The threshold is then one of the scaled match weight, or
+    /// of the probability of a match where it was given.
+    #[prost(message, optional, tag = "9")]
+    pub fields: ::core::option::Option<FieldReport>,
+}
+/// What the fields said in a run (Fellegi-Sunter), without a value or a pair of it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FieldReport {
+    /// Matches the model expects, as a share of all pairs of persons.
+    #[prost(double, tag = "1")]
+    pub match_share: f64,
+    /// Rounds until the shares stood still.
+    #[prost(uint64, tag = "2")]
+    pub rounds: u64,
+    /// Whether a start far off ends at the same share of matches. If not, the probabilities of the model are not to be trusted.
+    #[prost(bool, tag = "3")]
+    pub starts_agree: bool,
+    /// By the model: the mean probability of the links.
+    #[prost(double, optional, tag = "4")]
+    pub expected_precision: ::core::option::Option<f64>,
+    /// By the model: the probabilities of the links over those of all candidate pairs.
+    #[prost(double, optional, tag = "5")]
+    pub expected_recall: ::core::option::Option<f64>,
+    /// Match weight of the weakest link there may be, in bits.
+    #[prost(double, tag = "6")]
+    pub weight_at_threshold: f64,
+    /// In the agreement's order.
+    #[prost(message, repeated, tag = "7")]
+    pub fields: ::prost::alloc::vec::Vec<FieldEvidence>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FieldEvidence {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Share of records of both sides in which it is missing.
+    #[prost(double, tag = "2")]
+    pub missing: f64,
+    #[prost(bool, tag = "3")]
+    pub weighed_by_frequency: bool,
+    /// Levels of agreement, best first.
+    #[prost(message, repeated, tag = "4")]
+    pub levels: ::prost::alloc::vec::Vec<FieldLevel>,
+    /// Mean bits of evidence among the strongest tenth of the links, the next, and so on; empty with fewer than a hundred links.
+    #[prost(double, repeated, tag = "5")]
+    pub bits_by_tenth: ::prost::alloc::vec::Vec<f64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FieldLevel {
+    /// What the field's parts have in common at least: "dice 0.8", their Dice similarity, or "within 0.95", the share of the bits of
+    /// the part that has fewer. A pair is on the first level it meets.
+    #[prost(string, tag = "1")]
+    pub level: ::prost::alloc::string::String,
+    /// Share of matches that agree so.
+    #[prost(double, tag = "2")]
+    pub m: f64,
+    /// Share of other pairs that do.
+    #[prost(double, tag = "3")]
+    pub u: f64,
+    /// log2(m/u).
+    #[prost(double, tag = "4")]
+    pub bits: f64,
 }
 /// What was compared in blocks, and what that cost.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2066,6 +2127,10 @@ pub struct Link {
     /// Probability that the link is true; absent under a given threshold.
     #[prost(double, optional, tag = "4")]
     pub probability: ::core::option::Option<f64>,
+    /// Bits of evidence (log2 of the likelihood ratio) of each match field, in the agreement's order; empty where fields did not
+    /// decide.
+    #[prost(double, repeated, tag = "5")]
+    pub evidence: ::prost::alloc::vec::Vec<f64>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
