@@ -16,6 +16,7 @@ mod generated;
 mod interrupt;
 mod office_job;
 mod python;
+mod quality;
 mod schema;
 mod scripts;
 mod service;

@@ -1,7 +1,7 @@
 //! What the service answers, in our own words.
 
 use corridor_engine::{
-    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport,
+    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport, StratumReport,
 };
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
@@ -15,6 +15,8 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
             agree: estimators.agree,
             precision_low: estimators.precision_low,
             precision_high: estimators.precision_high,
+            recall_low: estimators.recall_low,
+            recall_high: estimators.recall_high,
         })
     });
     Ok(LinkageReport {
@@ -37,7 +39,21 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
             completeness_high: blocking.completeness_high,
         }),
         fields: message.fields.map(to_field_report),
+        strata: message.strata.into_iter().map(to_stratum).collect(),
     })
+}
+
+fn to_stratum(stratum: v1::StratumReport) -> StratumReport {
+    StratumReport {
+        variable: stratum.variable,
+        value: stratum.value,
+        precision: stratum.precision,
+        precision_low: stratum.precision_low,
+        precision_high: stratum.precision_high,
+        recall: stratum.recall,
+        recall_low: stratum.recall_low,
+        recall_high: stratum.recall_high,
+    }
 }
 
 fn to_field_report(message: v1::FieldReport) -> FieldReport {

@@ -1,13 +1,13 @@
 use std::ops::ControlFlow;
 
 use corridor_core::{
-    AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, EncodingTerms, LinkageTerms,
-    MigrationEvent, Period,
+    AgeBand, AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, EncodingTerms, LinkageTerms,
+    MigrationEvent, Period, Sex,
 };
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
-    BlockingLoss, Blocks, CandidatePair, ComparePlan, Comparison, EventPair, FieldParts, FieldReport,
-    FieldTerms, LinkSet, LinkSide, Tile, decide, decide_by_fields, pair_events, plan_tiles,
+    BlockingLoss, Blocks, CandidatePair, ComparePlan, Comparison, EventPair, ExpectedQuality, FieldParts,
+    FieldReport, FieldTerms, LinkSet, LinkSide, Tile, decide, decide_by_fields, pair_events, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,31 @@ pub struct LinkageReport {
     /// or of the probability of a match where it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<FieldReport>,
+    /// The same by sex, then by age band, of the origin's records; of groups with enough links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strata: Vec<StratumReport>,
+}
+
+/// What is expected of the links of a group of people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StratumReport {
+    /// `sex` or `age_band`.
+    pub variable: String,
+    /// The group, as in flow tables.
+    pub value: String,
+    /// Expected share of links that are true, to three decimals.
+    pub precision: f64,
+    /// 95 % interval of it, lower end.
+    pub precision_low: f64,
+    /// Upper end.
+    pub precision_high: f64,
+    /// Expected share of true matches that are linked, to three decimals.
+    pub recall: f64,
+    /// 95 % interval of it, lower end.
+    pub recall_low: f64,
+    /// Upper end.
+    pub recall_high: f64,
 }
 
 /// What was compared in blocks, and what that cost.
@@ -107,10 +132,34 @@ pub struct EstimatorReport {
     pub precision_low: f64,
     /// Upper end.
     pub precision_high: f64,
+    /// 95 % interval of the expected recall, lower end.
+    pub recall_low: f64,
+    /// Upper end.
+    pub recall_high: f64,
+}
+
+impl StratumReport {
+    fn new(variable: &str, value: String, quality: &ExpectedQuality) -> Self {
+        Self {
+            variable: variable.to_owned(),
+            value,
+            precision: to_three_decimals(quality.precision),
+            precision_low: to_three_decimals(quality.precision_interval.0),
+            precision_high: to_three_decimals(quality.precision_interval.1),
+            recall: to_three_decimals(quality.recall),
+            recall_low: to_three_decimals(quality.recall_interval.0),
+            recall_high: to_three_decimals(quality.recall_interval.1),
+        }
+    }
+}
+
+/// Shares of small numbers would tell these with more.
+fn to_three_decimals(share: f64) -> f64 {
+    (share * 1000.0).round() / 1000.0
 }
 
 impl LinkageReport {
-    fn new(links: &LinkSet, blocking: Option<BlockingReport>) -> Self {
+    fn new(links: &LinkSet, blocking: Option<BlockingReport>, strata: Vec<StratumReport>) -> Self {
         let decision = &links.decision;
         let estimate = decision.estimate.as_ref();
         Self {
@@ -126,9 +175,12 @@ impl LinkageReport {
                 agree: e.estimators_agree,
                 precision_low: e.precision_interval.0,
                 precision_high: e.precision_interval.1,
+                recall_low: e.recall_interval.0,
+                recall_high: e.recall_interval.1,
             }),
             blocking,
             fields: links.fields.as_ref().map(|fields| fields.report.clone()),
+            strata,
         }
     }
 }
@@ -251,14 +303,31 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// How the links were decided and, where records were compared in blocks, what that cost, which is measured here. Runs on
-    /// the current rayon pool.
-    pub fn report(&self, links: &LinkSet) -> LinkageReport {
+    /// How the links were decided, how good they are among whom and, where records were compared in blocks, what that cost, which is
+    /// measured here. Runs on the current rayon pool.
+    pub fn report(&self, links: &LinkSet, age_bands: &AgeBands) -> LinkageReport {
         let blocking = self
             .blocks
             .as_ref()
             .map(|blocks| self.report_blocking(blocks, links));
-        LinkageReport::new(links, blocking)
+        LinkageReport::new(links, blocking, self.report_strata(links, age_bands))
+    }
+
+    fn report_strata(&self, links: &LinkSet, age_bands: &AgeBands) -> Vec<StratumReport> {
+        let Some(events) = &self.left.events else {
+            return Vec::new();
+        };
+        let event = |record: u32| &events[usize::try_from(record).expect("an index of a dataset")];
+        let by_sex = Sex::ALL.into_iter().filter_map(|sex| {
+            let quality = links.expect_among(&|record| event(record).sex == sex)?;
+            Some(StratumReport::new("sex", sex.as_str().to_owned(), &quality))
+        });
+        let bands = (0..=u8::MAX).map(AgeBand).take(age_bands.len());
+        let by_age = bands.filter_map(|band| {
+            let quality = links.expect_among(&|record| event(record).age_band == Some(band))?;
+            Some(StratumReport::new("age_band", age_bands.label(band)?, &quality))
+        });
+        by_sex.chain(by_age).collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
@@ -273,7 +342,6 @@ impl<'a> Pipeline<'a> {
         let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
         let (left_in_none, right_in_none) = blocks.records_in_none();
         let all_pairs = left.len() as f64 * right.len() as f64;
-        let rounded = |share: f64| (share * 1000.0).round() / 1000.0;
         let told = loss.with_partner >= LEAST_PARTNERS;
         let interval = loss.interval().filter(|_| told);
         BlockingReport {
@@ -283,9 +351,9 @@ impl<'a> Pipeline<'a> {
             origin_in_none: to_count(left_in_none),
             destination_in_none: to_count(right_in_none),
             records_sampled: loss.records_sampled,
-            completeness: loss.completeness().filter(|_| told).map(rounded),
-            completeness_low: interval.map(|(low, _)| rounded(low)),
-            completeness_high: interval.map(|(_, high)| rounded(high)),
+            completeness: loss.completeness().filter(|_| told).map(to_three_decimals),
+            completeness_low: interval.map(|(low, _)| to_three_decimals(low)),
+            completeness_high: interval.map(|(_, high)| to_three_decimals(high)),
         }
     }
 

@@ -214,7 +214,7 @@ impl Engine {
                 let links = pipeline.decide(&candidates)?;
                 let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows)?;
                 let link_bytes = encode_links(&links, &job.origin, &job.destination);
-                let report = pipeline.report(&links);
+                let report = pipeline.report(&links, &job.flows.age_bands);
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
             })
             .await??;

@@ -8,6 +8,7 @@ use crate::blocks::Blocks;
 use crate::fields::FieldLinks;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
+use crate::strata::Looks;
 use crate::threshold::{Found, Sizes, ThresholdEstimate, estimate};
 use crate::tile::CandidatePair;
 
@@ -33,6 +34,8 @@ pub struct LinkSet {
     pub decision: Decision,
     /// What each field said; `None` for whole filters.
     pub fields: Option<FieldLinks>,
+    /// What single persons showed when the threshold was estimated.
+    pub(crate) looks: Option<Looks>,
 }
 
 /// How links were decided.
@@ -193,11 +196,12 @@ pub fn decide(
             cut: plan.floor.to_f64(),
         },
     };
-    let (links, decision) = settle((left, right), &pairs, &level, assignment, candidates.len())?;
+    let (links, decision, looks) = settle((left, right), &pairs, &level, assignment, candidates.len())?;
     Ok(LinkSet {
         links,
         decision,
         fields: None,
+        looks,
     })
 }
 
@@ -219,10 +223,10 @@ pub(crate) fn settle(
     level: &Level<'_>,
     assignment: Assignment,
     candidate_count: usize,
-) -> Result<(Vec<Link>, Decision), LinkError> {
+) -> Result<(Vec<Link>, Decision, Option<Looks>), LinkError> {
     let greedy = assign_greedy(pairs);
-    let (threshold, cut, estimate, calibration) = match level {
-        Level::Given { threshold, cut } => (*threshold, *cut, None, None),
+    let (threshold, cut, estimate, calibration, looks) = match level {
+        Level::Given { threshold, cut } => (*threshold, *cut, None, None, None),
         Level::Learnt { null, floor_bin } => {
             let sizes = Sizes {
                 left_persons: left.person_count(),
@@ -230,7 +234,7 @@ pub(crate) fn settle(
                 left_records: left.len(),
                 right_records: right.len(),
             };
-            let (estimate, calibration) = estimate(&Found {
+            let (estimate, calibration, looks) = estimate(&Found {
                 links: &greedy,
                 pairs,
                 null,
@@ -238,7 +242,8 @@ pub(crate) fn settle(
                 floor_bin: *floor_bin,
             })?;
             let threshold = estimate.threshold;
-            (threshold, threshold.to_f64(), Some(estimate), Some(calibration))
+            let cut = threshold.to_f64();
+            (threshold, cut, Some(estimate), Some(calibration), Some(looks))
         }
     };
     let above = pairs.partition_point(|pair| pair.best.similarity >= cut);
@@ -276,5 +281,5 @@ pub(crate) fn settle(
         greedy_components: to_count(greedy_components),
         ambiguous_links: to_count(count_ambiguous(&assigned, pairs, AMBIGUITY_MARGIN)),
     };
-    Ok((links, decision))
+    Ok((links, decision, looks))
 }

@@ -57,6 +57,7 @@ mod null;
 mod quality;
 mod rivals;
 mod side;
+mod strata;
 mod threshold;
 mod tile;
 
@@ -71,6 +72,7 @@ pub use fields::{
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
+pub use strata::ExpectedQuality;
 pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
 pub use tile::{CandidatePair, Comparison, Tile, plan_tiles};
 

@@ -16,6 +16,8 @@ pub(crate) struct Rivals {
     pub(crate) persons: usize,
     /// Rivals by bin of similarity.
     counts: Vec<u32>,
+    /// Bin of the rival of each person who has one.
+    bin_of_person: HashMap<u32, usize>,
 }
 
 /// Which side's persons are looked at.
@@ -43,26 +45,33 @@ impl Rivals {
             .map(|link| (other(link), link.best.similarity))
             .collect();
         let mut counts = vec![0; bin_of(1.0) + 1];
-        let mut found = std::collections::HashSet::new();
+        let mut bin_of_person = HashMap::new();
         for pair in pairs {
             let Some(known) = partner.get(&own(pair)) else {
                 continue;
             };
-            if *known == other(pair) || found.contains(&own(pair)) {
+            if *known == other(pair) || bin_of_person.contains_key(&own(pair)) {
                 continue;
             }
             let is_free = taken_at
                 .get(&other(pair))
                 .is_none_or(|taken| *taken < pair.best.similarity);
             if is_free {
-                found.insert(own(pair));
-                counts[bin_of(pair.best.similarity)] += 1;
+                let bin = bin_of(pair.best.similarity);
+                bin_of_person.insert(own(pair), bin);
+                counts[bin] += 1;
             }
         }
         Self {
             persons: partner.len(),
             counts,
+            bin_of_person,
         }
+    }
+
+    /// Whether `person` has a rival in `bin` or above.
+    pub(crate) fn has_from(&self, person: u32, bin: usize) -> bool {
+        self.bin_of_person.get(&person).is_some_and(|rival| *rival >= bin)
     }
 
     /// Rivals in `bin` and above.

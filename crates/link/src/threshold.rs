@@ -5,6 +5,7 @@ use crate::LinkError;
 use crate::assign::PersonPair;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::rivals::{LookAt, Rivals};
+use crate::strata::Looks;
 
 /// A threshold found without truth, and what it is expected to give.
 ///
@@ -38,6 +39,8 @@ pub struct ThresholdEstimate {
     pub precision_interval: (f64, f64),
     /// Expected share of true matches that are linked, of those above the level looked down to.
     pub expected_recall: f64,
+    /// 95 % interval of it.
+    pub recall_interval: (f64, f64),
     /// Expected F1.
     pub expected_f1: f64,
     /// Links per record before assignment as Bernoulli(p) + Poisson(λ) (after Blakely & Salmond 2002):
@@ -128,7 +131,7 @@ pub(crate) struct Found<'a> {
 /// # Errors
 /// When no level is more likely right than wrong: the registers have no people in common that the
 /// encoding can tell from chance.
-pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibration), LinkError> {
+pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibration, Looks), LinkError> {
     let by_registers = found.levels(&found.rates_of_registers());
     let first = Calibration::fit(&by_registers);
     let first_choice = found.choose(&first, &by_registers)?;
@@ -138,7 +141,7 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         .filter(|link| first.probability(link.best.similarity) >= CORE_PROBABILITY)
         .copied()
         .collect();
-    let (decided_by, calibration, choice, evidence) = if core.len() >= LEAST_CORE {
+    let (decided_by, calibration, choice, evidence, core) = if core.len() >= LEAST_CORE {
         let sides =
             [LookAt::Left, LookAt::Right].map(|side| Rivals::of(&core, found.links, found.pairs, side));
         let levels = found.levels(&found.rates_of_rivals(&sides));
@@ -148,14 +151,28 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
             events: sides.iter().map(|rivals| rivals.count_from(choice.bin)).sum(),
             per_event: 0.5 * found.free_after(&choice).0 / to_f64(core.len()),
         };
-        (Estimator::Rivals, calibration, choice, evidence)
+        let rivals_of = |link: &PersonPair| {
+            let is_seen = [
+                sides[0].has_from(link.left_person, choice.bin),
+                sides[1].has_from(link.right_person, choice.bin),
+            ];
+            (link.best.left, is_seen.into_iter().map(u8::from).sum())
+        };
+        let core = core.iter().map(rivals_of).collect();
+        (Estimator::Rivals, calibration, choice, evidence, core)
     } else {
         let (free_left, free_right) = found.free_after(&first_choice);
         let evidence = Evidence {
             events: found.null.count_from(first_choice.bin),
             per_event: free_left * free_right / to_f64(found.null.pair_count()).max(1.0),
         };
-        (Estimator::Registers, first.clone(), first_choice, evidence)
+        (
+            Estimator::Registers,
+            first.clone(),
+            first_choice,
+            evidence,
+            Vec::new(),
+        )
     };
     let precision_interval = choice.precision_interval(&evidence);
     if precision_interval.0 <= 0.5 {
@@ -168,6 +185,14 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         .iter()
         .map(|link| first.probability(link.best.similarity))
         .sum();
+    let with_probability =
+        |link: &PersonPair| (link.best.left, calibration.probability(link.best.similarity));
+    let (links, below) = found.links.split_at(choice.links);
+    let probabilities: Vec<f64> = links.iter().map(|link| with_probability(link).1).collect();
+    let looks = Looks {
+        core,
+        below: below.iter().map(with_probability).collect(),
+    };
     let estimate = ThresholdEstimate {
         threshold,
         decided_by,
@@ -176,10 +201,11 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         expected_precision: choice.precision(),
         precision_interval,
         expected_recall: choice.true_links / choice.matches,
+        recall_interval: choice.recall_interval(&evidence, precision_interval, &probabilities),
         expected_f1: choice.f1(),
         link_count_precision: found.link_count_precision(threshold),
     };
-    Ok((estimate, calibration))
+    Ok((estimate, calibration, looks))
 }
 
 /// Bins on either side that are looked at together when pairs met are set against chance pairs expected.
@@ -289,13 +315,13 @@ impl Found<'_> {
         // Matches in all: links beyond those expected to be false, added up to where they are most beyond doubt. Further
         // down, what is still found drowns in the uncertainty of what is expected.
         let (mut excess, mut expected_false) = (0.0_f64, 0.0_f64);
-        let (mut surest, mut matches) = (f64::NEG_INFINITY, 0.0);
+        let (mut surest, mut matches, mut false_at_surest) = (f64::NEG_INFINITY, 0.0, 0.0);
         for level in levels {
             excess += level.links - level.expected_false;
             expected_false += level.expected_false;
             let beyond_doubt = excess - (2.0 * expected_false).sqrt();
             if beyond_doubt > surest {
-                (surest, matches) = (beyond_doubt, excess);
+                (surest, matches, false_at_surest) = (beyond_doubt, excess, expected_false);
             }
         }
         let mut true_links = 0.0;
@@ -312,6 +338,7 @@ impl Found<'_> {
                 links: position + 1,
                 true_links,
                 matches: true_links.max(matches),
+                false_below: (false_at_surest - (to_f64(position + 1) - true_links)).max(0.0),
             };
             if is_last_of_bin && best.is_none_or(|best| here.f1() > best.f1()) {
                 best = Some(here);
@@ -348,6 +375,8 @@ struct Choice {
     links: usize,
     true_links: f64,
     matches: f64,
+    /// False links expected below the level, down to where matches were counted.
+    false_below: f64,
 }
 
 impl Choice {
@@ -377,10 +406,57 @@ impl Choice {
         if expected_false <= 0.0 {
             return (1.0, 1.0);
         }
-        let root = (expected_false * events / (expected_false + events)).sqrt();
-        let bound = |other: f64| (1.0 - expected_false * (other / root).powi(2) / links).clamp(0.0, 1.0);
-        (bound(root + 0.98), bound((root - 0.98).max(0.0)))
+        let (fewest, most) = count_interval(expected_false, events);
+        (
+            (1.0 - most / links).clamp(0.0, 1.0),
+            (1.0 - fewest / links).clamp(0.0, 1.0),
+        )
     }
+
+    /// 95 % interval of recall, given that of precision and the probability of each link. Matches below the level are what is left of
+    /// the links there when those expected to be false are taken out; both these and the look-alikes they were learnt from vary as
+    /// Poisson numbers do, and so do the matches themselves. Of matches that are as little alike as strangers there is no trace:
+    /// [`missed_at_most`] allows for them.
+    fn recall_interval(
+        &self,
+        evidence: &Evidence,
+        precision: (f64, f64),
+        probabilities: &[f64],
+    ) -> (f64, f64) {
+        let missed = self.matches - self.true_links;
+        let spread = 1.96 * (self.false_below * (1.0 + evidence.per_event) + missed + 1.0).sqrt();
+        let share = |precision: f64, missed: f64| {
+            let found = precision * to_f64(self.links);
+            if found > 0.0 {
+                found / (found + missed.max(0.0))
+            } else {
+                0.0
+            }
+        };
+        let most_missed = (missed + spread).max(missed_at_most(probabilities));
+        (
+            share(precision.0, most_missed),
+            share(precision.1, missed - spread),
+        )
+    }
+}
+
+/// 95 % interval of a number of which so many are `expected`, learnt from so many `events`, both above zero: together as a Poisson
+/// number of `x·e/(x+e)` events, by the square-root transformation; outward to whole numbers, since false links come whole.
+pub(crate) fn count_interval(expected: f64, events: f64) -> (f64, f64) {
+    let root = (expected * events / (expected + events)).sqrt();
+    let bound = |other: f64| expected * (other / root).powi(2);
+    (bound((root - 0.98).max(0.0)).floor(), bound(root + 0.98).ceil())
+}
+
+/// Matches that may be missed beyond those that can be counted, as many as the upper end of an interval allows for: a quarter of the
+/// matches among the weakest tenth of the links, the strongest of which come first.
+///
+/// How similarity falls off beyond the threshold cannot be seen there, for the strangers. This is a convention, not an estimate; that
+/// it suffices is tested on registers with known truth.
+pub(crate) fn missed_at_most(probabilities: &[f64]) -> f64 {
+    let weakest = &probabilities[probabilities.len() - probabilities.len() / 10..];
+    0.25 * weakest.iter().sum::<f64>()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of persons are far below 2^52")]

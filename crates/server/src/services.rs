@@ -1,7 +1,9 @@
 use std::pin::Pin;
 
 use corridor_core::{Digest, OfficeId, RunStatus};
-use corridor_engine::{Engine, EngineError, FieldReport, Frame, LevelReport, LinkageReport, PublishedTable};
+use corridor_engine::{
+    Engine, EngineError, FieldReport, Frame, LevelReport, LinkageReport, PublishedTable, StratumReport,
+};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -460,6 +462,19 @@ fn to_field_report(report: &FieldReport) -> v1::FieldReport {
     }
 }
 
+fn to_stratum(stratum: &StratumReport) -> v1::StratumReport {
+    v1::StratumReport {
+        variable: stratum.variable.clone(),
+        value: stratum.value.clone(),
+        precision: stratum.precision,
+        precision_low: stratum.precision_low,
+        precision_high: stratum.precision_high,
+        recall: stratum.recall,
+        recall_low: stratum.recall_low,
+        recall_high: stratum.recall_high,
+    }
+}
+
 fn to_report(report: &LinkageReport) -> v1::LinkageReport {
     v1::LinkageReport {
         threshold: report.threshold.to_string(),
@@ -474,6 +489,8 @@ fn to_report(report: &LinkageReport) -> v1::LinkageReport {
             agree: estimators.agree,
             precision_low: estimators.precision_low,
             precision_high: estimators.precision_high,
+            recall_low: estimators.recall_low,
+            recall_high: estimators.recall_high,
         }),
         blocking: report.blocking.as_ref().map(|blocking| v1::BlockingReport {
             passes: blocking.passes.clone(),
@@ -487,5 +504,6 @@ fn to_report(report: &LinkageReport) -> v1::LinkageReport {
             completeness_high: blocking.completeness_high,
         }),
         fields: report.fields.as_ref().map(to_field_report),
+        strata: report.strata.iter().map(to_stratum).collect(),
     }
 }

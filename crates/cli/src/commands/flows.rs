@@ -4,7 +4,9 @@ use corridor_encode::Identity;
 use crate::args::FlowsCommand;
 use crate::client::connect;
 use crate::commands::passphrase;
-use crate::commands::results::{FlowResult, add_flows, to_blocking_lines, to_field_lines, to_page};
+use crate::commands::results::{
+    FlowResult, add_flows, to_blocking_lines, to_field_lines, to_page, to_strata_lines,
+};
 use crate::failure::input_error;
 use crate::output::{FileSet, data, json, talk};
 
@@ -38,6 +40,9 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             }
             if let Some(blocking) = &result.report.blocking {
                 talk(&to_blocking_lines(blocking));
+            }
+            if !result.report.strata.is_empty() {
+                talk(&to_strata_lines(&result.report.strata));
             }
             if let Some(fields) = &result.report.fields {
                 talk(&to_field_lines(fields));

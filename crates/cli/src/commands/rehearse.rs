@@ -19,6 +19,7 @@ use crate::commands::registers::{
 };
 use crate::commands::results::{
     FlowResult, Provenance, RESULT_FILES, add_flows, to_blocking_lines, to_field_lines, to_page,
+    to_strata_lines,
 };
 use crate::output::{FileSet, data, json, progress, talk};
 
@@ -287,7 +288,7 @@ fn link(
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
-    let report = pipeline.report(&links);
+    let report = pipeline.report(&links, &registers.age_bands);
     let flows = match &registers.flows {
         Ok(terms) => {
             let moves = pipeline.pair_moves(&links)?;
@@ -335,6 +336,9 @@ fn tell(
     ));
     if let Some(blocking) = &report.blocking {
         talk(&to_blocking_lines(blocking));
+    }
+    if !report.strata.is_empty() {
+        talk(&to_strata_lines(&report.strata));
     }
     if let Some(fields) = &report.fields {
         talk(&to_field_lines(fields));

@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 use anyhow::bail;
 
 use corridor_core::{Corridor, Digest, Sex};
-use corridor_engine::{BlockingReport, FieldEvidence, FieldReport, LinkageReport, result_digest};
+use corridor_engine::{
+    BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, result_digest,
+};
 use corridor_flows::{FlowRow, PublishedTable, YearRow};
 use serde::Serialize;
 
@@ -154,6 +156,24 @@ pub(crate) fn to_field_lines(report: &FieldReport) -> String {
     let rows: Vec<Vec<String>> = report.fields.iter().map(to_row).collect();
     let header = ["field", "missing", "strongest tenth", "middle", "weakest tenth"];
     lines + "\n" + to_columns(&header, &rows).trim_end()
+}
+
+/// What is expected of the links among whom, in words.
+pub(crate) fn to_strata_lines(strata: &[StratumReport]) -> String {
+    let rows: Vec<Vec<String>> = strata
+        .iter()
+        .map(|stratum| {
+            let with_interval =
+                |share: f64, low: f64, high: f64| format!("{share:.3} ({low:.3} – {high:.3})");
+            vec![
+                format!("{} {}", stratum.variable, stratum.value),
+                with_interval(stratum.precision, stratum.precision_low, stratum.precision_high),
+                with_interval(stratum.recall, stratum.recall_low, stratum.recall_high),
+            ]
+        })
+        .collect();
+    let header = ["expected among", "precision (95 %)", "recall (95 %)"];
+    to_columns(&header, &rows).trim_end().to_owned()
 }
 
 fn to_share(share: Option<f64>) -> String {

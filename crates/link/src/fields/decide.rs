@@ -106,7 +106,7 @@ pub fn decide_by_fields(
             }
         }
     };
-    let (mut links, decision) = settle(sides, &pairs, &level, assignment, candidates.len())?;
+    let (mut links, decision, looks) = settle(sides, &pairs, &level, assignment, candidates.len())?;
     let cut = match level {
         Level::Given { cut, .. } => cut,
         Level::Learnt { .. } => decision.threshold.to_f64(),
@@ -131,6 +131,7 @@ pub fn decide_by_fields(
             model,
             cut,
         }),
+        looks,
     })
 }
 

@@ -1528,6 +1528,31 @@ pub struct LinkageReport {
     /// of the probability of a match where it was given.
     #[prost(message, optional, tag = "9")]
     pub fields: ::core::option::Option<FieldReport>,
+    /// The same by sex, then by age band, of the origin's records; of groups with enough links.
+    #[prost(message, repeated, tag = "10")]
+    pub strata: ::prost::alloc::vec::Vec<StratumReport>,
+}
+/// What is expected of the links of a group of people, with 95 % intervals.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StratumReport {
+    /// "sex" or "age_band".
+    #[prost(string, tag = "1")]
+    pub variable: ::prost::alloc::string::String,
+    /// The group, as in flow tables.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+    #[prost(double, tag = "3")]
+    pub precision: f64,
+    #[prost(double, tag = "4")]
+    pub precision_low: f64,
+    #[prost(double, tag = "5")]
+    pub precision_high: f64,
+    #[prost(double, tag = "6")]
+    pub recall: f64,
+    #[prost(double, tag = "7")]
+    pub recall_low: f64,
+    #[prost(double, tag = "8")]
+    pub recall_high: f64,
 }
 /// What the fields said in a run (Fellegi-Sunter), without a value or a pair of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1632,6 +1657,11 @@ pub struct EstimatorReport {
     pub precision_low: f64,
     #[prost(double, tag = "5")]
     pub precision_high: f64,
+    /// 95 % interval of the expected recall.
+    #[prost(double, tag = "6")]
+    pub recall_low: f64,
+    #[prost(double, tag = "7")]
+    pub recall_high: f64,
 }
 /// Generated client implementations.
 pub mod flow_service_client {
