@@ -50,7 +50,7 @@ pub struct Decision {
 pub const AMBIGUITY_MARGIN: f64 = 0.02;
 
 /// Candidates kept per record, about: below, looking further down only finds more of chance.
-const CANDIDATES_PER_RECORD: f64 = 3.0;
+pub const CANDIDATES_PER_RECORD: f64 = 3.0;
 
 /// What a run settles before it compares the two sides: how far down to look, and what chance looks like.
 #[derive(Debug, Clone)]
@@ -111,12 +111,7 @@ impl ComparePlan {
                 (between, blocks.pair_count() as f64)
             }
         };
-        let share = CANDIDATES_PER_RECORD * (left_len + right_len) / pairs.max(1.0);
-        let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
-        if bin >= bin_of(1.0) {
-            return Err(LinkError::RecordsIndistinguishable);
-        }
-        let floor = Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1)");
+        let floor = floor_of(&between, left_len + right_len, pairs)?;
         Ok(Self {
             floor,
             null: Some(null),
@@ -127,6 +122,19 @@ impl ComparePlan {
     pub const fn floor(&self) -> Threshold {
         self.floor
     }
+}
+
+/// How far down to look for so many records on both sides and so many pairs that are compared, from a sample of them.
+///
+/// # Errors
+/// When every level holds more chance pairs than records.
+pub(crate) fn floor_of(between: &NullDistribution, records: f64, pairs: f64) -> Result<Threshold, LinkError> {
+    let share = CANDIDATES_PER_RECORD * records / pairs.max(1.0);
+    let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
+    if bin >= bin_of(1.0) {
+        return Err(LinkError::RecordsIndistinguishable);
+    }
+    Ok(Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1)"))
 }
 
 /// Decides links from all candidate pairs of a run: threshold, then one partner at most for each person. The threshold is

@@ -48,9 +48,12 @@
 mod assign;
 mod blocking_loss;
 mod blocks;
+mod budget;
 mod decide;
 mod events;
+mod forecast;
 mod hungarian;
+mod memory;
 mod null;
 mod quality;
 mod rivals;
@@ -60,8 +63,11 @@ mod tile;
 
 pub use blocking_loss::BlockingLoss;
 pub use blocks::Blocks;
-pub use decide::{AMBIGUITY_MARGIN, ComparePlan, Decision, Link, LinkSet, decide};
+pub use budget::CandidateBudget;
+pub use decide::{AMBIGUITY_MARGIN, CANDIDATES_PER_RECORD, ComparePlan, Decision, Link, LinkSet, decide};
 pub use events::{EventPair, pair_events};
+pub use forecast::{CandidateForecast, Expected, Pace};
+pub use memory::{BlockSizes, LinkSizes};
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
