@@ -86,6 +86,11 @@ impl LinkSizes {
         self.threads * 2 * gathered * self.filter_bytes + under_way
     }
 
+    /// Candidates alone, of the whole run.
+    pub const fn held_candidates(&self) -> u64 {
+        bytes::<CandidatePair>(self.candidates)
+    }
+
     /// Candidates, and what [`decide`](crate::decide()) makes of them.
     pub fn deciding(&self) -> u64 {
         let candidates = self.candidates;

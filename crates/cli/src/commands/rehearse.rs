@@ -6,7 +6,10 @@ use corridor_core::{AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, Stop
 use corridor_encode::{
     EncodeTerms, EncodedRegister, EncodingSchema, LinkageKey, Mapping, ProjectSecret, RefusalLimit,
 };
-use corridor_engine::{Compute, EventPair, LinkageReport, Pipeline};
+use corridor_engine::{
+    CandidateBudget, Compute, EngineError, EventPair, LinkageReport, Pipeline, PlannedDatasets, RunLimits,
+    RunPlan,
+};
 use corridor_link::LinkSet;
 use serde_json::json;
 
@@ -43,7 +46,8 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     let encode_s = watch.elapsed_s();
 
     let watch = Stopwatch::start(&clock);
-    let (links, report, flows) = compute.run_blocking(|| link(&registers, &left, &right))?;
+    let (links, report, flows) =
+        compute.run_blocking(|| link(&registers, &left, &right, args.pipeline.max_candidates))?;
     let link_s = watch.elapsed_s();
 
     let id = |register: &EncodedRegister, row: u32| {
@@ -252,12 +256,22 @@ fn link(
     registers: &Registers,
     left: &EncodedRegister,
     right: &EncodedRegister,
+    max_candidates: u64,
 ) -> anyhow::Result<(LinkSet, LinkageReport, Option<PairedFlows>)> {
+    let datasets = PlannedDatasets {
+        origin: &left.dataset,
+        destination: &right.dataset,
+        file_bytes: [0, 0],
+    };
+    let limits = RunLimits::of_command(max_candidates);
+    let plan = RunPlan::new(datasets, &registers.linkage, limits, None)?;
+    plan.check()?;
     let pipeline = Pipeline::new(&left.dataset, &right.dataset, registers.linkage)?;
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
     let candidates = Mutex::new(Vec::new());
-    pipeline.compare(&tiles, &|_, pairs| {
+    let budget = CandidateBudget::new(max_candidates, 0);
+    pipeline.compare(&tiles, &budget, &|_, pairs| {
         // The order of tiles does not matter to what follows.
         candidates
             .lock()
@@ -267,6 +281,10 @@ fn link(
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
+    if budget.is_passed() {
+        let refusals = vec![plan.refusal_of_found()];
+        return Err(EngineError::RunRefused { refusals }.into());
+    }
     let candidates = candidates
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
