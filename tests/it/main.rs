@@ -14,6 +14,7 @@ mod edge;
 mod generated;
 mod interrupt;
 mod office_job;
+mod plan;
 mod python;
 mod schema;
 mod scripts;

@@ -41,6 +41,8 @@ pub enum SampleFilters {
     Groups(usize),
     /// All are equal.
     Equal,
+    /// All of the destination are equal, and so is one of the origin; the others of the origin resemble nobody.
+    OneLikeAll,
 }
 
 impl Default for SampleTerms {
@@ -155,7 +157,12 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
     }
 }
 
-fn make_filters(terms: &SampleTerms, filter_len: FilterLen, entropy: &mut dyn Entropy) -> Filters {
+fn make_filters(
+    terms: &SampleTerms,
+    is_origin: bool,
+    filter_len: FilterLen,
+    entropy: &mut dyn Entropy,
+) -> Filters {
     let mut filters = Filters::with_capacity(filter_len, terms.records);
     let draw = |entropy: &mut dyn Entropy| -> Vec<u64> {
         let mut bytes = vec![0; filter_len.to_bytes()];
@@ -172,6 +179,16 @@ fn make_filters(terms: &SampleTerms, filter_len: FilterLen, entropy: &mut dyn En
         SampleFilters::Equal => {
             let one = draw(&mut shared);
             (0..terms.records).for_each(|_| filters.push(&one));
+        }
+        SampleFilters::OneLikeAll => {
+            let one = draw(&mut shared);
+            for record in 0..terms.records {
+                if is_origin && record > 0 {
+                    filters.push(&draw(entropy));
+                } else {
+                    filters.push(&one);
+                }
+            }
         }
         SampleFilters::Groups(size) => {
             let groups: Vec<Vec<u64>> = (0..terms.records.div_ceil(size))
@@ -208,7 +225,7 @@ fn dataset(
         .collect();
     records.sort_unstable();
     let filter_len = agreement.encoding.filter_bits;
-    let filters = make_filters(terms, filter_len, &mut entropy);
+    let filters = make_filters(terms, office == ORIGIN, filter_len, &mut entropy);
     let direction = if office == ORIGIN {
         Direction::Emigration
     } else {

@@ -22,7 +22,11 @@ async fn main() -> Outcome<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["make", folder, records, filters, threshold, assignment] => {
-            make(Path::new(folder), &terms(records, filters, threshold, assignment)?).await
+            make(
+                Path::new(folder),
+                &terms(records, filters, threshold, assignment)?,
+            )
+            .await
         }
         ["plan", folder] => plan(Path::new(folder)).await,
         ["run", folder] => run(Path::new(folder)).await,
@@ -92,7 +96,12 @@ async fn open(folder: &Path) -> Outcome<Engine> {
         run: RunLimits::DEFAULT,
     };
     let store = Store::open(folder).await?;
-    Ok(Engine::new(store, Compute::new(0)?, Arc::new(SystemClock), limits))
+    Ok(Engine::new(
+        store,
+        Compute::new(0)?,
+        Arc::new(SystemClock),
+        limits,
+    ))
 }
 
 async fn make(folder: &Path, terms: &SampleTerms) -> Outcome<()> {
@@ -103,7 +112,9 @@ async fn make(folder: &Path, terms: &SampleTerms) -> Outcome<()> {
         .propose_agreement(&sample::ORIGIN.parse()?, &sample.agreement)
         .await?;
     for (office, signature) in sample.signatures() {
-        engine.sign_agreement(&office.parse()?, digest, &signature).await?;
+        engine
+            .sign_agreement(&office.parse()?, digest, &signature)
+            .await?;
     }
     for (declaration, bytes) in &sample.datasets {
         let status = engine.declare_dataset(declaration).await?;

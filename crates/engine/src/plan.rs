@@ -347,3 +347,6 @@ pub(crate) fn to_whole(count: f64) -> u64 {
 fn to_count(len: usize) -> u64 {
     u64::try_from(len).expect("a length fits in 64 bits")
 }
+
+#[cfg(test)]
+mod tests;

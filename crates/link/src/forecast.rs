@@ -448,3 +448,148 @@ impl Pace {
         (self.seconds > 0.0 && self.pairs > 0).then(|| pairs as f64 / self.pairs as f64 * self.seconds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::CandidateBudget;
+    use crate::decide::ComparePlan;
+    use crate::tile::plan_tiles;
+    use corridor_core::{BlockColumn, BlockKey, Entropy, FilterLen, Filters, Pseudonym};
+
+    /// Filters of families of very different size, and block keys that are mostly those of the family.
+    fn side(records: usize, seed: u64) -> (Filters, Vec<Pseudonym>, Vec<BlockColumn>) {
+        let people: &mut dyn Entropy = &mut SeededEntropy::new(1, "families");
+        let families: Vec<[u64; 2]> = (0..2000)
+            .map(|_| [people.next_u64(), people.next_u64()])
+            .collect();
+        let entropy: &mut dyn Entropy = &mut SeededEntropy::new(seed, "records");
+        let mut filters = Filters::with_capacity(FilterLen::try_from(128).unwrap(), records);
+        let mut columns = ["one", "two"].map(|pass| BlockColumn {
+            pass: pass.to_owned(),
+            keys: Vec::new(),
+        });
+        for _ in 0..records {
+            // Small numbers are drawn more often.
+            let draw = entropy.next_u64();
+            let family = usize::try_from((draw % 2000) * ((draw >> 32) % 2000) / 2000).unwrap();
+            let noise = entropy.next_u64() & entropy.next_u64() & entropy.next_u64();
+            let [first, second] = families[family];
+            filters.push(&[first ^ noise, second]);
+            for column in &mut columns {
+                let draw = entropy.next_u64();
+                let of_family = u64::try_from(family % 50).unwrap() << 56;
+                let bits = if draw.is_multiple_of(8) { draw } else { of_family };
+                let hash = (u128::from(bits) << 64).to_be_bytes();
+                column
+                    .keys
+                    .push((!draw.is_multiple_of(11)).then_some(BlockKey::new(hash, 8)));
+            }
+        }
+        let persons = (0..records)
+            .map(|record| Pseudonym::from_bytes(u128::try_from(record).unwrap().to_be_bytes()))
+            .collect();
+        (filters, persons, columns.into())
+    }
+
+    fn found(comparison: &Comparison<'_>, tiles: &[Tile]) -> f64 {
+        let budget = CandidateBudget::unlimited();
+        for tile in tiles {
+            comparison.compare_within(tile, &budget).unwrap();
+        }
+        budget.kept().to_string().parse().unwrap()
+    }
+
+    #[test]
+    fn candidates_found_are_within_the_interval_foreseen() {
+        for seed in 1..=3 {
+            let (left_filters, left_persons, left_blocks) = side(7000, 10 + seed);
+            let (right_filters, right_persons, right_blocks) = side(4000, 20 + seed);
+            let left = LinkSide::from_parts(&left_filters, &left_persons).unwrap();
+            let right = LinkSide::from_parts(&right_filters, &right_persons).unwrap();
+            let blocks = Blocks::of_columns(&left_blocks, &right_blocks).unwrap();
+            for (measure, threshold) in [(Measure::Dice, "0.831234"), (Measure::Rho, "0.55")] {
+                for in_blocks in [false, true] {
+                    let threshold = threshold.parse().unwrap();
+                    for policy in [ThresholdPolicy::Fixed(threshold), ThresholdPolicy::Estimated] {
+                        let with = in_blocks.then_some(&blocks);
+                        let forecast =
+                            CandidateForecast::new(&left, &right, measure, policy, with, seed).unwrap();
+                        // What the run looks down to; learning it takes longest, and is the same for every seed.
+                        if seed == 1 {
+                            let plan = ComparePlan::new(&left, &right, measure, policy, with, seed).unwrap();
+                            assert_eq!(forecast.level(), plan.floor());
+                        }
+                        let level = forecast.level();
+                        let (comparison, tiles) = if in_blocks {
+                            let comparison = Comparison::in_blocks(&left, &right, measure, level, &blocks);
+                            (comparison, blocks.plan_tiles())
+                        } else {
+                            let comparison = Comparison::new(&left, &right, measure, level);
+                            (comparison, plan_tiles(left.len(), right.len()))
+                        };
+                        let (expected, found) = (forecast.expected(), found(&comparison, &tiles));
+                        assert!(
+                            expected.low <= found && found <= expected.high,
+                            "seed {seed}, {measure:?} {policy:?}, in blocks {in_blocks}: {found} in {expected:?}"
+                        );
+                        // The interval says something: half the point, or a few hundred.
+                        assert!(
+                            expected.high - expected.low <= 0.5 * expected.point + 500.0,
+                            "{found} in {expected:?}"
+                        );
+                        if in_blocks {
+                            assert_eq!(expected.low, expected.high, "so few pieces are all looked at");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_level_with_fewer_candidates_is_the_lowest_that_has() {
+        let (filters, persons, _) = side(1500, 3);
+        let side = LinkSide::from_parts(&filters, &persons).unwrap();
+        let policy = ThresholdPolicy::Fixed("0.3".parse().unwrap());
+        let forecast = CandidateForecast::new(&side, &side, Measure::Rho, policy, None, 1).unwrap();
+        let level = forecast.level_with_at_most(20_000.0).unwrap();
+        let below = Threshold::try_floor(level.to_f64() - 0.01).unwrap();
+        assert!(forecast.expected_at(level).point <= 20_000.0);
+        assert!(forecast.expected_at(below).point > 20_000.0);
+        // Everybody is like themselves.
+        assert!(forecast.level_with_at_most(1000.0).is_none());
+    }
+
+    /// Half a second later at every look.
+    #[derive(Debug, Default)]
+    struct Steps(std::sync::atomic::AtomicI64);
+
+    impl Clock for Steps {
+        fn now(&self) -> jiff::Timestamp {
+            let step = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            jiff::Timestamp::from_millisecond(500 * step).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_pairs_compared() {
+        let (filters, persons, _) = side(9000, 5);
+        let side = LinkSide::from_parts(&filters, &persons).unwrap();
+        let comparison = Comparison::new(&side, &side, Measure::Rho, "0.9".parse().unwrap());
+        let tiles = plan_tiles(9000, 9000);
+        let pace = Pace::measure(&comparison, &tiles, &Steps::default(), 0.5);
+        // One round, after which half a second was over; then the clock is read once more.
+        assert_eq!(pace.seconds, 1.0);
+        assert!(pace.pairs > 0 && pace.pairs <= comparison.pair_count());
+        assert_eq!(pace.seconds_for(3 * pace.pairs), Some(3.0));
+        assert_eq!(
+            Pace {
+                pairs: 5,
+                seconds: 0.0
+            }
+            .seconds_for(5),
+            None
+        );
+    }
+}
