@@ -182,7 +182,7 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
         return Some((Exit::Failed, link_hint(error).to_owned()));
     }
     if let Some(EngineError::RunRefused { .. }) = cause.downcast_ref::<EngineError>() {
-        let hint = "take one of the ways the message names; each was found to keep within the limit";
+        let hint = "take one of the ways the message names";
         return Some((Exit::Failed, hint.to_owned()));
     }
     if let Some(error) = cause.downcast_ref::<std::io::Error>()

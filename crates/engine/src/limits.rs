@@ -62,7 +62,8 @@ pub struct Refusal {
     pub limit: RunLimit,
     /// What would be needed, and what there is: one sentence.
     pub reason: String,
-    /// What would help, one sentence each, the best first. Only what was found to bring the run within its bounds.
+    /// What would help, one sentence each, the best first. A figure is named only where the plan says that it brings
+    /// the run within this bound.
     pub proposals: Vec<String>,
 }
 

@@ -105,7 +105,7 @@ mod tests {
         for value in [0.004_3, 0.43, 4.3, 43.0, 430.0, 43_000.0] {
             assert_eq!(to_two_digits(value * 1.001).to_string(), value.to_string());
         }
-        assert_eq!(to_two_digits(0.0), 0.0);
+        assert_eq!(to_two_digits(0.0).to_string(), "0");
     }
 
     #[test]
