@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use corridor_core::{
-    AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, Corridor, Counterpart, DatasetDeclaration,
-    DatasetManifest, DatePrecision, Destination, Digest, Direction, DisclosureRule, EncodedDataset,
-    EncodingTerms, Entropy, EventDate, FilterLen, Filters, LinkageTerms, MigrationEvent, Office, Origin,
-    Output, Period, Profile, Pseudonym, SeededEntropy, Sex, Signature, SigningPurpose, ThresholdPolicy, fill,
+    AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
+    Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
+    DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters, LinkageTerms,
+    MigrationEvent, Office, Origin, Output, Period, Profile, Pseudonym, SeededEntropy, Sex, Signature,
+    SigningPurpose, ThresholdPolicy, fill,
 };
 use corridor_encode::{EncodingSchema, Identity, MatchField, write_dataset};
 
@@ -28,6 +29,9 @@ pub struct SampleTerms {
     pub threshold: ThresholdPolicy,
     /// How links are assigned.
     pub assignment: Assignment,
+    /// Passes of block keys; in each, all of a group of [`SampleFilters::Groups`] and of some others share one, and every tenth
+    /// record has none.
+    pub passes: usize,
     /// Makes filters and agreement other ones.
     pub seed: u64,
 }
@@ -52,6 +56,7 @@ impl Default for SampleTerms {
             filters: SampleFilters::Random,
             threshold: ThresholdPolicy::Estimated,
             assignment: Assignment::Greedy,
+            passes: 0,
             seed: 1,
         }
     }
@@ -209,6 +214,28 @@ fn make_filters(
     filters
 }
 
+/// Keys of nine bits in each pass, of the record's group in another order.
+fn make_blocks(terms: &SampleTerms) -> Vec<BlockColumn> {
+    let groups = match terms.filters {
+        SampleFilters::Groups(size) => terms.records.div_ceil(size),
+        SampleFilters::Random | SampleFilters::Equal | SampleFilters::OneLikeAll => terms.records,
+    };
+    (0..terms.passes)
+        .map(|pass| BlockColumn {
+            pass: format!("pass_{pass}"),
+            keys: (0..terms.records)
+                .map(|record| {
+                    let group = u128::try_from(record % groups).expect("an index");
+                    let mixed = group
+                        .wrapping_mul(0x9e37_79b9_7f4a_7c15 + 2 * u128::try_from(pass).expect("few"))
+                        << 64;
+                    ((record + pass) % 10 > 0).then(|| BlockKey::new(mixed.to_be_bytes(), 9))
+                })
+                .collect(),
+        })
+        .collect()
+}
+
 fn dataset(
     office: &str,
     key_check: Digest,
@@ -253,7 +280,7 @@ fn dataset(
         persons: records.clone(),
         records,
         filters,
-        blocks: Vec::new(),
+        blocks: make_blocks(terms),
         events: Some(vec![event; terms.records]),
     };
     let folder = tempfile::tempdir().expect("a folder can be made");

@@ -1,4 +1,5 @@
-//! What a run takes in memory and time, beside what its plan said: `run_needs RECORDS random|equal|GROUP THRESHOLD [optimal]`.
+//! What a run takes in memory and time, beside what its plan said: `run_needs RECORDS random|equal|GROUP THRESHOLD
+//! [greedy|optimal|mutual-best [PASSES]]`.
 //!
 //! Datasets of so many records each of two offices are made and sealed by one process, the run is planned by another and made
 //! by a third, whose peak of memory is read from the system. THRESHOLD is a number or `estimated`; with groups of GROUP
@@ -21,22 +22,18 @@ async fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["make", folder, records, filters, threshold, assignment] => {
-            make(
-                Path::new(folder),
-                &terms(records, filters, threshold, assignment)?,
-            )
-            .await
-        }
+        ["make", folder, ref words @ ..] => make(Path::new(folder), &terms(words)?).await,
         ["plan", folder] => plan(Path::new(folder)).await,
         ["run", folder] => run(Path::new(folder)).await,
-        [records, filters, threshold] => all(records, filters, threshold, "greedy"),
-        [records, filters, threshold, assignment] => all(records, filters, threshold, assignment),
-        _ => Err("run_needs RECORDS random|equal|GROUP THRESHOLD|estimated [optimal|mutual-best]".into()),
+        [_, _, _] | [_, _, _, _] | [_, _, _, _, _] => all(&words),
+        _ => Err(
+            "run_needs RECORDS random|equal|GROUP THRESHOLD|estimated [greedy|optimal|mutual-best [PASSES]]"
+                .into(),
+        ),
     }
 }
 
-fn all(records: &str, filters: &str, threshold: &str, assignment: &str) -> Outcome<()> {
+fn all(words: &[&str]) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_str().ok_or("a path in UTF-8")?;
     let call = |words: &[&str]| -> Outcome<String> {
@@ -49,11 +46,11 @@ fn all(records: &str, filters: &str, threshold: &str, assignment: &str) -> Outco
         }
         Ok(String::from_utf8(output.stdout)?)
     };
-    call(&["make", path, records, filters, threshold, assignment])?;
+    call(&[&["make", path], words].concat())?;
     let plan: PublicPlan = serde_json::from_str(&call(&["plan", path])?)?;
     let done: serde_json::Value = serde_json::from_str(&call(&["run", path])?)?;
     let summary = serde_json::json!({
-        "records": records, "filters": filters, "threshold": threshold, "assignment": assignment,
+        "run": words,
         "planned": {"candidates": plan.candidates, "memory": plan.memory_bytes, "seconds": plan.seconds,
             "parts": plan.memory, "refusals": plan.refusals},
         "measured": done,
@@ -72,20 +69,25 @@ fn print(value: &serde_json::Value) -> Outcome<()> {
     Ok(())
 }
 
-fn terms(records: &str, filters: &str, threshold: &str, assignment: &str) -> Outcome<SampleTerms> {
+fn terms(words: &[&str]) -> Outcome<SampleTerms> {
+    let [records, filters, threshold, more @ ..] = words else {
+        return Err("RECORDS, filters and THRESHOLD are missing".into());
+    };
+    let (assignment, passes) = (more.first().unwrap_or(&"greedy"), more.get(1).unwrap_or(&"0"));
     Ok(SampleTerms {
         records: records.parse()?,
-        filters: match filters {
+        filters: match *filters {
             "random" => SampleFilters::Random,
             "equal" => SampleFilters::Equal,
             size => SampleFilters::Groups(size.parse()?),
         },
-        threshold: if threshold == "estimated" {
+        threshold: if *threshold == "estimated" {
             ThresholdPolicy::Estimated
         } else {
             ThresholdPolicy::Fixed(threshold.parse()?)
         },
         assignment: assignment.parse::<Assignment>()?,
+        passes: passes.parse()?,
         seed: 1,
     })
 }

@@ -106,9 +106,16 @@ impl LinkSizes {
         // Links, who is taken, and what an estimate looks up.
         let of_links = 3 * bytes::<PersonPair>(links) + 3 * hash_bytes::<(u32, f64)>(persons);
         let optimal = match self.assignment {
-            // Union-find, and the pairs once more by component.
+            // Union-find, and the pairs once more by component: lists with room for four at first, which grow, of which there are
+            // no more than persons of a side.
             Assignment::Optimal => {
-                2 * bytes::<usize>(candidates) + 2 * pairs + hash_bytes::<(u32, usize)>(persons)
+                let components = self.persons[0].min(self.persons[1]).min(candidates);
+                bytes::<usize>(candidates)
+                    + pairs
+                    + pairs / 4
+                    + components * (bytes::<PersonPair>(4) + ALLOCATION_BYTES + bytes::<[usize; 3]>(1))
+                    + hash_bytes::<(usize, usize)>(components)
+                    + hash_bytes::<(u32, usize)>(persons)
             }
             Assignment::MutualBest => hash_bytes::<(u32, u32)>(persons),
             Assignment::Greedy => 0,
