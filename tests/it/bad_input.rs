@@ -562,3 +562,20 @@ fn a_full_disk_leaves_nothing_half_written() {
         &["cannot write small/", "make room", "No space left on device"],
     );
 }
+
+#[test]
+fn people_who_are_all_alike_are_refused_with_what_would_help() {
+    let folder = folder(format!("{HEADER}\n{}", rows(0..300)), MAPPING);
+    let arguments = ["--threshold", "0.9", "--max-candidates", "10000"];
+    let refused = rehearse(folder.path(), &arguments).failed(
+        1,
+        &[
+            "90,000 candidate pairs are expected at the threshold 0.9",
+            "more than the 10,000",
+            "no threshold tells their records apart",
+            "--max-candidates",
+        ],
+    );
+    assert!(refused.stderr.contains("hint:"), "{}", refused.stderr);
+    assert!(!folder.path().join("out/links.csv").exists());
+}

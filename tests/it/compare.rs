@@ -115,3 +115,39 @@ fn threads_change_nothing() {
     let two = compare(folder.path(), &["--threshold", "0.4", "--threads", "2"]).1;
     assert!(one == two && one.lines().count() > 5000);
 }
+
+#[test]
+fn too_many_pairs_are_refused_with_their_number_and_a_threshold_that_has_fewer() {
+    let folder = tempfile::tempdir().unwrap();
+    let vectors = workspace_root().join("tests/vectors/compare/v1");
+    let (left, right) = (vectors.join("left.json"), vectors.join("right.json"));
+    let call = |threshold: &str, more: &[&str]| {
+        let files = [left.to_str().unwrap(), right.to_str().unwrap()];
+        let arguments = [
+            &["compare"],
+            &files[..],
+            &["--threshold", threshold, "-o", "pairs.csv"],
+            more,
+        ];
+        corridor(folder.path(), &arguments.concat())
+    };
+    let all = expected("0.5")["pairs"].as_array().unwrap().len();
+    let most = (all / 2).to_string();
+    let refused = call("0.5", &["--max-pairs", &most]).failed(
+        3,
+        &[
+            "pairs reach the threshold 0.5",
+            "are expected to",
+            "hint: give --threshold 0.",
+        ],
+    );
+    assert!(!folder.path().join("pairs.csv").exists());
+    let (_, hint) = refused.stderr.split_once("give --threshold ").unwrap();
+    let (proposed, _) = hint.split_once(',').unwrap();
+    call(proposed, &["--max-pairs", &most]).succeeded();
+    // A number of pairs no memory holds is no more than there are.
+    fs::remove_file(folder.path().join("pairs.csv")).unwrap();
+    call("0.5", &["--top-k", "4294967295"]).succeeded();
+    call("0.5", &["--top-k", "9", "--max-pairs", "10"])
+        .failed(3, &["up to 9 pairs for each", "smaller --top-k"]);
+}

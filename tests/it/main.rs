@@ -15,6 +15,7 @@ mod fields;
 mod generated;
 mod interrupt;
 mod office_job;
+mod plan;
 mod python;
 mod quality;
 mod schema;

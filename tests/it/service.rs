@@ -23,23 +23,29 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self::start_in(folder, TrialCa::new().unwrap()).await
+        Self::start_with(LimitsConfig::default()).await
     }
 
-    async fn start_in(folder: tempfile::TempDir, ca: TrialCa) -> Self {
+    /// The same with other limits.
+    pub(crate) async fn start_with(limits: LimitsConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, TrialCa::new().unwrap(), limits).await
+    }
+
+    async fn start_in(folder: tempfile::TempDir, ca: TrialCa, limits: LimitsConfig) -> Self {
         let server = ca.issue_server("localhost").unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let limits = Limits {
+        let engine_limits = Limits {
             max_dataset_bytes: 8 << 20,
+            run: limits.to_run_limits(),
         };
         let engine = Engine::new(
             store.clone(),
             Compute::new(2).unwrap(),
             Arc::new(SystemClock),
-            limits,
+            engine_limits,
         );
         let office = |id: &str| OfficeConfig {
             id: id.parse().unwrap(),
@@ -54,7 +60,7 @@ impl Service {
                 office(sample::DESTINATION),
                 office("THIRD"),
             ],
-            limits: LimitsConfig::default(),
+            limits,
             reflection: true,
         };
         let stop = CancellationToken::new();
@@ -120,7 +126,12 @@ impl Service {
 
     /// Stops the service and starts it again on the same data.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_with(LimitsConfig::default()).await
+    }
+
+    /// The same with other limits.
+    pub(crate) async fn restart_with(self, limits: LimitsConfig) -> Self {
         let (folder, ca) = self.stop().await;
-        Self::start_in(folder, ca).await
+        Self::start_in(folder, ca, limits).await
     }
 }

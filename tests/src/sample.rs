@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use corridor_core::{
-    AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, Corridor, Counterpart, DatasetDeclaration,
-    DatasetManifest, DatePrecision, Destination, Digest, Direction, DisclosureRule, EncodedDataset,
-    EncodingTerms, EventDate, Filters, LinkageTerms, MigrationEvent, Office, Origin, Output, Period, Profile,
-    Pseudonym, SeededEntropy, Sex, Signature, SigningPurpose, ThresholdPolicy, fill,
+    AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
+    Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
+    DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters, LinkageTerms,
+    MigrationEvent, Office, Origin, Output, Period, Profile, Pseudonym, SeededEntropy, Sex, Signature,
+    SigningPurpose, ThresholdPolicy, fill,
 };
 use corridor_encode::{EncodingSchema, Identity, MatchField, write_dataset};
 
@@ -16,6 +17,50 @@ pub const DESTINATION: &str = "BBB";
 
 /// Records of each dataset: enough for three frames.
 const RECORDS: usize = 8000;
+
+/// What a sample is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleTerms {
+    /// Records of each dataset, each of a person of its own.
+    pub records: usize,
+    /// What the filters are.
+    pub filters: SampleFilters,
+    /// Where the threshold comes from.
+    pub threshold: ThresholdPolicy,
+    /// How links are assigned.
+    pub assignment: Assignment,
+    /// Passes of block keys; in each, all of a group of [`SampleFilters::Groups`] and of some others share one, and every tenth
+    /// record has none.
+    pub passes: usize,
+    /// Makes filters and agreement other ones.
+    pub seed: u64,
+}
+
+/// What the filters of a sample are.
+#[derive(Debug, Clone, Copy)]
+pub enum SampleFilters {
+    /// Random bits: nobody resembles anybody.
+    Random,
+    /// So many records of each office resemble each other and as many of the other office, with ρ around 0.77, and nobody else.
+    Groups(usize),
+    /// All are equal.
+    Equal,
+    /// All of the destination are equal, and so is one of the origin; the others of the origin resemble nobody.
+    OneLikeAll,
+}
+
+impl Default for SampleTerms {
+    fn default() -> Self {
+        Self {
+            records: RECORDS,
+            filters: SampleFilters::Random,
+            threshold: ThresholdPolicy::Estimated,
+            assignment: Assignment::Greedy,
+            passes: 0,
+            seed: 1,
+        }
+    }
+}
 
 /// Two offices that have agreed and encoded.
 #[derive(Debug)]
@@ -42,14 +87,26 @@ impl Sample {
     /// # Panics
     /// As [`Sample::new`].
     pub fn with_key_checks(key_checks: [&[u8]; 2]) -> Self {
+        Self::make(&SampleTerms::default(), key_checks)
+    }
+
+    /// One made to order.
+    ///
+    /// # Panics
+    /// As [`Sample::new`].
+    pub fn of(terms: &SampleTerms) -> Self {
+        Self::make(terms, [b"the key both hold", b"the key both hold"])
+    }
+
+    fn make(terms: &SampleTerms, key_checks: [&[u8]; 2]) -> Self {
         let identity = |office: &str, seed| {
             let office = office.parse().expect("an office id");
             Identity::generate(office, &mut SeededEntropy::new(seed, "sample"))
         };
         let identities = [identity(ORIGIN, 1), identity(DESTINATION, 2)];
-        let agreement = agreement(&identities);
+        let agreement = agreement(&identities, terms);
         let datasets = [(ORIGIN, key_checks[0]), (DESTINATION, key_checks[1])]
-            .map(|(office, key_check)| dataset(office, Digest::of(key_check), &agreement));
+            .map(|(office, key_check)| dataset(office, Digest::of(key_check), &agreement, terms));
         Self {
             identities,
             agreement,
@@ -68,7 +125,7 @@ impl Sample {
     }
 }
 
-fn agreement(identities: &[Identity; 2]) -> Agreement {
+fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
     let schema = EncodingSchema::try_new(Profile::Saul3x2048, &[MatchField::Names, MatchField::BirthDate])
         .expect("a sound schema");
     let office = |identity: &Identity| Office {
@@ -93,10 +150,10 @@ fn agreement(identities: &[Identity; 2]) -> Agreement {
             match_fields: vec!["names".to_owned(), "birth_date".to_owned()],
         },
         linkage: LinkageTerms {
-            threshold: ThresholdPolicy::Estimated,
-            assignment: Assignment::Greedy,
+            threshold: terms.threshold,
+            assignment: terms.assignment,
             event_window_days: 365,
-            seed: 1,
+            seed: terms.seed,
             value_frequencies: Vec::new(),
         },
         age_bands: AgeBands::try_from(vec![0, 30]).expect("two bands"),
@@ -106,9 +163,88 @@ fn agreement(identities: &[Identity; 2]) -> Agreement {
     }
 }
 
-fn dataset(office: &str, key_check: Digest, agreement: &Agreement) -> (DatasetDeclaration, Bytes) {
-    let mut entropy = SeededEntropy::new(7, office);
-    let mut records: Vec<Pseudonym> = (0..RECORDS)
+fn make_filters(
+    terms: &SampleTerms,
+    is_origin: bool,
+    filter_len: FilterLen,
+    entropy: &mut dyn Entropy,
+) -> Filters {
+    let mut filters = Filters::with_capacity(filter_len, terms.records);
+    let draw = |entropy: &mut dyn Entropy| -> Vec<u64> {
+        let mut bytes = vec![0; filter_len.to_bytes()];
+        fill(entropy, &mut bytes);
+        bytes
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
+            .collect()
+    };
+    // What both offices know of, so that it is drawn alike for both.
+    let mut shared = SeededEntropy::new(terms.seed, "people");
+    match terms.filters {
+        SampleFilters::Random => (0..terms.records).for_each(|_| filters.push(&draw(entropy))),
+        SampleFilters::Equal => {
+            let one = draw(&mut shared);
+            (0..terms.records).for_each(|_| filters.push(&one));
+        }
+        SampleFilters::OneLikeAll => {
+            let one = draw(&mut shared);
+            for record in 0..terms.records {
+                if is_origin && record > 0 {
+                    filters.push(&draw(entropy));
+                } else {
+                    filters.push(&one);
+                }
+            }
+        }
+        SampleFilters::Groups(size) => {
+            let groups: Vec<Vec<u64>> = (0..terms.records.div_ceil(size))
+                .map(|_| draw(&mut shared))
+                .collect();
+            for record in 0..terms.records {
+                // Each bit differs from the group's with a probability of 1/16.
+                let noise: Vec<Vec<u64>> = (0..4).map(|_| draw(entropy)).collect();
+                let filter: Vec<u64> = groups[record % groups.len()]
+                    .iter()
+                    .enumerate()
+                    .map(|(word, bits)| bits ^ noise.iter().fold(u64::MAX, |all, noise| all & noise[word]))
+                    .collect();
+                filters.push(&filter);
+            }
+        }
+    }
+    filters
+}
+
+/// Keys of nine bits in each pass, of the record's group in another order.
+fn make_blocks(terms: &SampleTerms) -> Vec<BlockColumn> {
+    let groups = match terms.filters {
+        SampleFilters::Groups(size) => terms.records.div_ceil(size),
+        SampleFilters::Random | SampleFilters::Equal | SampleFilters::OneLikeAll => terms.records,
+    };
+    (0..terms.passes)
+        .map(|pass| BlockColumn {
+            pass: format!("pass_{pass}"),
+            keys: (0..terms.records)
+                .map(|record| {
+                    let group = u128::try_from(record % groups).expect("an index");
+                    let mixed = group
+                        .wrapping_mul(0x9e37_79b9_7f4a_7c15 + 2 * u128::try_from(pass).expect("few"))
+                        << 64;
+                    ((record + pass) % 10 > 0).then(|| BlockKey::new(mixed.to_be_bytes(), 9))
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+fn dataset(
+    office: &str,
+    key_check: Digest,
+    agreement: &Agreement,
+    terms: &SampleTerms,
+) -> (DatasetDeclaration, Bytes) {
+    let mut entropy = SeededEntropy::new(6 + terms.seed, office);
+    let mut records: Vec<Pseudonym> = (0..terms.records)
         .map(|_| {
             let mut bytes = [0; 16];
             fill(&mut entropy, &mut bytes);
@@ -117,12 +253,7 @@ fn dataset(office: &str, key_check: Digest, agreement: &Agreement) -> (DatasetDe
         .collect();
     records.sort_unstable();
     let filter_len = agreement.encoding.filter_bits;
-    let mut filters = Filters::with_capacity(filter_len, RECORDS);
-    let mut filter = vec![0; filter_len.to_bytes()];
-    for _ in 0..RECORDS {
-        fill(&mut entropy, &mut filter);
-        filters.push_bytes(&filter);
-    }
+    let filters = make_filters(terms, office == ORIGIN, filter_len, &mut entropy);
     let direction = if office == ORIGIN {
         Direction::Emigration
     } else {
@@ -144,14 +275,14 @@ fn dataset(office: &str, key_check: Digest, agreement: &Agreement) -> (DatasetDe
             schema: agreement.encoding.schema,
             office: office.parse().expect("an office id"),
             measure: agreement.encoding.profile.measure(),
-            record_count: u64::try_from(RECORDS).expect("a count"),
+            record_count: u64::try_from(terms.records).expect("a count"),
             key_check,
         },
         persons: records.clone(),
         records,
         filters,
-        blocks: Vec::new(),
-        events: Some(vec![event; RECORDS]),
+        blocks: make_blocks(terms),
+        events: Some(vec![event; terms.records]),
     };
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("dataset.parquet");

@@ -1,7 +1,8 @@
 //! What the service answers, in our own words.
 
 use corridor_engine::{
-    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport, StratumReport,
+    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport, MemoryPart,
+    PublicPlan, Refusal, RunLimit, StratumReport,
 };
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
@@ -82,6 +83,52 @@ fn to_field_report(message: v1::FieldReport) -> FieldReport {
             })
             .collect(),
     }
+}
+
+pub(crate) fn to_plan(message: v1::RunPlan) -> Result<PublicPlan, FieldViolation> {
+    let refusals = message.refusals.into_iter().map(|refusal| {
+        let limit = match refusal.limit() {
+            v1::RunLimit::Memory => RunLimit::Memory,
+            v1::RunLimit::Candidates => RunLimit::Candidates,
+            v1::RunLimit::Seconds => RunLimit::Seconds,
+            v1::RunLimit::Unspecified => return Err(violation("limit", "expected a known limit")),
+        };
+        Ok(Refusal {
+            limit,
+            reason: refusal.reason,
+            proposals: refusal.proposals,
+        })
+    });
+    let refusals = refusals.collect::<Result<_, FieldViolation>>()?;
+    let memory = message.memory.into_iter().map(|part| MemoryPart {
+        what: part.what,
+        bytes: part.bytes,
+    });
+    Ok(PublicPlan {
+        origin_records: message.origin_records,
+        origin_persons: message.origin_persons,
+        destination_records: message.destination_records,
+        destination_persons: message.destination_persons,
+        block_passes: message.block_passes,
+        pairs: message.pairs,
+        reduction_ratio: message.reduction_ratio,
+        threshold_policy: message.threshold_policy,
+        level: message
+            .level
+            .parse()
+            .map_err(|_| violation("level", "expected a threshold"))?,
+        candidates: message.candidates,
+        candidates_low: message.candidates_low,
+        candidates_high: message.candidates_high,
+        candidates_few: message.candidates_few,
+        tiles: message.tiles,
+        memory_bytes: message.memory_bytes,
+        memory: memory.collect(),
+        seconds: message.seconds,
+        threads: message.threads,
+        kernel: message.kernel,
+        refusals,
+    })
 }
 
 pub(crate) fn to_table(message: v1::FlowTable) -> Result<PublishedTable, FieldViolation> {

@@ -339,6 +339,20 @@ pub(crate) struct DecryptArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunCommand {
+    /// Says what the run of an agreement would compare, find and need, in memory and time, and whether the service would
+    /// take it: if not, why, and what would help. Changes nothing. Counts are rounded to two digits.
+    ///
+    /// Example: corridor run plan AGREEMENT --service service.toml
+    Plan {
+        /// The agreement's digest.
+        #[arg(value_parser = parse_digest)]
+        agreement: Digest,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
     /// Starts the run of an agreement and prints its id. Starting it again gives the same run; one that failed or
     /// was cancelled goes on where it was.
     ///
@@ -452,7 +466,7 @@ pub(crate) struct CompareArgs {
     pub(crate) threads: usize,
     /// Most pairs kept in memory; more is an error.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000_000)]
-    pub(crate) max_pairs: usize,
+    pub(crate) max_pairs: u64,
     /// Pairs compared, seconds, pairs per second and kernel as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,

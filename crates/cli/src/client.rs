@@ -6,7 +6,7 @@ use bytes::Bytes;
 use corridor_core::{
     DatasetDeclaration, DatasetState, DatasetStatus, Digest, RunStatus, Signature, SignedAgreement,
 };
-use corridor_engine::{LinkageReport, LinkedPair};
+use corridor_engine::{LinkageReport, LinkedPair, PublicPlan};
 use corridor_flows::PublishedTable;
 use corridor_wire::v1::agreement_service_client::AgreementServiceClient;
 use corridor_wire::v1::dataset_service_client::DatasetServiceClient;
@@ -19,7 +19,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::answer::{given, to_report, to_table};
+use crate::answer::{given, to_plan, to_report, to_table};
 use crate::failure::Exit;
 use crate::output::read_text;
 
@@ -161,6 +161,7 @@ impl ClientError {
                 "NOT_RELEASED" => "both offices run corridor flows release first",
                 "NO_RESULT" => "wait for the run with corridor run watch",
                 "OUTPUT_NOT_ALLOWED" => "only what both offices agreed to may leave; it needs a new agreement",
+                "RUN_REFUSED" => "follow a proposal of the message; corridor run plan says what a run needs",
                 "SIGNATURE" => "sign with the identity whose public key is in the agreement",
                 _ => "the message says what the service expected",
             },
@@ -384,6 +385,18 @@ impl Client {
         };
         let response = self.runs().create_run(request).await?.into_inner();
         Ok(given(response.run, "run")?.try_into()?)
+    }
+
+    /// What the run of an agreement will need, and whether it would be taken.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn plan_run(&self, agreement: Digest) -> ClientResult<PublicPlan> {
+        let request = v1::PlanRunRequest {
+            agreement_digest: to_bytes(agreement),
+        };
+        let response = self.runs().plan_run(request).await?.into_inner();
+        Ok(to_plan(given(response.plan, "plan")?)?)
     }
 
     /// A run.

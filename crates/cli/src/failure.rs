@@ -181,6 +181,10 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
     if let Some(EngineError::Link(error)) = cause.downcast_ref::<EngineError>() {
         return Some((Exit::Failed, link_hint(error).to_owned()));
     }
+    if let Some(EngineError::RunRefused { .. }) = cause.downcast_ref::<EngineError>() {
+        let hint = "take one of the ways the message names";
+        return Some((Exit::Failed, hint.to_owned()));
+    }
     if let Some(error) = cause.downcast_ref::<std::io::Error>()
         && matches!(
             error.kind(),

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use crate::codec::{LinkedPair, decode_links};
 use crate::compute::Compute;
 use crate::error::EngineError;
+use crate::limits::RunLimits;
 use crate::pipeline::LinkageReport;
 
 /// What this program writes into every run id, so that another version gives another run.
@@ -25,6 +26,8 @@ pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION")
 pub struct Limits {
     /// Bytes of the largest dataset taken.
     pub max_dataset_bytes: u64,
+    /// Of one run.
+    pub run: RunLimits,
 }
 
 /// The use cases of the service. Knows no gRPC; cheap to clone.
@@ -33,7 +36,9 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
-    limits: Limits,
+    pub(crate) limits: Limits,
+    /// One plan at a time.
+    pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
     uploads: Uploads,
     /// Counts changes of runs; watchers and the worker wait for it to move.
@@ -76,6 +81,7 @@ impl Engine {
             compute,
             clock,
             limits,
+            planning: Arc::default(),
             uploads: Uploads::default(),
             changes: watch::Sender::new(0),
         }
@@ -158,7 +164,7 @@ impl Engine {
     }
 
     /// The caller's agreement, when both offices signed it.
-    async fn agreement_in_force(
+    pub(crate) async fn agreement_in_force(
         &self,
         caller: &OfficeId,
         digest: Digest,
@@ -333,19 +339,8 @@ impl Engine {
     /// # Errors
     /// When the agreement is not in force or a dataset is missing.
     pub async fn start_run(&self, caller: &OfficeId, agreement: Digest) -> Result<RunStatus, EngineError> {
-        let (terms, _) = self.agreement_in_force(caller, agreement).await?;
-        let datasets = self.store.datasets_of(agreement).await?;
-        let sealed = |side: Side| {
-            datasets
-                .iter()
-                .find(|dataset| {
-                    dataset.state == DatasetState::Sealed
-                        && dataset.declaration.office == terms.office(side).id
-                })
-                .map(|dataset| dataset.id)
-                .ok_or(EngineError::DatasetsMissing)
-        };
-        let (origin, destination) = (sealed(Side::Origin)?, sealed(Side::Destination)?);
+        let (_, datasets) = self.sealed_datasets(caller, agreement).await?;
+        let [origin, destination] = datasets.map(|dataset| dataset.id);
         let id = Digest::of_parts(&[
             b"corridor/v1|run",
             agreement.as_bytes(),

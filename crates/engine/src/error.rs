@@ -4,6 +4,7 @@ use corridor_link::LinkError;
 use corridor_store::{DatasetFileError, StoreError};
 
 use crate::compute::ComputeError;
+use crate::limits::{Refusal, to_text};
 
 /// Why a use case was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,12 @@ pub enum EngineError {
     NotCancellable {
         /// Its state.
         state: RunState,
+    },
+    /// The run would need more than it may have.
+    #[error("{}", to_text(refusals))]
+    RunRefused {
+        /// Each limit it would pass, with the reason and what would help.
+        refusals: Vec<Refusal>,
     },
     /// A signature.
     #[error(transparent)]

@@ -2,7 +2,8 @@
 //!
 //! An [`Engine`] takes calls of an office that is already known by its certificate. It keeps the rules (both
 //! signatures before an upload, a dataset that fits its agreement, both releases before a figure is seen), drives
-//! runs through their states ([`Engine::work`]) and does the computing on a bounded pool ([`Compute`]). The linkage
+//! runs through their states ([`Engine::work`]), says beforehand what a run will need ([`Engine::plan_run`]) and takes none that
+//! needs more than it may have, and does the computing on a bounded pool ([`Compute`]). The linkage
 //! itself is a [`Pipeline`], a pure function that an office can rehearse without a service.
 //!
 //! It knows no gRPC and can reach no linkage key.
@@ -23,14 +24,24 @@ mod codec;
 mod compute;
 mod engine;
 mod error;
+mod limits;
+mod memory;
 mod pipeline;
+mod plan;
+mod planning;
+mod refusal;
+mod round;
 mod worker;
 
 pub use codec::LinkedPair;
 pub use compute::{Compute, ComputeError};
 pub use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
-pub use corridor_link::{EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
+pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
 pub use error::EngineError;
+pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
+pub use memory::MemoryPart;
 pub use pipeline::{BlockingReport, EstimatorReport, FlowTableTerms, LinkageReport, Pipeline, StratumReport};
+pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
+pub use round::{bytes_in_words, count_in_words, seconds_in_words};

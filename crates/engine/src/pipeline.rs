@@ -6,8 +6,9 @@ use corridor_core::{
 };
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
-    BlockingLoss, Blocks, CandidatePair, ComparePlan, Comparison, EventPair, ExpectedQuality, FieldParts,
-    FieldReport, FieldTerms, LinkSet, LinkSide, Tile, decide, decide_by_fields, pair_events, plan_tiles,
+    BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
+    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LinkSet, LinkSide, Tile, decide, decide_by_fields,
+    pair_events, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -272,11 +273,13 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break.
-    /// Runs on the current rayon pool. Says whether all were compared.
+    /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break or more are
+    /// found than are within `budget`, which gives the tiles under way up. Runs on the current rayon pool. Says whether
+    /// all were compared.
     pub fn compare(
         &self,
         tiles: &[Tile],
+        budget: &CandidateBudget,
         sink: &(dyn Fn(&Tile, Vec<CandidatePair>) -> ControlFlow<()> + Sync),
     ) -> bool {
         let (left, right) = (&self.left_side, &self.right_side);
@@ -287,7 +290,10 @@ impl<'a> Pipeline<'a> {
         };
         let outcome = tiles
             .par_iter()
-            .try_for_each(|tile| sink(tile, comparison.compare(tile)));
+            .try_for_each(|tile| match comparison.compare_within(tile, budget) {
+                Some(pairs) => sink(tile, pairs),
+                None => ControlFlow::Break(()),
+            });
         outcome.is_continue()
     }
 

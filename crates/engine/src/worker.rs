@@ -2,16 +2,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corridor_core::{Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus};
-use corridor_link::{Blocks, CandidatePair, ComparePlan, Tile, plan_tiles};
-use corridor_store::{RunChange, RunObject, StoreError, parse_dataset};
+use corridor_core::{Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus};
+use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, Tile, plan_tiles};
+use corridor_store::{RunChange, RunObject, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
+use crate::limits::{RunLimits, to_text};
 use crate::pipeline::{FlowTableTerms, Pipeline};
+use crate::plan::{PlannedDatasets, RunPlan};
+use crate::planning::check_files;
 
 /// How long the worker waits when the store failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -112,13 +115,22 @@ impl Engine {
             .await?
             .ok_or(EngineError::NotFound { what: "agreement" })?
             .agreement;
+        let file_bytes = self.file_bytes(run).await?;
+        check_files(file_bytes, &self.limits.run)?;
         let job = Arc::new(Job {
             flows: FlowTableTerms::from(&agreement),
             linkage: agreement.linkage,
             encoding: agreement.encoding,
-            origin: self.load(run.origin_dataset).await?,
-            destination: self.load(run.destination_dataset).await?,
+            origin: self.load(&self.compute, run.origin_dataset).await?,
+            destination: self.load(&self.compute, run.destination_dataset).await?,
         });
+        let run_plan = {
+            let (job, limits, clock) = (Arc::clone(&job), self.limits.run, Arc::clone(&self.clock));
+            self.compute
+                .run(move || job.plan(file_bytes, limits, &*clock))
+                .await??
+        };
+        run_plan.check()?;
         let tiles = {
             let job = Arc::clone(&job);
             self.compute.run(move || job.tiles()).await?
@@ -138,6 +150,8 @@ impl Engine {
         self.announce_change();
 
         let done = self.tiles_at_hand(run.id).await?;
+        let kept = self.store.candidates_stored(run.id).await?;
+        let budget = CandidateBudget::new(self.limits.run.max_candidates, kept);
         let open: Vec<Tile> = tiles
             .iter()
             .filter(|tile| done.binary_search(&to_count(tile.index)).is_err())
@@ -151,14 +165,24 @@ impl Engine {
             let job = Arc::clone(&job);
             self.compute.run(move || {
                 let pipeline = job.pipeline()?;
+                // Tiles of an earlier attempt, under a higher limit.
+                let over = || EngineError::RunRefused {
+                    refusals: vec![run_plan.refusal_of_found()],
+                };
+                if budget.is_passed() {
+                    return Err(over());
+                }
                 // The receiver is dropped when the run is stopped: then the work breaks off.
                 // Whoever stopped the storing knows why the work broke off.
-                pipeline.compare(&open, &|tile, pairs| match sender
+                pipeline.compare(&open, &budget, &|tile, pairs| match sender
                     .blocking_send((to_count(tile.index), pairs))
                 {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
                 });
+                if budget.is_passed() {
+                    return Err(over());
+                }
                 Ok::<_, EngineError>(pipeline.plan().clone())
             })
         };
@@ -254,9 +278,18 @@ impl Engine {
         Ok(at_hand)
     }
 
-    async fn load(&self, dataset: Digest) -> Result<EncodedDataset, EngineError> {
-        let bytes = self.store.read_dataset(dataset).await?;
-        Ok(self.compute.run(move || parse_dataset(bytes)).await??)
+    /// Bytes of the files of a run's datasets.
+    async fn file_bytes(&self, run: &RunStatus) -> Result<[u64; 2], EngineError> {
+        let mut bytes = [0; 2];
+        for (id, bytes) in [run.origin_dataset, run.destination_dataset]
+            .into_iter()
+            .zip(&mut bytes)
+        {
+            let dataset = self.store.dataset(id).await?;
+            let dataset = dataset.ok_or(EngineError::NotFound { what: "dataset" })?;
+            *bytes = dataset.declaration.total_bytes;
+        }
+        Ok(bytes)
     }
 }
 
@@ -277,6 +310,22 @@ impl Job {
         }
     }
 
+    /// What the run will need. Time is looked at only where there is a limit on it.
+    fn plan(
+        &self,
+        file_bytes: [u64; 2],
+        limits: RunLimits,
+        clock: &dyn Clock,
+    ) -> Result<RunPlan, EngineError> {
+        let datasets = PlannedDatasets {
+            origin: &self.origin,
+            destination: &self.destination,
+            file_bytes,
+        };
+        let clock = limits.max_seconds.map(|_| clock);
+        RunPlan::new(datasets, &self.linkage, &self.encoding, limits, clock)
+    }
+
     fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
         Pipeline::new(&self.origin, &self.destination, &self.linkage, &self.encoding)
     }
@@ -293,6 +342,9 @@ fn to_reason(error: &EngineError) -> String {
             "{link}. Check with corridor inspect that both registers hold the same kind of people and with \
              corridor rehearse how they link, or agree on a fixed threshold."
         );
+    }
+    if let EngineError::RunRefused { refusals } = error {
+        return to_text(refusals);
     }
     let reason = if matches!(error, EngineError::NoEvents) {
         "A register holds persons only, without moves: map event_date, direction and counterpart, and encode it \

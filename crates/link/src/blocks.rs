@@ -152,6 +152,16 @@ impl<'a> Blocks<'a> {
         })
     }
 
+    /// Records in all orders together, and in the two largest of a pass.
+    pub(crate) fn order_lens(&self) -> (usize, usize) {
+        let lens = || {
+            self.passes
+                .iter()
+                .map(|pass| pass.left_order.len() + pass.right_order.len())
+        };
+        (lens().sum(), lens().max().unwrap_or(0))
+    }
+
     pub(crate) fn all_pieces(&self) -> &[Piece] {
         &self.pieces
     }

@@ -57,9 +57,9 @@ pub struct Decision {
 pub const AMBIGUITY_MARGIN: f64 = 0.02;
 
 /// Candidates kept per record, about: below, looking further down only finds more of chance.
-pub(crate) const CANDIDATES_PER_RECORD: f64 = 3.0;
+pub const CANDIDATES_PER_RECORD: f64 = 3.0;
 /// The same where fields decide: a match that is bad in one long field stands among more strangers.
-const CANDIDATES_FOR_FIELDS: f64 = 8.0;
+pub const CANDIDATES_FOR_FIELDS: f64 = 8.0;
 
 /// What a run settles before it compares the two sides: how far down to look, and what chance looks like.
 #[derive(Debug, Clone)]
@@ -144,12 +144,7 @@ impl ComparePlan {
                 (between, blocks.pair_count() as f64)
             }
         };
-        let share = candidates_per_record * (left_len + right_len) / pairs.max(1.0);
-        let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
-        if bin >= bin_of(1.0) {
-            return Err(LinkError::RecordsIndistinguishable);
-        }
-        let floor = Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1)");
+        let floor = floor_of(&between, candidates_per_record, left_len + right_len, pairs)?;
         Ok(Self {
             floor,
             null: Some(null),
@@ -171,6 +166,24 @@ fn check_lengths(left: &LinkSide<'_>, right: &LinkSide<'_>) -> Result<(), LinkEr
         left_bits: bits(left),
         right_bits: bits(right),
     })
+}
+
+/// How far down to look for so many records on both sides and so many pairs that are compared, from a sample of them.
+///
+/// # Errors
+/// When every level holds more chance pairs than records.
+pub(crate) fn floor_of(
+    between: &NullDistribution,
+    candidates_per_record: f64,
+    records: f64,
+    pairs: f64,
+) -> Result<Threshold, LinkError> {
+    let share = candidates_per_record * records / pairs.max(1.0);
+    let bin = between.bin_with_tail(share).max(bin_of(0.0) + 1);
+    if bin >= bin_of(1.0) {
+        return Err(LinkError::RecordsIndistinguishable);
+    }
+    Ok(Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1)"))
 }
 
 /// Decides links from all candidate pairs of a run: threshold, then one partner at most for each person. The threshold is

@@ -49,10 +49,13 @@
 mod assign;
 mod blocking_loss;
 mod blocks;
+mod budget;
 mod decide;
 mod events;
 mod fields;
+mod forecast;
 mod hungarian;
+mod memory;
 mod null;
 mod quality;
 mod rivals;
@@ -63,12 +66,18 @@ mod tile;
 
 pub use blocking_loss::BlockingLoss;
 pub use blocks::Blocks;
-pub use decide::{AMBIGUITY_MARGIN, ComparePlan, Decision, Link, LinkSet, decide};
+pub use budget::CandidateBudget;
+pub use decide::{
+    AMBIGUITY_MARGIN, CANDIDATES_FOR_FIELDS, CANDIDATES_PER_RECORD, ComparePlan, Decision, Link, LinkSet,
+    decide,
+};
 pub use events::{EventPair, pair_events};
 pub use fields::{
     FieldEvidence, FieldLinks, FieldModel, FieldParts, FieldReport, FieldTerms, LEVELS, LevelReport,
     decide_by_fields,
 };
+pub use forecast::{CandidateForecast, Expected, Pace};
+pub use memory::{BlockSizes, LinkSizes};
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;

@@ -4,16 +4,16 @@ use rayon::prelude::*;
 
 use crate::blocks::Blocks;
 use crate::side::{LinkSide, to_kernel};
-use crate::tile::to_index;
+use crate::tile::{right_per_sweep, to_index};
 
 /// Width of a bin of similarity.
 pub(crate) const BIN_WIDTH: f64 = 0.000_5;
 /// Bins over [−1, 1], the last for 1 itself.
-const BINS: usize = 4001;
+pub(crate) const BINS: usize = 4001;
 /// Records of each side compared with all of their own side.
 pub(crate) const SAMPLED_RECORDS: usize = 6000;
 /// Records of the left side compared with all of the right.
-const SAMPLED_BETWEEN: usize = 2000;
+pub(crate) const SAMPLED_BETWEEN: usize = 2000;
 
 /// Pairs of blocks compared, about.
 const SAMPLED_IN_BLOCKS: u64 = 50_000_000;
@@ -45,6 +45,21 @@ pub(crate) fn bin_edge(bin: usize) -> f64 {
 }
 
 impl NullDistribution {
+    /// The same from counts by bin, of pairs that were compared elsewhere.
+    pub(crate) fn of_counts(counts: Vec<u64>) -> Self {
+        Self {
+            pairs: counts.iter().sum(),
+            counts,
+        }
+    }
+
+    /// Takes from `entropy` what [`NullDistribution::sample`] does, for whoever needs what is drawn after it.
+    pub(crate) fn pass_over(left: &LinkSide<'_>, right: &LinkSide<'_>, entropy: &mut dyn Entropy) {
+        for side in [left, right] {
+            sample_rows(side.len(), SAMPLED_RECORDS, entropy);
+        }
+    }
+
     /// Compares a sample of each side's records with all records of other persons on the same side. The
     /// sample is drawn from `entropy` and is everything where a side is small. Runs on the current rayon
     /// pool; the result does not depend on its size.
@@ -96,9 +111,7 @@ impl NullDistribution {
         measure: Measure,
         blocks: &Blocks<'_>,
     ) -> Self {
-        let every = usize::try_from(blocks.pair_count() / SAMPLED_IN_BLOCKS)
-            .unwrap_or(usize::MAX)
-            .max(1);
+        let every = sampled_every(blocks);
         let counts = blocks
             .all_pieces()
             .par_iter()
@@ -108,23 +121,26 @@ impl NullDistribution {
                 |mut counts, piece| {
                     let (left_records, right_records) = blocks.records(piece);
                     let cut = Cut::new(to_kernel(measure), left.matrix().words_per_filter(), 0, 1);
-                    let right_words: Vec<u64> = right_records
-                        .iter()
-                        .flat_map(|&record| right.row(to_index(record)))
-                        .copied()
-                        .collect();
-                    let packed = FilterMatrix::try_new(&right_words, left.matrix().words_per_filter())
-                        .expect("whole filters of a side")
-                        .to_packed();
                     let kernel = Kernel::best();
                     let mut distances = Vec::new();
-                    for &record in left_records {
-                        let record = to_index(record);
-                        kernel.distances(left.row(record), &packed, &mut distances);
-                        for (&other, &distance) in right_records.iter().zip(&distances) {
-                            let ones = left.matrix().ones(record) + right.matrix().ones(to_index(other));
-                            if let Some(similarity) = cut.similarity(distance, ones) {
-                                counts[bin_of(similarity)] += 1;
+                    // A block may be as large as its side, which is not to be copied for each thread.
+                    for right_records in right_records.chunks(right_per_sweep(left_records.len())) {
+                        let right_words: Vec<u64> = right_records
+                            .iter()
+                            .flat_map(|&record| right.row(to_index(record)))
+                            .copied()
+                            .collect();
+                        let packed = FilterMatrix::try_new(&right_words, left.matrix().words_per_filter())
+                            .expect("whole filters of a side")
+                            .to_packed();
+                        for &record in left_records {
+                            let record = to_index(record);
+                            kernel.distances(left.row(record), &packed, &mut distances);
+                            for (&other, &distance) in right_records.iter().zip(&distances) {
+                                let ones = left.matrix().ones(record) + right.matrix().ones(to_index(other));
+                                if let Some(similarity) = cut.similarity(distance, ones) {
+                                    counts[bin_of(similarity)] += 1;
+                                }
                             }
                         }
                     }
@@ -202,6 +218,13 @@ fn add(mut into: Vec<u64>, from: Vec<u64>) -> Vec<u64> {
         *into += from;
     }
     into
+}
+
+/// One of how many pieces of the blocks is compared for [`NullDistribution::sample_in_blocks`].
+pub(crate) fn sampled_every(blocks: &Blocks<'_>) -> usize {
+    usize::try_from(blocks.pair_count() / SAMPLED_IN_BLOCKS)
+        .unwrap_or(usize::MAX)
+        .max(1)
 }
 
 /// Similarities of some rows of one side to all of another, of the pairs that count.

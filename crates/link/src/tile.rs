@@ -4,6 +4,7 @@ use corridor_core::{Measure, Threshold};
 use corridor_kernel::{Cut, FilterMatrix, Kernel, Search};
 
 use crate::blocks::{Blocks, Piece};
+use crate::budget::CandidateBudget;
 use crate::side::{LinkSide, to_kernel};
 
 /// Two records that are alike enough to be looked at again.
@@ -37,6 +38,15 @@ pub(crate) enum TileWork {
 
 /// Pairs of a tile, about: seconds of work, so that progress moves and little is lost by a stop.
 pub(crate) const PAIRS_PER_TILE: usize = 1 << 21;
+
+/// Pairs compared before it is looked at how many are found, so that records that are all alike do not fill the memory
+/// within one tile.
+const PAIRS_PER_SWEEP: usize = 1 << 20;
+
+/// Records of the right compared with so many rows of the left at a time; whole groups of the kernel's.
+pub(crate) fn right_per_sweep(rows: usize) -> usize {
+    (PAIRS_PER_SWEEP / rows.max(1)).next_multiple_of(64)
+}
 
 /// Cuts a comparison of all of `left_len` × `right_len` records into tiles, in order of the left side. Depends on
 /// nothing else, so that a run that was interrupted finds the same tiles again.
@@ -100,33 +110,108 @@ impl<'a> Comparison<'a> {
         self.kernel.name()
     }
 
+    /// Pairs compared in all tiles; in blocks, one that meets in several passes counts in each.
+    pub fn pair_count(&self) -> u64 {
+        match self.blocks {
+            Some(blocks) => blocks.pair_count(),
+            None => {
+                let count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
+                count(self.left.len()) * count(self.right.len())
+            }
+        }
+    }
+
     /// Every pair of the tile that is found, by left record, then right; over all tiles, each pair once.
     ///
     /// # Panics
     /// When the tile is of another comparison.
     pub fn compare(&self, tile: &Tile) -> Vec<CandidatePair> {
+        self.compare_within(tile, &CandidateBudget::unlimited())
+            .expect("no bound to pass")
+    }
+
+    /// The same as long as the pairs found are within `budget`; `None` as soon as they are not. Keeps a few million pairs at
+    /// most beyond it.
+    ///
+    /// # Panics
+    /// As [`Comparison::compare`].
+    pub fn compare_within(&self, tile: &Tile, budget: &CandidateBudget) -> Option<Vec<CandidatePair>> {
         let mut candidates = Vec::new();
         match (&tile.work, self.blocks) {
             (TileWork::Rows(rows), _) => {
-                self.compare_rows(rows, &mut candidates);
+                self.compare_rows(rows, budget, &mut candidates)?;
             }
             (TileWork::Pieces(range), Some(blocks)) => {
                 for piece in blocks.pieces(range) {
-                    self.compare_piece(blocks, piece, &mut candidates);
+                    self.compare_piece(blocks, piece, budget, &mut candidates)?;
                 }
                 candidates.sort_unstable_by_key(|pair| (pair.left, pair.right));
             }
             (TileWork::Pieces(_), None) => panic!("a tile of a comparison in blocks"),
         }
-        candidates
+        Some(candidates)
     }
 
-    fn compare_rows(&self, rows: &Range<usize>, candidates: &mut Vec<CandidatePair>) {
-        let (left, right) = (self.left.matrix(), self.right.packed());
+    /// Compares about a million pairs of a tile, to see how long that takes, and gives their number.
+    ///
+    /// # Panics
+    /// As [`Comparison::compare`].
+    pub(crate) fn compare_some(&self, tile: &Tile) -> usize {
+        match (&tile.work, self.blocks) {
+            (TileWork::Rows(rows), _) => {
+                let step = right_per_sweep(rows.len());
+                let right_len = self.right.len();
+                let start = tile.index % right_len.div_ceil(step) * step;
+                let right_rows = start..(start + step).min(right_len);
+                let compared = rows.len() * right_rows.len();
+                self.sweep(rows, right_rows, &mut Vec::new());
+                compared
+            }
+            (TileWork::Pieces(range), Some(blocks)) => {
+                let mut compared = 0;
+                for piece in blocks.pieces(range) {
+                    let (left_records, right_records) = blocks.records(piece);
+                    let right_records =
+                        &right_records[..right_records.len().min(right_per_sweep(left_records.len()))];
+                    self.compare_records(blocks, piece.pass, (left_records, right_records), &mut Vec::new());
+                    compared += left_records.len() * right_records.len();
+                    if compared >= PAIRS_PER_SWEEP {
+                        break;
+                    }
+                }
+                compared
+            }
+            (TileWork::Pieces(_), None) => panic!("a tile of a comparison in blocks"),
+        }
+    }
+
+    fn compare_rows(
+        &self,
+        rows: &Range<usize>,
+        budget: &CandidateBudget,
+        candidates: &mut Vec<CandidatePair>,
+    ) -> Option<()> {
+        let right_len = self.right.len();
+        let step = right_per_sweep(rows.len());
+        for start in (0..right_len).step_by(step) {
+            let before = candidates.len();
+            self.sweep(rows, start..(start + step).min(right_len), candidates);
+            if !budget.take(candidates.len() - before) {
+                return None;
+            }
+        }
+        // A stable sort of a few sorted runs: within a row, the right side comes in its order.
+        if step < right_len {
+            candidates.sort_by_key(|pair| pair.left);
+        }
+        Some(())
+    }
+
+    fn sweep(&self, rows: &Range<usize>, right_rows: Range<usize>, candidates: &mut Vec<CandidatePair>) {
         let mut pairs = Vec::new();
         self.kernel.pairs_reaching(
-            (left, rows.clone()),
-            (right, 0..right.len()),
+            (self.left.matrix(), rows.clone()),
+            (self.right.packed(), right_rows),
             &self.search,
             &mut pairs,
         );
@@ -137,8 +222,31 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    fn compare_piece(&self, blocks: &Blocks<'_>, piece: &Piece, candidates: &mut Vec<CandidatePair>) {
+    fn compare_piece(
+        &self,
+        blocks: &Blocks<'_>,
+        piece: &Piece,
+        budget: &CandidateBudget,
+        candidates: &mut Vec<CandidatePair>,
+    ) -> Option<()> {
         let (left_records, right_records) = blocks.records(piece);
+        for right_records in right_records.chunks(right_per_sweep(left_records.len())) {
+            let before = candidates.len();
+            self.compare_records(blocks, piece.pass, (left_records, right_records), candidates);
+            if !budget.take(candidates.len() - before) {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn compare_records(
+        &self,
+        blocks: &Blocks<'_>,
+        pass: usize,
+        (left_records, right_records): (&[u32], &[u32]),
+        candidates: &mut Vec<CandidatePair>,
+    ) {
         let gathered = |side: &LinkSide<'_>, records: &[u32]| -> Vec<u64> {
             let rows = records.iter().map(|&record| side.row(to_index(record)));
             rows.flatten().copied().collect()
@@ -163,7 +271,7 @@ impl<'a> Comparison<'a> {
                 left_records[to_index(pair.left)],
                 right_records[to_index(pair.right)],
             );
-            if blocks.meet_before(piece.pass, left, right) {
+            if blocks.meet_before(pass, left, right) {
                 return None;
             }
             self.candidate(left, right, pair.distance)
@@ -259,6 +367,43 @@ mod tests {
             assert_eq!(found, expected);
             let distinct: BTreeSet<_> = found.iter().map(|pair| (pair.left, pair.right)).collect();
             assert_eq!(distinct.len(), found.len());
+        }
+    }
+
+    #[test]
+    fn records_that_are_all_alike_are_given_up_soon_after_the_budget() {
+        // 16 rows with all of the right are many sweeps, and a piece is as many.
+        let records = 200_000_usize;
+        let mut filters = Filters::with_capacity(FilterLen::try_from(64).unwrap(), records);
+        (0..records).for_each(|_| filters.push(&[0xff00]));
+        let persons: Vec<Pseudonym> = (0..records)
+            .map(|record| Pseudonym::from_bytes(u128::try_from(record).unwrap().to_be_bytes()))
+            .collect();
+        let side = LinkSide::from_parts(&filters, &persons).unwrap();
+        let columns = [BlockColumn {
+            pass: "all".to_owned(),
+            keys: vec![Some(BlockKey::new([0; 16], 8)); records],
+        }];
+        let blocks = Blocks::of_columns(&columns, &columns).unwrap();
+        let floor = "0.9".parse().unwrap();
+        let whole = Comparison::new(&side, &side, Measure::Dice, floor);
+        let in_blocks = Comparison::in_blocks(&side, &side, Measure::Dice, floor, &blocks);
+        for (comparison, tile) in [
+            (&whole, &plan_tiles(records, records)[0]),
+            (&in_blocks, &blocks.plan_tiles()[0]),
+        ] {
+            let budget = CandidateBudget::new(1000, 0);
+            assert_eq!(comparison.compare_within(tile, &budget), None);
+            assert!(budget.is_passed());
+            assert!(
+                budget.kept() <= 1000 + 2 * u64::try_from(PAIRS_PER_SWEEP).unwrap(),
+                "{} pairs were found before it was given up",
+                budget.kept()
+            );
+            let enough = CandidateBudget::new(u64::MAX, 0);
+            let pairs = comparison.compare_within(tile, &enough).unwrap();
+            assert_eq!(pairs.len(), 16 * records);
+            assert!(pairs.is_sorted_by_key(|pair| (pair.left, pair.right)));
         }
     }
 

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use corridor_core::OfficeId;
+use corridor_engine::{RunLimits, SetBy};
 use serde::Deserialize;
 
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
@@ -65,6 +66,25 @@ pub struct LimitsConfig {
     pub call_timeout_s: u64,
     /// Calls one connection may have under way; 64 when not said.
     pub max_calls_per_connection: usize,
+    /// Bytes of memory one run may have; 16 GiB when not said. A run that would need more is refused.
+    pub max_run_memory_bytes: u64,
+    /// Candidate pairs one run may have; 100 million when not said. A run that expects more is refused, and one that finds more is
+    /// stopped.
+    pub max_run_candidates: u64,
+    /// Seconds one run may be expected to take; as long as it takes when not said.
+    pub max_run_seconds: Option<u64>,
+}
+
+impl LimitsConfig {
+    /// The bounds of one run.
+    pub const fn to_run_limits(&self) -> RunLimits {
+        RunLimits {
+            max_memory_bytes: self.max_run_memory_bytes,
+            max_candidates: self.max_run_candidates,
+            max_seconds: self.max_run_seconds,
+            set_by: SetBy::Operator,
+        }
+    }
 }
 
 impl Default for LimitsConfig {
@@ -74,6 +94,9 @@ impl Default for LimitsConfig {
             max_dataset_bytes: 16 << 30,
             call_timeout_s: 120,
             max_calls_per_connection: 64,
+            max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
+            max_run_candidates: RunLimits::DEFAULT.max_candidates,
+            max_run_seconds: RunLimits::DEFAULT.max_seconds,
         }
     }
 }
@@ -185,6 +208,15 @@ impl Config {
         if self.limits.max_calls_per_connection == 0 {
             return fail("limits.max_calls_per_connection", "must be above 0");
         }
+        if self.limits.max_run_memory_bytes == 0 {
+            return fail("limits.max_run_memory_bytes", "must be above 0");
+        }
+        if self.limits.max_run_candidates == 0 {
+            return fail("limits.max_run_candidates", "must be above 0");
+        }
+        if self.limits.max_run_seconds == Some(0) {
+            return fail("limits.max_run_seconds", "must be above 0, or left out");
+        }
         Ok(())
     }
 }
@@ -229,6 +261,21 @@ mod tests {
                 "max_message_bytes = 4194304",
                 "max_message_bytes = 1",
                 "limits.max_message_bytes",
+            ),
+            (
+                "max_run_candidates = 100000000",
+                "max_run_candidates = 0",
+                "limits.max_run_candidates",
+            ),
+            (
+                "max_run_memory_bytes = 17179869184",
+                "max_run_memory_bytes = 0",
+                "limits.max_run_memory_bytes",
+            ),
+            (
+                "# max_run_seconds = 86400",
+                "max_run_seconds = 0",
+                "limits.max_run_seconds",
             ),
             ("id = \"ISTAT\"", "id = \"INS-TN\"", "offices"),
             ("id = \"ISTAT\"", "id = \"istat\"", "office id"),

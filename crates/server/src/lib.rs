@@ -21,6 +21,7 @@
 
 mod config;
 mod identity;
+mod plan;
 mod serve;
 mod services;
 mod status;

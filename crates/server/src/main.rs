@@ -115,6 +115,7 @@ async fn start(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot open data_folder {}", config.data_folder.display()))?;
     let limits = Limits {
         max_dataset_bytes: config.limits.max_dataset_bytes,
+        run: config.limits.to_run_limits(),
     };
     let compute = Compute::new(config.compute_threads)?;
     let engine = Engine::new(store.clone(), compute, Arc::new(SystemClock), limits);

@@ -13,6 +13,7 @@ use futures::stream::{self, Stream};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::identity::Callers;
+use crate::plan::to_plan;
 use crate::status::{frame_too_large, from_engine, from_violation};
 
 /// Bytes of data in the largest frame taken. Clients send about 1 MiB.
@@ -223,6 +224,18 @@ impl RunService for Services {
         let run = self.engine.start_run(&office, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::CreateRunResponse {
             run: Some((&run).into()),
+        }))
+    }
+
+    async fn plan_run(
+        &self,
+        request: Request<v1::PlanRunRequest>,
+    ) -> Result<Response<v1::PlanRunResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.agreement_digest, "agreement_digest")?;
+        let plan = self.engine.plan_run(&office, id).await.map_err(from_engine)?;
+        Ok(Response::new(v1::PlanRunResponse {
+            plan: Some(to_plan(&plan)),
         }))
     }
 

@@ -351,6 +351,27 @@ impl Store {
             .await
     }
 
+    /// Candidate pairs of all tiles that are noted as stored.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn candidates_stored(&self, run: Digest) -> Result<u64, StoreError> {
+        const NAME: &str = "candidates_stored";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    let sum: i64 =
+                        sqlx::query_scalar("SELECT coalesce(sum(pair_count), 0) FROM tiles WHERE run = ?")
+                            .bind(run.as_bytes().as_slice())
+                            .fetch_one(tx)
+                            .await
+                            .in_tx(NAME)?;
+                    from_sql(sum, "tile")
+                })
+            })
+            .await
+    }
+
     /// Notes that an office released the result; released when both did.
     ///
     /// # Errors

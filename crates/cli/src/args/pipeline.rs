@@ -54,6 +54,9 @@ pub(crate) struct PipelineArgs {
     /// Threads; one per core when 0.
     #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
+    /// Most candidate pairs kept in memory; more are refused, before anything is compared where that can be foreseen.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_candidates: u64,
     /// True pairs of records (CSV: id_a, id_b) or of persons (person_a, person_b: person keys), to measure the quality of the
     /// links. Never used to make them.
     #[arg(long, value_name = "FILE")]

@@ -3,10 +3,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use corridor_core::{
-    Entropy, FilterLen, Filters, Measure, OsEntropy, SeededEntropy, Stopwatch, SystemClock, Threshold, fill,
+    Entropy, FilterLen, Filters, Measure, OsEntropy, Pseudonym, SeededEntropy, Stopwatch, SystemClock,
+    Threshold, ThresholdPolicy, fill,
 };
-use corridor_engine::Compute;
+use corridor_engine::{Compute, count_in_words};
 use corridor_kernel::{Cut, FilterMatrix, Kernel, PackedMatrix, Pair, Search};
+use corridor_link::{CANDIDATES_PER_RECORD, CandidateBudget, CandidateForecast, LinkSide};
 use corridor_store::parse_dataset;
 use data_encoding::BASE64;
 use rayon::prelude::*;
@@ -19,6 +21,13 @@ use crate::output::{json, talk, write_file};
 
 /// Left rows compared at a time.
 const ROWS_PER_TASK: usize = 256;
+/// Right rows compared with them before it is looked at how many pairs there are.
+const RIGHT_PER_SWEEP: usize = 1 << 12;
+
+/// More pairs reach the threshold than may be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("too many pairs")]
+struct TooManyPairs;
 
 #[derive(Debug, Clone, Copy)]
 struct SimilarPair {
@@ -47,7 +56,13 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let compute = Compute::new(args.threads)?;
     let clock = SystemClock;
     let watch = Stopwatch::start(&clock);
-    let (mut pairs, checks) = compute.run_blocking(|| compare(&left, &right, left_measure, args))?;
+    let compared = compute.run_blocking(|| compare(&left, &right, left_measure, args));
+    let (mut pairs, checks) = compared.or_else(|error| {
+        if error.is::<TooManyPairs>() {
+            return Err(compute.run_blocking(|| too_many(&left, &right, left_measure, args))?);
+        }
+        Err(error)
+    })?;
     let seconds = watch.elapsed_s();
     compute.run_blocking(|| {
         pairs.par_sort_unstable_by(|a, b| {
@@ -138,6 +153,61 @@ fn compare(
     search_pairs(&left, &right, &search, args)
 }
 
+/// How many pairs there would be, of which so many are too many, and what to do.
+fn too_many(
+    left: &Filters,
+    right: &Filters,
+    measure: Measure,
+    args: &CompareArgs,
+) -> anyhow::Result<anyhow::Error> {
+    let (max_pairs, threshold) = (args.max_pairs, args.threshold);
+    if let Some(k) = args.top_k {
+        return Ok(input_error(
+            format!(
+                "up to {k} pairs for each of {} rows reach the threshold {threshold}, more than {max_pairs} in all",
+                left.len()
+            ),
+            "give a smaller --top-k, or a higher --max-pairs when there is memory for it",
+        ));
+    }
+    // To a comparison of pairs, every record is a person.
+    let persons: Vec<Pseudonym> = (0..u128::try_from(left.len().max(right.len()))?)
+        .map(|record| Pseudonym::from_bytes(record.to_be_bytes()))
+        .collect();
+    let left_side = LinkSide::from_parts(left, &persons[..left.len()])?;
+    let right_side = LinkSide::from_parts(right, &persons[..right.len()])?;
+    let policy = ThresholdPolicy::Fixed(threshold);
+    let forecast = CandidateForecast::new(
+        &left_side,
+        &right_side,
+        measure,
+        (policy, CANDIDATES_PER_RECORD),
+        None,
+        1,
+    )?;
+    let to_count = |pairs: f64| format!("{pairs:.0}").parse().unwrap_or(u64::MAX);
+    let expected = to_count(forecast.expected().point);
+    #[expect(clippy::cast_precision_loss, reason = "a bound in millions")]
+    let level = forecast.level_with_at_most(max_pairs as f64);
+    let higher = level.filter(|level| *level > threshold).map_or_else(
+        || "no higher threshold has fewer, for so many filters are equal".to_owned(),
+        |level| {
+            let high = to_count(forecast.expected_at(level).high);
+            format!(
+                "give --threshold {level}, which at most {} pairs reach",
+                count_in_words(high)
+            )
+        },
+    );
+    Ok(input_error(
+        format!(
+            "more than {max_pairs} pairs reach the threshold {threshold}: about {} are expected to",
+            count_in_words(expected)
+        ),
+        format!("{higher}; or give a higher --max-pairs when there is memory for it"),
+    ))
+}
+
 /// A random order of bits (Fisher & Yates 1938), nobody's to know beforehand unless a seed is given.
 fn bit_order(bits: usize, seed: Option<u64>) -> Vec<u32> {
     let mut entropy: Box<dyn Entropy> = match seed {
@@ -165,15 +235,8 @@ fn search_pairs(
     args: &CompareArgs,
 ) -> anyhow::Result<(Vec<SimilarPair>, Vec<usize>)> {
     let kernel = Kernel::best();
-    let max_pairs = args.max_pairs;
-    let found = std::sync::atomic::AtomicUsize::new(0);
+    let budget = CandidateBudget::new(args.max_pairs, 0);
     let starts: Vec<usize> = (0..left.len()).step_by(ROWS_PER_TASK).collect();
-    let too_many = || {
-        input_error(
-            format!("more than {max_pairs} pairs reach the threshold"),
-            "give a higher --threshold, or a higher --max-pairs when there is memory for it",
-        )
-    };
     let to_similar = |pair: &Pair| {
         let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
         let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
@@ -193,27 +256,26 @@ fn search_pairs(
             let step = if args.top_k.is_some() {
                 right.len().max(1)
             } else {
-                1 << 16
+                RIGHT_PER_SWEEP
             };
             for block in (0..right.len()).step_by(step) {
                 let block = block..(block + step).min(right.len());
                 pairs.clear();
                 match args.top_k {
                     Some(k) => {
-                        let k = usize::try_from(k).unwrap_or(usize::MAX);
+                        let k = usize::try_from(k).unwrap_or(usize::MAX).min(right.len());
                         kernel.top_k((left, rows.clone()), right, search.cut(), k, &mut pairs);
                     }
                     None => kernel.pairs_reaching((left, rows.clone()), (right, block), search, &mut pairs),
                 }
-                let before = found.fetch_add(pairs.len(), std::sync::atomic::Ordering::Relaxed);
-                if before + pairs.len() > max_pairs {
-                    return Err(too_many());
+                if !budget.take(pairs.len()) {
+                    return Err(TooManyPairs.into());
                 }
                 similar.extend(pairs.iter().filter_map(to_similar));
             }
             Ok(similar)
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<anyhow::Result<_>>()?;
     let checks = if args.top_k.is_some() {
         Vec::new()
     } else {

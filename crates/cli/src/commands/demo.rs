@@ -294,6 +294,7 @@ impl Service {
             Arc::new(SystemClock),
             Limits {
                 max_dataset_bytes: limits.max_dataset_bytes,
+                run: limits.to_run_limits(),
             },
         );
         Ok(Self {

@@ -6,7 +6,10 @@ use corridor_core::{AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, Stop
 use corridor_encode::{
     EncodeTerms, EncodedRegister, EncodingSchema, LinkageKey, Mapping, ProjectSecret, RefusalLimit,
 };
-use corridor_engine::{Compute, EventPair, LinkageReport, Pipeline};
+use corridor_engine::{
+    CandidateBudget, Compute, EngineError, EventPair, LinkageReport, Pipeline, PlannedDatasets, RunLimits,
+    RunPlan,
+};
 use corridor_link::LinkSet;
 use serde_json::json;
 
@@ -46,7 +49,8 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     let encode_s = watch.elapsed_s();
 
     let watch = Stopwatch::start(&clock);
-    let (links, report, flows) = compute.run_blocking(|| link(&registers, &left, &right))?;
+    let (links, report, flows) =
+        compute.run_blocking(|| link(&registers, &left, &right, args.pipeline.max_candidates))?;
     let link_s = watch.elapsed_s();
 
     let id = |register: &EncodedRegister, row: u32| {
@@ -264,7 +268,16 @@ fn link(
     registers: &Registers,
     left: &EncodedRegister,
     right: &EncodedRegister,
+    max_candidates: u64,
 ) -> anyhow::Result<(LinkSet, LinkageReport, Option<PairedFlows>)> {
+    let datasets = PlannedDatasets {
+        origin: &left.dataset,
+        destination: &right.dataset,
+        file_bytes: [0, 0],
+    };
+    let limits = RunLimits::of_command(max_candidates);
+    let plan = RunPlan::new(datasets, &registers.linkage, &registers.encoding, limits, None)?;
+    plan.check()?;
     let pipeline = Pipeline::new(
         &left.dataset,
         &right.dataset,
@@ -274,7 +287,8 @@ fn link(
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
     let candidates = Mutex::new(Vec::new());
-    pipeline.compare(&tiles, &|_, pairs| {
+    let budget = CandidateBudget::new(max_candidates, 0);
+    pipeline.compare(&tiles, &budget, &|_, pairs| {
         // The order of tiles does not matter to what follows.
         candidates
             .lock()
@@ -284,6 +298,10 @@ fn link(
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
+    if budget.is_passed() {
+        let refusals = vec![plan.refusal_of_found()];
+        return Err(EngineError::RunRefused { refusals }.into());
+    }
     let candidates = candidates
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);

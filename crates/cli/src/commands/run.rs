@@ -4,10 +4,22 @@ use serde_json::json;
 
 use crate::args::RunCommand;
 use crate::client::{Client, connect};
+use crate::commands::plan_page::to_plan_page;
 use crate::output::{self, data, progress, talk, write_file};
 
 pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
     match command {
+        RunCommand::Plan {
+            agreement,
+            json,
+            service,
+        } => {
+            let plan = connect(&service.service).await?.plan_run(agreement).await?;
+            if json {
+                return output::json(&plan);
+            }
+            data(&to_plan_page(&plan))
+        }
         RunCommand::Start { agreement, service } => {
             let run = connect(&service.service).await?.start_run(agreement).await?;
             talk(&format!("{}; next: corridor run watch RUN", run.state));

@@ -2089,6 +2089,91 @@ pub struct CreateRunResponse {
     pub run: ::core::option::Option<Run>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlanRunRequest {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_digest: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PlanRunResponse {
+    #[prost(message, optional, tag = "1")]
+    pub plan: ::core::option::Option<RunPlan>,
+}
+/// Every count has two significant digits, and candidates are not told below three per record: a plan says no more of the
+/// other office's register than a run does.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RunPlan {
+    #[prost(uint64, tag = "1")]
+    pub origin_records: u64,
+    #[prost(uint64, tag = "2")]
+    pub origin_persons: u64,
+    #[prost(uint64, tag = "3")]
+    pub destination_records: u64,
+    #[prost(uint64, tag = "4")]
+    pub destination_persons: u64,
+    /// Passes of block keys in which records are compared; none where all pairs are.
+    #[prost(string, repeated, tag = "5")]
+    pub block_passes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Pairs to compare; one that meets in several passes counts in each.
+    #[prost(uint64, tag = "6")]
+    pub pairs: u64,
+    /// One less the share of all pairs that are compared.
+    #[prost(double, tag = "7")]
+    pub reduction_ratio: f64,
+    /// "estimated" or "fixed".
+    #[prost(string, tag = "8")]
+    pub threshold_policy: ::prost::alloc::string::String,
+    /// The threshold or, where it will be estimated, the level that is looked down to, as a decimal number.
+    #[prost(string, tag = "9")]
+    pub level: ::prost::alloc::string::String,
+    /// Candidate pairs expected at that level or, where they are few, no more than these.
+    #[prost(uint64, tag = "10")]
+    pub candidates: u64,
+    /// 99 % interval.
+    #[prost(uint64, tag = "11")]
+    pub candidates_low: u64,
+    #[prost(uint64, tag = "12")]
+    pub candidates_high: u64,
+    /// At most three per record.
+    #[prost(bool, tag = "13")]
+    pub candidates_few: bool,
+    #[prost(uint64, tag = "14")]
+    pub tiles: u64,
+    /// At most, with its parts, the largest first.
+    #[prost(uint64, tag = "15")]
+    pub memory_bytes: u64,
+    #[prost(message, repeated, tag = "16")]
+    pub memory: ::prost::alloc::vec::Vec<MemoryPart>,
+    /// On this machine as busy as it is now.
+    #[prost(double, optional, tag = "17")]
+    pub seconds: ::core::option::Option<f64>,
+    #[prost(uint64, tag = "18")]
+    pub threads: u64,
+    #[prost(string, tag = "19")]
+    pub kernel: ::prost::alloc::string::String,
+    /// Why the run would not be taken; none when it would.
+    #[prost(message, repeated, tag = "20")]
+    pub refusals: ::prost::alloc::vec::Vec<RunRefusal>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemoryPart {
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunRefusal {
+    #[prost(enumeration = "RunLimit", tag = "1")]
+    pub limit: i32,
+    /// What would be needed and what there is, in a sentence.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// What would help, a sentence each, the best first.
+    #[prost(string, repeated, tag = "3")]
+    pub proposals: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetRunRequest {
     /// 32 bytes.
     #[prost(bytes = "vec", tag = "1")]
@@ -2204,6 +2289,38 @@ impl RunState {
             "RUN_STATE_RELEASED" => Some(Self::Released),
             "RUN_STATE_FAILED" => Some(Self::Failed),
             "RUN_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RunLimit {
+    Unspecified = 0,
+    Memory = 1,
+    Candidates = 2,
+    Seconds = 3,
+}
+impl RunLimit {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RUN_LIMIT_UNSPECIFIED",
+            Self::Memory => "RUN_LIMIT_MEMORY",
+            Self::Candidates => "RUN_LIMIT_CANDIDATES",
+            Self::Seconds => "RUN_LIMIT_SECONDS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RUN_LIMIT_UNSPECIFIED" => Some(Self::Unspecified),
+            "RUN_LIMIT_MEMORY" => Some(Self::Memory),
+            "RUN_LIMIT_CANDIDATES" => Some(Self::Candidates),
+            "RUN_LIMIT_SECONDS" => Some(Self::Seconds),
             _ => None,
         }
     }
@@ -2324,6 +2441,32 @@ pub mod run_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("corridor.v1.RunService", "CreateRun"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the run of an agreement would compare, find and need, and whether it would be taken. Both datasets must be sealed.
+        /// Changes nothing. One plan is made at a time; others wait.
+        pub async fn plan_run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PlanRunRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PlanRunResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/corridor.v1.RunService/PlanRun",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("corridor.v1.RunService", "PlanRun"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn get_run(
@@ -2469,6 +2612,12 @@ pub mod run_service_server {
             tonic::Response<super::CreateRunResponse>,
             tonic::Status,
         >;
+        /// What the run of an agreement would compare, find and need, and whether it would be taken. Both datasets must be sealed.
+        /// Changes nothing. One plan is made at a time; others wait.
+        async fn plan_run(
+            &self,
+            request: tonic::Request<super::PlanRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::PlanRunResponse>, tonic::Status>;
         async fn get_run(
             &self,
             request: tonic::Request<super::GetRunRequest>,
@@ -2617,6 +2766,51 @@ pub mod run_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateRunSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/corridor.v1.RunService/PlanRun" => {
+                    #[allow(non_camel_case_types)]
+                    struct PlanRunSvc<T: RunService>(pub Arc<T>);
+                    impl<
+                        T: RunService,
+                    > tonic::server::UnaryService<super::PlanRunRequest>
+                    for PlanRunSvc<T> {
+                        type Response = super::PlanRunResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PlanRunRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RunService>::plan_run(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PlanRunSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,0 +1,176 @@
+//! What linking takes in memory, from how the code of this crate holds things. A change of what is held changes a line here.
+
+use corridor_core::{Assignment, BlockKey};
+
+use crate::assign::PersonPair;
+use crate::blocks::Blocks;
+use crate::tile::{CandidatePair, right_per_sweep};
+
+/// What the memory of linking follows from.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkSizes {
+    /// Records of the left and of the right.
+    pub records: [u64; 2],
+    /// Persons of the left and of the right.
+    pub persons: [u64; 2],
+    /// Bytes of one filter.
+    pub filter_bytes: u64,
+    /// Whether the threshold is estimated.
+    pub estimates: bool,
+    /// How links are assigned.
+    pub assignment: Assignment,
+    /// What blocks take, where records are compared in blocks.
+    pub blocks: Option<BlockSizes>,
+    /// Candidate pairs.
+    pub candidates: u64,
+    /// Number of fields, where fields decide.
+    pub fields: Option<u64>,
+    /// Fields whose values are weighed by frequency.
+    pub weighed: u64,
+    /// Threads that compare.
+    pub threads: u64,
+}
+
+/// What the blocks of two datasets take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockSizes {
+    /// Bytes held.
+    pub held: u64,
+    /// Bytes more while they are made.
+    pub making: u64,
+    /// Records of both sides that one piece copies at most.
+    pub gathered: u64,
+}
+
+impl Blocks<'_> {
+    /// What they take in memory.
+    pub fn sizes(&self) -> BlockSizes {
+        let (orders, largest) = self.order_lens();
+        let pieces = self.all_pieces();
+        let gathered = pieces.iter().map(|piece| {
+            let (left, right) = self.records(piece);
+            left.len() + right.len().min(right_per_sweep(left.len()))
+        });
+        BlockSizes {
+            held: bytes::<u32>(to_u64(orders)) + to_u64(size_of_val(pieces)),
+            // Keys with their records, sorted, and the blocks they make.
+            making: to_u64(largest) * (KEYED_BYTES + BLOCK_BYTES),
+            gathered: to_u64(gathered.max().unwrap_or(0)),
+        }
+    }
+}
+
+/// A key beside its record, and a block: a key and where its records stand.
+const KEYED_BYTES: u64 = to_bytes(size_of::<(BlockKey, u32)>());
+const BLOCK_BYTES: u64 = to_bytes(size_of::<BlockKey>()) + 23;
+
+impl LinkSizes {
+    /// Both [`LinkSide`](crate::LinkSide)s without their packed filters: the popcount and the person of each record.
+    pub const fn sides(&self) -> u64 {
+        8 * (self.records[0] + self.records[1])
+    }
+
+    /// Filters once more, as the right side of a comparison: those of the right or, while an estimate learns from each side
+    /// alone, of both.
+    pub const fn packed(&self, both: bool) -> u64 {
+        let records = if both {
+            self.records[0] + self.records[1]
+        } else {
+            self.records[1]
+        };
+        records * (self.filter_bytes + 9)
+    }
+
+    /// What the threads have at hand while they compare, and tiles on their way to where they are stored.
+    pub fn comparing(&self) -> u64 {
+        let gathered = self.blocks.map_or(0, |blocks| blocks.gathered);
+        let candidate = bytes::<CandidatePair>(self.candidates);
+        // Each thread has a tile, as much again waits, and one is being written: of most runs a small part of all.
+        let under_way = candidate.min((3 * self.threads + 2) * MOST_TILE_BYTES);
+        self.threads * 2 * gathered * self.filter_bytes + under_way
+    }
+
+    /// Candidates alone, of the whole run.
+    pub const fn held_candidates(&self) -> u64 {
+        bytes::<CandidatePair>(self.candidates)
+    }
+
+    /// Candidates, and what [`decide`](crate::decide()) makes of them.
+    pub fn deciding(&self) -> u64 {
+        let candidates = self.candidates;
+        let persons = self.persons[0].min(candidates) + self.persons[1].min(candidates);
+        let links = self.persons[0].min(self.persons[1]).min(candidates);
+        let held = bytes::<CandidatePair>(candidates);
+        // One pair per two persons: in the order of similarity, with those seen in a set.
+        let sorting = bytes::<usize>(candidates) + hash_bytes::<(u32, u32)>(candidates);
+        let pairs = bytes::<PersonPair>(candidates);
+        // The best two rivals of every person, each in a list with room for four.
+        let rivals =
+            persons * (bytes::<(u32, f64)>(4) + ALLOCATION_BYTES) + hash_bytes::<(u32, [usize; 3])>(persons);
+        // Links, who is taken, and what an estimate looks up.
+        let of_links = 3 * bytes::<PersonPair>(links) + 3 * hash_bytes::<(u32, f64)>(persons);
+        let optimal = match self.assignment {
+            // Union-find, and the pairs once more by component: lists with room for four at first, which grow, of which there are
+            // no more than persons of a side.
+            Assignment::Optimal => {
+                let components = self.persons[0].min(self.persons[1]).min(candidates);
+                bytes::<usize>(candidates)
+                    + pairs
+                    + pairs / 4
+                    + components * (bytes::<PersonPair>(4) + ALLOCATION_BYTES + bytes::<[usize; 3]>(1))
+                    + hash_bytes::<(usize, usize)>(components)
+                    + hash_bytes::<(u32, usize)>(persons)
+            }
+            Assignment::MutualBest => hash_bytes::<(u32, u32)>(persons),
+            Assignment::Greedy => 0,
+        };
+        held + pairs + sorting.max(rivals.max(optimal) + of_links) + self.of_fields(links)
+    }
+}
+
+impl LinkSizes {
+    /// What the evidence of fields takes besides: pairs of persons by whole filters, their patterns and rivals, the scores and
+    /// probabilities of all, how often each value is, and the evidence of each link.
+    fn of_fields(&self, links: u64) -> u64 {
+        let Some(fields) = self.fields else {
+            return 0;
+        };
+        let candidates = self.candidates;
+        let of_pairs = bytes::<PersonPair>(candidates)
+            + bytes::<CandidatePair>(candidates)
+            + bytes::<[u64; 2]>(candidates)
+            + bytes::<[u32; 3]>(candidates)
+            + bytes::<[f64; 2]>(candidates)
+            + hash_bytes::<((u32, u32), f64)>(candidates);
+        let values = self.weighed * hash_bytes::<(u64, u32)>(self.records[0] + self.records[1]);
+        let evidence = links * (bytes::<f64>(fields) + bytes::<[usize; 3]>(1) + ALLOCATION_BYTES);
+        of_pairs + bytes::<[f64; 2]>(self.persons[0] + self.persons[1]) + values + evidence
+    }
+}
+
+/// Candidates of one tile, when it is as full as it may be.
+const MOST_TILE_BYTES: u64 = 32 << 20;
+
+/// What an allocation takes besides what it holds.
+const ALLOCATION_BYTES: u64 = 16;
+
+/// A hash table of so many entries: a power of two of places, an eighth of them free, and a byte of its own for each.
+fn hash_bytes<T>(entries: u64) -> u64 {
+    (entries + entries / 7 + 1).next_power_of_two() * (to_bytes(size_of::<T>()) + 1)
+}
+
+const fn bytes<T>(count: u64) -> u64 {
+    count * to_bytes(size_of::<T>())
+}
+
+#[expect(
+    clippy::as_conversions,
+    reason = "a size fits in 64 bits, and a constant cannot ask"
+)]
+const fn to_bytes(size: usize) -> u64 {
+    size as u64
+}
+
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).expect("a length fits in 64 bits")
+}
