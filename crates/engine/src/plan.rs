@@ -323,7 +323,13 @@ impl RunPlan {
         clock: &dyn Clock,
     ) -> Option<PlannedTime> {
         let link = &self.sizes.link;
-        let comparing = Pace::measure(comparison, tiles, clock, CALIBRATION_S).seconds_for(self.pairs)?;
+        let pace = Pace::measure(comparison, tiles, clock, CALIBRATION_S);
+        let comparing = pace.seconds_for(self.pairs)?;
+        // What blocks cost is measured at the end of a run in blocks.
+        let measuring = match link.blocks {
+            Some(_) => pace.seconds_for(comparison.pairs_to_measure_loss())?,
+            None => 0.0,
+        };
         let sampled = self.forecast.pairs_sampled().max(1) as f64;
         let learnt: u64 = link
             .records
@@ -341,7 +347,7 @@ impl RunPlan {
         let candidates = self.candidates.point.min(self.limits.max_candidates as f64);
         Some(PlannedTime {
             comparing,
-            other: reading + learning + (storing - comparing).max(0.0) + DECIDING_S * candidates,
+            other: reading + learning + measuring + (storing - comparing).max(0.0) + DECIDING_S * candidates,
         })
     }
 }

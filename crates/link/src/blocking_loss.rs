@@ -44,7 +44,7 @@ impl BlockingLoss {
         blocks: &Blocks<'_>,
         seed: u64,
     ) -> Self {
-        let wanted = (PAIRS / right.len()).clamp(LEAST_RECORDS, MOST_RECORDS);
+        let wanted = records_wanted(right.len());
         let rows = sample_rows(left.len(), wanted, &mut SeededEntropy::new(seed, "blocking loss"));
         let kernel = Kernel::best();
         let search = Search::full(to_cut(left, measure, threshold));
@@ -103,6 +103,12 @@ impl BlockingLoss {
         }
     }
 
+    /// Pairs that are compared to measure it, for so many records of the left and of the right.
+    pub fn pairs_compared(left_len: usize, right_len: usize) -> u64 {
+        let pairs = left_len.min(records_wanted(right_len)) * right_len;
+        u64::try_from(pairs).expect("a count of pairs")
+    }
+
     /// Share of the partners that share a block; `None` when no record of the sample has a partner.
     #[expect(clippy::cast_precision_loss, reason = "a sample of thousands")]
     pub fn completeness(&self) -> Option<f64> {
@@ -122,6 +128,11 @@ impl BlockingLoss {
             ((centre + half) / scale).min(1.0),
         ))
     }
+}
+
+/// Records of the left to sample.
+fn records_wanted(right_len: usize) -> usize {
+    (PAIRS / right_len).clamp(LEAST_RECORDS, MOST_RECORDS)
 }
 
 #[cfg(test)]

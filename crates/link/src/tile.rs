@@ -3,6 +3,7 @@ use std::ops::Range;
 use corridor_core::{Measure, Threshold};
 use corridor_kernel::{Cut, FilterMatrix, Kernel, Search};
 
+use crate::blocking_loss::BlockingLoss;
 use crate::blocks::{Blocks, Piece};
 use crate::budget::CandidateBudget;
 use crate::side::{LinkSide, to_kernel};
@@ -119,6 +120,11 @@ impl<'a> Comparison<'a> {
                 count(self.left.len()) * count(self.right.len())
             }
         }
+    }
+
+    /// Pairs that are compared to measure what blocks cost.
+    pub fn pairs_to_measure_loss(&self) -> u64 {
+        BlockingLoss::pairs_compared(self.left.len(), self.right.len())
     }
 
     /// Every pair of the tile that is found, by left record, then right; over all tiles, each pair once.
@@ -306,7 +312,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::blocking_loss::BlockingLoss;
     use corridor_core::{BlockColumn, BlockKey, Entropy, FilterLen, Filters, Pseudonym, SeededEntropy};
 
     /// Filters of which many are alike, and a block key in each of two passes that is mostly that of the filter.
