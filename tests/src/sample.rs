@@ -97,6 +97,7 @@ fn agreement(identities: &[Identity; 2]) -> Agreement {
             assignment: Assignment::Greedy,
             event_window_days: 365,
             seed: 1,
+            lsh_recall: None,
         },
         age_bands: AgeBands::try_from(vec![0, 30]).expect("two bands"),
         outputs: vec![Output::FlowTable],
