@@ -1,6 +1,6 @@
 //! What the service answers, in our own words.
 
-use corridor_engine::{BlockingReport, EstimatorReport, LinkageReport};
+use corridor_engine::{BlockingReport, EstimatorReport, LinkageReport, LshReport};
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
 
@@ -23,17 +23,37 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
         expected_f1: message.expected_f1,
         link_count_precision: message.link_count_precision,
         estimators: estimators.transpose()?,
-        blocking: message.blocking.map(|blocking| BlockingReport {
-            passes: blocking.passes,
-            pairs_compared: blocking.pairs_compared,
-            reduction_ratio: blocking.reduction_ratio,
-            origin_in_none: blocking.origin_in_none,
-            destination_in_none: blocking.destination_in_none,
-            records_sampled: blocking.records_sampled,
-            completeness: blocking.completeness,
-            completeness_low: blocking.completeness_low,
-            completeness_high: blocking.completeness_high,
-        }),
+        blocking: message.blocking.map(to_blocking).transpose()?,
+    })
+}
+
+fn to_blocking(blocking: v1::BlockingReport) -> Result<BlockingReport, FieldViolation> {
+    let lsh = blocking.lsh.map(|lsh| {
+        Ok(LshReport {
+            tables: lsh.tables,
+            key_bits: lsh.key_bits,
+            threshold: lsh
+                .threshold
+                .parse()
+                .map_err(|_| violation("lsh.threshold", "expected a threshold"))?,
+            recall: lsh
+                .recall
+                .parse()
+                .map_err(|_| violation("lsh.recall", "expected a recall"))?,
+            expected_pairs: lsh.expected_pairs,
+        })
+    });
+    Ok(BlockingReport {
+        passes: blocking.passes,
+        pairs_compared: blocking.pairs_compared,
+        reduction_ratio: blocking.reduction_ratio,
+        origin_in_none: blocking.origin_in_none,
+        destination_in_none: blocking.destination_in_none,
+        records_sampled: blocking.records_sampled,
+        completeness: blocking.completeness,
+        completeness_low: blocking.completeness_low,
+        completeness_high: blocking.completeness_high,
+        lsh: lsh.transpose()?,
     })
 }
 

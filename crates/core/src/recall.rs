@@ -63,7 +63,20 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_above_a_half_and_below_1() {
-        for text in ["0.5", "1", "1.0", "0", "0.4", "2", "-0.9", "NaN", "", ".98", "0.9812345", "98%"] {
+        for text in [
+            "0.5",
+            "1",
+            "1.0",
+            "0",
+            "0.4",
+            "2",
+            "-0.9",
+            "NaN",
+            "",
+            ".98",
+            "0.9812345",
+            "98%",
+        ] {
             assert_eq!(text.parse::<Recall>(), Err(RecallError), "{text}");
         }
     }

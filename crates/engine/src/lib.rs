@@ -33,4 +33,4 @@ pub use corridor_link::{EventPair, LinkError};
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
 pub use error::EngineError;
-pub use pipeline::{BlockingReport, EstimatorReport, FlowTableTerms, LinkageReport, Pipeline};
+pub use pipeline::{BlockingReport, EstimatorReport, FlowTableTerms, LinkageReport, LshReport, Pipeline};

@@ -3,7 +3,6 @@ use corridor_kernel::{FilterMatrix, Kernel, Search};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::blocks::Blocks;
 use crate::null::sample_rows;
 use crate::side::LinkSide;
 use crate::tile::{to_cut, to_index};
@@ -31,13 +30,14 @@ const LEAST_RECORDS: usize = 200;
 const ROWS: usize = 16;
 
 impl BlockingLoss {
-    /// Measures on a sample drawn from `seed`, on the current rayon pool; the same whatever its size.
+    /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,
+    /// on the current rayon pool; the same whatever its size.
     pub fn measure(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
         threshold: Threshold,
-        blocks: &Blocks<'_>,
+        meet: &(dyn Fn(u32, u32) -> bool + Sync),
         seed: u64,
     ) -> Self {
         let wanted = (PAIRS / right.len()).clamp(LEAST_RECORDS, MOST_RECORDS);
@@ -73,7 +73,7 @@ impl BlockingLoss {
                     of_row
                         .iter()
                         .zip(&similarities)
-                        .any(|(pair, similarity)| *similarity >= best && blocks.meet(row, pair.right)),
+                        .any(|(pair, similarity)| *similarity >= best && meet(row, pair.right)),
                 );
             }
             (with_partner, in_a_block)

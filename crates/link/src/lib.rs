@@ -51,22 +51,27 @@ mod blocks;
 mod decide;
 mod events;
 mod hungarian;
+mod lsh;
+mod lsh_choice;
+mod lsh_index;
 mod null;
 mod quality;
 mod rivals;
+mod semi_join;
 mod side;
 mod threshold;
 mod tile;
 
 pub use blocking_loss::BlockingLoss;
-pub use blocks::Blocks;
+pub use blocks::{BlockJoin, Blocks};
 pub use decide::{AMBIGUITY_MARGIN, ComparePlan, Decision, Link, LinkSet, decide};
 pub use events::{EventPair, pair_events};
+pub use lsh::LshTables;
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
 pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
-pub use tile::{CandidatePair, Comparison, Tile, plan_tiles};
+pub use tile::{CandidatePair, Comparison, Tile, plan_neighbour_tiles, plan_tiles};
 
 /// Why two sides cannot be linked.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +87,12 @@ pub enum LinkError {
         /// Bits on the right.
         right_bits: usize,
     },
+    /// Keys of bits for filters whose bits do not tell who is alike.
+    #[error(
+        "keys of bits were asked for (lsh_recall), but the filters are majorities, whose bits do not tell who is alike; \
+         leave it out and let the encoding schema name blocking passes"
+    )]
+    LshNeedsBloomFilters,
     /// Filters no kernel compares.
     #[error(transparent)]
     Matrix(#[from] corridor_kernel::FilterMatrixError),

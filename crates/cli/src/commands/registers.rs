@@ -53,16 +53,24 @@ impl Registers {
                 minimum_count: args.minimum_count,
             },
         });
+        let linkage = LinkageTerms {
+            threshold: args
+                .threshold
+                .map_or(ThresholdPolicy::Estimated, ThresholdPolicy::Fixed),
+            assignment: args.assignment,
+            event_window_days: EVENT_WINDOW_DAYS,
+            seed: args.seed,
+            lsh_recall: args.lsh_recall,
+        };
+        linkage.validate_for(schema.profile()).map_err(|error| {
+            input_error(
+                format!("--lsh-recall: {}", error.problem),
+                "see corridor schema list",
+            )
+        })?;
         Ok(Self {
             schema,
-            linkage: LinkageTerms {
-                threshold: args
-                    .threshold
-                    .map_or(ThresholdPolicy::Estimated, ThresholdPolicy::Fixed),
-                assignment: args.assignment,
-                event_window_days: EVENT_WINDOW_DAYS,
-                seed: args.seed,
-            },
+            linkage,
             age_bands,
             flows,
             limit: RefusalLimit::try_new(args.max_refused).unwrap_or(RefusalLimit::NONE),
