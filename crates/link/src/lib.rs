@@ -54,6 +54,8 @@ mod hungarian;
 mod lsh;
 mod lsh_choice;
 mod lsh_index;
+#[cfg(test)]
+mod lsh_tests;
 mod null;
 mod quality;
 mod rivals;

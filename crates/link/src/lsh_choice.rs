@@ -8,7 +8,7 @@ use crate::lsh::{LshTables, count_equal, key_of};
 use crate::lsh_index::to_hash_bits;
 use crate::null::{below, sample_rows};
 use crate::side::LinkSide;
-use crate::tile::{ROWS_PER_NEIGHBOUR_TILE, to_cut};
+use crate::tile::{rows_per_neighbour_tile, to_cut};
 
 /// Records of each side on which bits and collisions are counted.
 const SAMPLED_RECORDS: usize = 20_000;
@@ -84,8 +84,8 @@ impl LshTables {
         let positions = informative(&samples, distance);
         let collisions = collision_rates(&samples, &positions, &mut entropy);
         let choice = choose(&Setting {
-            left: to_f64(left.len()),
-            right: to_f64(right.len()),
+            left: left.len(),
+            right: right.len(),
             positions: positions.len(),
             distance,
             recall: recall.to_f64(),
@@ -207,8 +207,8 @@ fn collision_rates(samples: &[Sample<'_>; 2], positions: &[u16], entropy: &mut d
 #[derive(Debug)]
 struct Setting<'a> {
     /// Records.
-    left: f64,
-    right: f64,
+    left: usize,
+    right: usize,
     /// Informative positions.
     positions: usize,
     /// Bits in which a pair at the threshold differs at most.
@@ -228,7 +228,7 @@ struct Choice {
 
 /// The choice of the least work; of several, that of the shortest keys.
 fn choose(setting: &Setting<'_>) -> Choice {
-    let all_pairs = setting.left * setting.right;
+    let all_pairs = to_f64(setting.left) * to_f64(setting.right);
     let mut best = Choice {
         tables: 1,
         key_bits: 0,
@@ -264,6 +264,9 @@ fn choose(setting: &Setting<'_>) -> Choice {
     reason = "compared before"
 )]
 fn tables_for(recall: f64, same: f64) -> Option<usize> {
+    if same <= 0.0 {
+        return None;
+    }
     if same >= 1.0 {
         return Some(1);
     }
@@ -273,15 +276,15 @@ fn tables_for(recall: f64, same: f64) -> Option<usize> {
 
 /// What a choice costs, in nanoseconds of one core.
 fn work(setting: &Setting<'_>, choice: &Choice) -> f64 {
+    let (left, right) = (to_f64(setting.left), to_f64(setting.right));
     let rate = setting.collisions.get(choice.key_bits).copied().unwrap_or(1.0);
     let keys = if choice.key_bits == 0 {
         0.0
     } else {
         cost::KEY + cost::BIT * to_f64(choice.key_bits)
     };
-    let sharing = 1.0 + rate * to_f64(ROWS_PER_NEIGHBOUR_TILE);
-    to_f64(choice.tables) * (setting.left + setting.right) * keys
-        + choice.pairs * (cost::PAIR + cost::FETCH / sharing)
+    let sharing = 1.0 + rate * to_f64(rows_per_neighbour_tile(setting.left));
+    to_f64(choice.tables) * (left + right) * keys + choice.pairs * (cost::PAIR + cost::FETCH / sharing)
 }
 
 /// `count` of `positions`, without repetition (the shuffle of Fisher & Yates, broken off).
@@ -307,4 +310,64 @@ fn to_f64(count: usize) -> f64 {
 )]
 fn to_count(pairs: f64) -> u64 {
     pairs.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_as_many_as_the_formula_says() {
+        // ln 0.05 / ln 0.9 = 28.4; ln 0.1 / ln 0.5 = 3.3.
+        assert_eq!(tables_for(0.95, 0.1), Some(29));
+        assert_eq!(tables_for(0.9, 0.5), Some(4));
+        assert_eq!(tables_for(0.9, 0.95), Some(1));
+        assert_eq!(tables_for(0.9, 1.0), Some(1));
+        assert_eq!(tables_for(0.9, 0.0), None);
+        assert_eq!(tables_for(0.98, 0.01), None, "389 tables");
+    }
+
+    fn setting(records: usize, distance: usize, collisions: &[f64]) -> Setting<'_> {
+        Setting {
+            left: records,
+            right: records,
+            positions: 1000,
+            distance,
+            recall: 0.95,
+            collisions,
+        }
+    }
+
+    #[test]
+    fn keys_are_longer_the_more_records_there_are() {
+        let collisions: Vec<f64> = (0..=64).map(|bits| 0.55_f64.powi(bits)).collect();
+        let bits: Vec<usize> = [100, 10_000, 100_000, 1_000_000]
+            .iter()
+            .map(|&records| choose(&setting(records, 140, &collisions)).key_bits)
+            .collect();
+        assert!(bits.is_sorted() && bits[3] > bits[1] && bits[3] < 30, "{bits:?}");
+        let choice = choose(&setting(1_000_000, 140, &collisions));
+        assert!(choice.pairs < 0.01 * 1e12, "{choice:?}");
+    }
+
+    #[test]
+    fn all_pairs_are_compared_where_keys_do_not_pay() {
+        let apart: Vec<f64> = (0..=64).map(|bits| 0.55_f64.powi(bits)).collect();
+        let all = |records: usize| Choice {
+            tables: 1,
+            key_bits: 0,
+            pairs: to_f64(records * records),
+        };
+        assert_eq!(choose(&setting(20, 140, &apart)), all(20), "few records");
+        assert_eq!(
+            choose(&setting(100_000, 140, &[1.0; 65])),
+            all(100_000),
+            "records with the same bits"
+        );
+        assert_eq!(
+            choose(&setting(100_000, 1000, &apart)),
+            all(100_000),
+            "a threshold so low that no bit need be the same"
+        );
+    }
 }

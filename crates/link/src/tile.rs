@@ -56,15 +56,18 @@ pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// Records of the left in a tile of neighbours at most: many share a key then, and what is fetched of the right serves them all.
-pub(crate) const ROWS_PER_NEIGHBOUR_TILE: usize = 1 << 14;
+/// Records of the left in a tile of neighbours: many, so that several share a key and what is fetched of the right serves them
+/// all; and so few that there are tiles for all threads.
+pub(crate) fn rows_per_neighbour_tile(left_len: usize) -> usize {
+    (left_len / 16).clamp(256, 1 << 14)
+}
 
 /// The tiles of a comparison by keys of bits, and by block keys where there are some: pieces of the blocks first, then some
 /// records of the left with their neighbours in all tables. Depends on the block keys and the number of records only:
 /// the filters, and so the tables, need not be looked at to know the tiles again.
 pub fn plan_neighbour_tiles(blocks: Option<&Blocks<'_>>, left_len: usize) -> Vec<Tile> {
     let mut tiles = blocks.map_or_else(Vec::new, Blocks::plan_tiles);
-    let rows = (left_len / 64).clamp(256, ROWS_PER_NEIGHBOUR_TILE);
+    let rows = rows_per_neighbour_tile(left_len);
     for start in (0..left_len).step_by(rows) {
         tiles.push(Tile {
             index: tiles.len(),
@@ -275,9 +278,12 @@ impl<'a> Comparison<'a> {
         right_records: &[u32],
         candidates: &mut Vec<CandidatePair>,
     ) {
-        let gathered = |side: &LinkSide<'_>, records: &[u32]| -> Vec<u64> {
-            let rows = records.iter().map(|&record| side.row(to_index(record)));
-            rows.flatten().copied().collect()
+        let gathered = |side: &LinkSide<'_>, records: &[u32]| {
+            let mut words = Vec::with_capacity(records.len() * side.matrix().words_per_filter());
+            records
+                .iter()
+                .for_each(|&record| words.extend_from_slice(side.row(to_index(record))));
+            words
         };
         let (left_words, right_words) = (
             gathered(self.left, left_records),

@@ -65,7 +65,7 @@ impl Registers {
         linkage.validate_for(schema.profile()).map_err(|error| {
             input_error(
                 format!("--lsh-recall: {}", error.problem),
-                "see corridor schema list",
+                "corridor schema list has the profiles",
             )
         })?;
         Ok(Self {
