@@ -1,8 +1,9 @@
 //! A run whose schema asks for block keys: only records that share a block are compared, and what that costs is measured.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use corridor_tests::{Job, Terms};
+use corridor_tests::{Job, Terms, corridor, fixture};
 use serde_json::Value;
 
 /// Four passes over blocks of ten and more.
@@ -85,4 +86,55 @@ fn a_run_in_blocks_links_as_many_and_says_what_blocks_miss() {
         "{}",
         links.lines().count()
     );
+}
+
+#[test]
+fn a_rehearsal_by_keys_of_bits_links_as_all_pairs_do_and_says_what_it_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let rehearse = |out: &str, more: &[&str]| {
+        let register = |name| fixture(name).to_str().unwrap().to_owned();
+        let (left, right) = (register("a.csv"), register("b.csv"));
+        let (left_mapping, right_mapping) = (register("left.toml"), register("right.toml"));
+        let mut arguments = vec!["rehearse", "--left", &left, "--left-mapping", &left_mapping];
+        arguments.extend(["--right", &right, "--right-mapping", &right_mapping, "--out", out]);
+        arguments.extend(["--threshold", "0.8"]);
+        arguments.extend(more);
+        corridor(folder.path(), &arguments)
+    };
+    let links = |out: &str| -> BTreeSet<String> {
+        let links = fs::read_to_string(folder.path().join(out).join("links.csv")).unwrap();
+        links.lines().skip(1).map(str::to_owned).collect()
+    };
+    rehearse("all", &["--profile", "clk-1024"]).succeeded();
+    let some = rehearse("some", &["--profile", "clk-1024", "--lsh-recall", "0.9"]).succeeded();
+    assert!(
+        some.stderr.contains("made to find 0.9 of the pairs at 0.8"),
+        "{}",
+        some.stderr
+    );
+    let (all, found) = (links("all"), links("some"));
+    assert!(all.len() > 2500 && 100 * found.intersection(&all).count() >= 98 * all.len());
+
+    let report = fs::read_to_string(folder.path().join("some/report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let blocking = &report["linkage"]["blocking"];
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert_eq!(blocking["passes"], serde_json::json!([]));
+    assert_eq!(blocking["lsh"]["recall"], "0.9");
+    assert_eq!(blocking["lsh"]["threshold"], "0.8");
+    assert!(number(&blocking["lsh"]["tables"]) > 1.0 && number(&blocking["lsh"]["key_bits"]) > 1.0);
+    assert!(number(&blocking["reduction_ratio"]) > 0.5, "{blocking}");
+    let expected = number(&blocking["lsh"]["expected_pairs"]) / number(&blocking["pairs_compared"]);
+    assert!((0.5..2.0).contains(&expected), "{blocking}");
+    assert!(number(&blocking["completeness"]) > 0.97, "{blocking}");
+
+    // On other numbers of threads the same.
+    rehearse(
+        "one",
+        &["--profile", "clk-1024", "--lsh-recall", "0.9", "--threads", "1"],
+    )
+    .succeeded();
+    assert_eq!(links("one"), found);
+
+    rehearse("none", &["--lsh-recall", "0.9"]).failed(3, &["--lsh-recall", "saul-3-2048", "blocking passes"]);
 }

@@ -155,6 +155,7 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
             event_window_days: 365,
             seed: terms.seed,
             value_frequencies: Vec::new(),
+            lsh_recall: None,
         },
         age_bands: AgeBands::try_from(vec![0, 30]).expect("two bands"),
         outputs: vec![Output::FlowTable],

@@ -1,8 +1,8 @@
 //! What the service answers, in our own words.
 
 use corridor_engine::{
-    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport, MemoryPart,
-    PublicPlan, Refusal, RunLimit, StratumReport,
+    BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport, LshReport,
+    MemoryPart, PublicPlan, Refusal, RunLimit, StratumReport,
 };
 use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
@@ -28,17 +28,7 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
         expected_f1: message.expected_f1,
         link_count_precision: message.link_count_precision,
         estimators: estimators.transpose()?,
-        blocking: message.blocking.map(|blocking| BlockingReport {
-            passes: blocking.passes,
-            pairs_compared: blocking.pairs_compared,
-            reduction_ratio: blocking.reduction_ratio,
-            origin_in_none: blocking.origin_in_none,
-            destination_in_none: blocking.destination_in_none,
-            records_sampled: blocking.records_sampled,
-            completeness: blocking.completeness,
-            completeness_low: blocking.completeness_low,
-            completeness_high: blocking.completeness_high,
-        }),
+        blocking: message.blocking.map(to_blocking).transpose()?,
         fields: message.fields.map(to_field_report),
         strata: message.strata.into_iter().map(to_stratum).collect(),
     })
@@ -128,6 +118,36 @@ pub(crate) fn to_plan(message: v1::RunPlan) -> Result<PublicPlan, FieldViolation
         threads: message.threads,
         kernel: message.kernel,
         refusals,
+    })
+}
+
+fn to_blocking(blocking: v1::BlockingReport) -> Result<BlockingReport, FieldViolation> {
+    let lsh = blocking.lsh.map(|lsh| {
+        Ok(LshReport {
+            tables: lsh.tables,
+            key_bits: lsh.key_bits,
+            threshold: lsh
+                .threshold
+                .parse()
+                .map_err(|_| violation("lsh.threshold", "expected a threshold"))?,
+            recall: lsh
+                .recall
+                .parse()
+                .map_err(|_| violation("lsh.recall", "expected a recall"))?,
+            expected_pairs: lsh.expected_pairs,
+        })
+    });
+    Ok(BlockingReport {
+        passes: blocking.passes,
+        pairs_compared: blocking.pairs_compared,
+        reduction_ratio: blocking.reduction_ratio,
+        origin_in_none: blocking.origin_in_none,
+        destination_in_none: blocking.destination_in_none,
+        records_sampled: blocking.records_sampled,
+        completeness: blocking.completeness,
+        completeness_low: blocking.completeness_low,
+        completeness_high: blocking.completeness_high,
+        lsh: lsh.transpose()?,
     })
 }
 

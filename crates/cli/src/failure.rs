@@ -287,6 +287,9 @@ fn link_hint(error: &LinkError) -> &'static str {
         LinkError::ThresholdIndeterminate => {
             "check with corridor inspect that both registers hold the same kind of people, or give --threshold"
         }
+        LinkError::LshNeedsBloomFilters => {
+            "take a Bloom profile, such as clk-1024, or leave --lsh-recall out"
+        }
         LinkError::RecordsIndistinguishable => "encode more match fields: these say too little of a person",
         LinkError::EmptySide | LinkError::FilterLengthMismatch { .. } | LinkError::Matrix(_) => {
             "check that both files are the ones you meant"

@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, Profile, PublicKey, Signature,
-    SignatureError, SigningPurpose, ThresholdPolicy,
+    AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, Measure, Profile, PublicKey, Recall,
+    Signature, SignatureError, SigningPurpose, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
@@ -237,6 +237,31 @@ pub struct LinkageTerms {
     /// one. Only profiles that keep fields apart can tell values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub value_frequencies: Vec<String>,
+    /// Where given, records are compared only when they share a block key or one of so many keys of bits drawn from their
+    /// filters that this share of the pairs at the threshold meet; where not, as the datasets' block keys say. Stands in
+    /// the canonical bytes only where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lsh_recall: Option<Recall>,
+}
+
+impl LinkageTerms {
+    /// Checks what the terms ask of the filters of a profile.
+    ///
+    /// # Errors
+    /// When keys of bits are asked for and the profile's filters are majorities: half of the bits of any two of them agree,
+    /// and those of two records of one person hardly more, so that no few bits tell the ones from the others.
+    pub fn validate_for(&self, profile: Profile) -> Result<(), AgreementError> {
+        if self.lsh_recall.is_some() && profile.measure() == Measure::Rho {
+            return Err(AgreementError {
+                field: "linkage.lsh_recall",
+                problem: format!(
+                    "bits drawn from filters of profile {profile} do not tell who is alike; leave it out and let the \
+                     encoding schema name blocking passes, or take a Bloom profile such as clk-1024"
+                ),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// What may leave the service.
@@ -331,6 +356,7 @@ impl Agreement {
         if !(1..=3660).contains(&self.linkage.event_window_days) {
             return fail("linkage.event_window_days", "must be from 1 to 3660");
         }
+        self.linkage.validate_for(self.encoding.profile)?;
         if !(1..=1000).contains(&self.disclosure.minimum_count) {
             return fail("disclosure.minimum_count", "must be from 1 to 1000");
         }
@@ -494,6 +520,7 @@ mod tests {
                 event_window_days: 365,
                 seed: 1,
                 value_frequencies: Vec::new(),
+                lsh_recall: None,
             },
             age_bands: AgeBands::try_from(vec![0, 15]).unwrap(),
             outputs: vec![Output::FlowTable],
@@ -507,6 +534,20 @@ mod tests {
         let agreement = agreement();
         let bytes = agreement.to_canonical_bytes();
         assert_eq!(Agreement::from_canonical_bytes(&bytes), Ok(agreement));
+    }
+
+    #[test]
+    fn a_recall_stands_in_the_bytes_only_where_it_is_asked_for() {
+        let mut agreement = agreement();
+        let text = |agreement: &Agreement| String::from_utf8(agreement.to_canonical_bytes()).unwrap();
+        assert!(text(&agreement).contains(r#""seed":1}"#), "{}", text(&agreement));
+        agreement.encoding.profile = Profile::Clk1024;
+        agreement.linkage.lsh_recall = Some("0.98".parse().unwrap());
+        assert!(text(&agreement).contains(r#""seed":1,"lsh_recall":"0.98"}"#));
+        assert_eq!(
+            Agreement::from_canonical_bytes(&agreement.to_canonical_bytes()),
+            Ok(agreement)
+        );
     }
 
     #[test]
@@ -536,6 +577,10 @@ mod tests {
         check(|a| a.period.last = "2021-12-31".parse().unwrap(), "period.last");
         check(|a| a.period.last = "2090-12-31".parse().unwrap(), "period.last");
         check(|a| a.linkage.event_window_days = 0, "linkage.event_window_days");
+        check(
+            |a| a.linkage.lsh_recall = Some("0.98".parse().unwrap()),
+            "linkage.lsh_recall",
+        );
         check(|a| a.disclosure.minimum_count = 0, "disclosure.minimum_count");
         check(|a| a.retention_days = 0, "retention_days");
         check(

@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::decimal::{self, parse_millionths, write_millionths};
+
 /// An inclusive lower bound of similarity in (0, 1], held as a decimal fraction so that every machine
 /// and every path agrees on every pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +19,7 @@ pub struct ThresholdError;
 
 impl Threshold {
     /// The denominator of [`Threshold::numerator`].
-    pub const DENOMINATOR: u32 = 1_000_000;
+    pub const DENOMINATOR: u32 = decimal::DENOMINATOR;
 
     /// The threshold times [`Threshold::DENOMINATOR`].
     pub const fn numerator(self) -> u32 {
@@ -50,32 +52,16 @@ impl FromStr for Threshold {
     type Err = ThresholdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (whole, places) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || places.len() > 6 || !digits(whole) || !digits(places) {
-            return Err(ThresholdError);
-        }
-        let whole: u32 = whole.parse().map_err(|_| ThresholdError)?;
-        let places: u32 = format!("{places:0<6}").parse().map_err(|_| ThresholdError)?;
-        let millionths = whole
-            .checked_mul(Self::DENOMINATOR)
-            .and_then(|value| value.checked_add(places))
-            .ok_or(ThresholdError)?;
-        if !(1..=Self::DENOMINATOR).contains(&millionths) {
-            return Err(ThresholdError);
-        }
-        Ok(Self { millionths })
+        parse_millionths(text)
+            .filter(|millionths| (1..=Self::DENOMINATOR).contains(millionths))
+            .map(|millionths| Self { millionths })
+            .ok_or(ThresholdError)
     }
 }
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!(
-            "{}.{:06}",
-            self.millionths / Self::DENOMINATOR,
-            self.millionths % Self::DENOMINATOR
-        );
-        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+        write_millionths(self.millionths, f)
     }
 }
 

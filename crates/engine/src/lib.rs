@@ -42,6 +42,8 @@ pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest}
 pub use error::EngineError;
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use memory::MemoryPart;
-pub use pipeline::{BlockingReport, EstimatorReport, FlowTableTerms, LinkageReport, Pipeline, StratumReport};
+pub use pipeline::{
+    BlockingReport, EstimatorReport, FlowTableTerms, LinkageReport, LshReport, Pipeline, StratumReport,
+};
 pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};

@@ -2,13 +2,13 @@ use std::ops::ControlFlow;
 
 use corridor_core::{
     AgeBand, AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, EncodingTerms, LinkageTerms,
-    MigrationEvent, Period, Sex,
+    MigrationEvent, Period, Sex, Side,
 };
 use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
-    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LinkSet, LinkSide, Tile, decide, decide_by_fields,
-    pair_events, plan_tiles,
+    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LinkSet, LinkSide, LshTables, Tile, decide,
+    decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,37 @@ pub struct BlockingReport {
     pub completeness_low: Option<f64>,
     /// Upper end.
     pub completeness_high: Option<f64>,
+    /// The keys of bits, where the agreement asks for them; they come after the passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lsh: Option<LshReport>,
+}
+
+/// Keys of bits drawn from the filters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LshReport {
+    /// Number of tables, L; a record has a key in each.
+    pub tables: u64,
+    /// Bits of a key, K; 0 where all pairs were compared, since that was the least work.
+    pub key_bits: u64,
+    /// The threshold they were made for.
+    pub threshold: corridor_core::Threshold,
+    /// Share of the pairs at that threshold that they are to find at least.
+    pub recall: corridor_core::Recall,
+    /// Pairs that were expected to meet, nearly all by chance; one that meets in several tables counts in each.
+    pub expected_pairs: u64,
+}
+
+impl From<&LshTables> for LshReport {
+    fn from(tables: &LshTables) -> Self {
+        Self {
+            tables: to_count(tables.table_count()),
+            key_bits: to_count(tables.key_bits()),
+            threshold: tables.threshold(),
+            recall: tables.recall(),
+            expected_pairs: tables.expected_pairs(),
+        }
+    }
 }
 
 /// Partners in a sample below which no completeness is told.
@@ -186,6 +217,33 @@ impl LinkageReport {
     }
 }
 
+/// Settles how far down to compare two sides, and by which keys of bits where the terms ask for these.
+///
+/// # Errors
+/// As [`Pipeline::new`].
+pub(crate) fn plan_comparison(
+    (left, right): (&LinkSide<'_>, &LinkSide<'_>),
+    (origin, destination): (&EncodedDataset, &EncodedDataset),
+    terms: &LinkageTerms,
+    encoding: &EncodingTerms,
+) -> Result<ComparePlan, EngineError> {
+    let measure = origin.manifest.measure;
+    // Keys of bits find nearly all pairs that are alike, whatever blocks there are: so the level looked down to is that of all pairs.
+    let blocks = match terms.lsh_recall {
+        Some(_) => None,
+        None => Blocks::of(origin, destination),
+    };
+    let plan = if encoding.bits_per_field().is_some() {
+        ComparePlan::for_fields(left, right, measure, blocks.as_ref(), terms.seed)?
+    } else {
+        ComparePlan::new(left, right, measure, terms.threshold, blocks.as_ref(), terms.seed)?
+    };
+    Ok(match terms.lsh_recall {
+        Some(recall) => plan.with_lsh(left, right, measure, recall, terms.seed)?,
+        None => plan,
+    })
+}
+
 /// Two datasets made ready for comparison. Everything it gives is a pure function of them and of the terms.
 #[derive(Debug)]
 pub struct Pipeline<'a> {
@@ -216,14 +274,7 @@ impl<'a> Pipeline<'a> {
             return Err(EngineError::MeasureMismatch);
         }
         let sides = (LinkSide::try_new(origin)?, LinkSide::try_new(destination)?);
-        let measure = origin.manifest.measure;
-        let blocks = Blocks::of(origin, destination);
-        let plan = if encoding.bits_per_field().is_some() {
-            ComparePlan::for_fields(&sides.0, &sides.1, measure, blocks.as_ref(), terms.seed)?
-        } else {
-            let policy = terms.threshold;
-            ComparePlan::new(&sides.0, &sides.1, measure, policy, blocks.as_ref(), terms.seed)?
-        };
+        let plan = plan_comparison((&sides.0, &sides.1), (origin, destination), terms, encoding)?;
         Self::with_plan(origin, destination, terms, encoding, plan)
     }
 
@@ -264,13 +315,11 @@ impl<'a> Pipeline<'a> {
         &self.plan
     }
 
-    /// The tiles of the comparison: of records that share a block, where both sides have blocks, and of all pairs
-    /// otherwise.
+    /// The tiles of the comparison: of records that share a block, where both sides have blocks, or a key of bits, where the
+    /// terms ask for it, and of all pairs otherwise.
     pub fn tiles(&self) -> Vec<Tile> {
-        match &self.blocks {
-            Some(blocks) => blocks.plan_tiles(),
-            None => plan_tiles(self.left_side.len(), self.right_side.len()),
-        }
+        let lens = (self.left_side.len(), self.right_side.len());
+        tiles_of(self.blocks.as_ref(), &self.terms, lens)
     }
 
     /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break or more are
@@ -284,9 +333,12 @@ impl<'a> Pipeline<'a> {
     ) -> bool {
         let (left, right) = (&self.left_side, &self.right_side);
         let (measure, floor) = (self.left.manifest.measure, self.plan.floor());
-        let comparison = match &self.blocks {
-            Some(blocks) => Comparison::in_blocks(left, right, measure, floor, blocks),
-            None => Comparison::new(left, right, measure, floor),
+        let comparison = match (&self.blocks, self.plan.lsh()) {
+            (blocks, Some(tables)) => {
+                Comparison::of_neighbours(left, right, measure, floor, tables, blocks.as_ref())
+            }
+            (Some(blocks), None) => Comparison::in_blocks(left, right, measure, floor, blocks),
+            (None, None) => Comparison::new(left, right, measure, floor),
         };
         let outcome = tiles
             .par_iter()
@@ -312,10 +364,8 @@ impl<'a> Pipeline<'a> {
     /// How the links were decided, how good they are among whom and, where records were compared in blocks, what that cost, which is
     /// measured here. Runs on the current rayon pool.
     pub fn report(&self, links: &LinkSet, age_bands: &AgeBands) -> LinkageReport {
-        let blocking = self
-            .blocks
-            .as_ref()
-            .map(|blocks| self.report_blocking(blocks, links));
+        let is_blocked = self.blocks.is_some() || self.plan.lsh().is_some();
+        let blocking = is_blocked.then(|| self.report_blocking(links));
         LinkageReport::new(links, blocking, self.report_strata(links, age_bands))
     }
 
@@ -337,29 +387,43 @@ impl<'a> Pipeline<'a> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
-    fn report_blocking(&self, blocks: &Blocks<'_>, links: &LinkSet) -> BlockingReport {
+    fn report_blocking(&self, links: &LinkSet) -> BlockingReport {
         let (left, right) = (&self.left_side, &self.right_side);
+        let (blocks, lsh) = (self.blocks.as_ref(), self.plan.lsh());
+        let meet = |record: u32, other: u32| {
+            blocks.is_some_and(|blocks| blocks.meet(record, other))
+                || lsh.is_some_and(|tables| tables.meet((left, record), (right, other)))
+        };
         let measure = self.left.manifest.measure;
         let level = match &links.fields {
             Some(fields) => (self.plan.floor(), Some(fields)),
             None => (links.decision.threshold, None),
         };
-        let loss = BlockingLoss::measure(left, right, measure, level, blocks, self.terms.seed);
+        let loss = BlockingLoss::measure(left, right, measure, level, &meet, self.terms.seed);
         let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
-        let (left_in_none, right_in_none) = blocks.records_in_none();
+        let in_none = |side: Side, records: &LinkSide<'_>| {
+            let is_in_none = |&record: &usize| {
+                blocks.is_none_or(|blocks| blocks.is_in_none(side, record))
+                    && !(lsh.is_some() && LshTables::has_key(records, record))
+            };
+            to_count((0..records.len()).filter(is_in_none).count())
+        };
+        let pairs_compared =
+            blocks.map_or(0, Blocks::pair_count) + lsh.map_or(0, |tables| tables.pair_count(left, right));
         let all_pairs = left.len() as f64 * right.len() as f64;
         let told = loss.with_partner >= LEAST_PARTNERS;
         let interval = loss.interval().filter(|_| told);
         BlockingReport {
-            passes: blocks.passes().map(str::to_owned).collect(),
-            pairs_compared: blocks.pair_count(),
-            reduction_ratio: 1.0 - blocks.pair_count() as f64 / all_pairs,
-            origin_in_none: to_count(left_in_none),
-            destination_in_none: to_count(right_in_none),
+            passes: blocks.map_or_else(Vec::new, |blocks| blocks.passes().map(str::to_owned).collect()),
+            pairs_compared,
+            reduction_ratio: (1.0 - pairs_compared as f64 / all_pairs).max(0.0),
+            origin_in_none: in_none(Side::Origin, left),
+            destination_in_none: in_none(Side::Destination, right),
             records_sampled: loss.records_sampled,
             completeness: loss.completeness().filter(|_| told).map(to_three_decimals),
             completeness_low: interval.map(|(low, _)| to_three_decimals(low)),
             completeness_high: interval.map(|(_, high)| to_three_decimals(high)),
+            lsh: lsh.map(LshReport::from),
         }
     }
 
@@ -407,4 +471,21 @@ impl<'a> Pipeline<'a> {
         })?;
         Ok(protect(table, &terms.disclosure, &terms.age_bands))
     }
+}
+
+/// The tiles of the comparison of so many records with so many, under terms and the blocks both datasets have. Looks at no filter.
+pub(crate) fn tiles_of(
+    blocks: Option<&Blocks<'_>>,
+    terms: &LinkageTerms,
+    (left_len, right_len): (usize, usize),
+) -> Vec<Tile> {
+    match (blocks, terms.lsh_recall) {
+        (blocks, Some(_)) => plan_neighbour_tiles(blocks, left_len),
+        (Some(blocks), None) => blocks.plan_tiles(),
+        (None, None) => plan_tiles(left_len, right_len),
+    }
+}
+
+fn to_count(len: usize) -> u64 {
+    u64::try_from(len).expect("a length fits in 64 bits")
 }

@@ -4,14 +4,15 @@ use corridor_core::{
     Clock, EncodedDataset, EncodingTerms, LinkageTerms, Stopwatch, Threshold, ThresholdPolicy,
 };
 use corridor_link::{
-    Blocks, CANDIDATES_FOR_FIELDS, CANDIDATES_PER_RECORD, CandidateForecast, Comparison, Expected, LinkSide,
-    LinkSizes, Pace, Tile, plan_tiles,
+    Blocks, CANDIDATES_FOR_FIELDS, CANDIDATES_PER_RECORD, CandidateForecast, ComparePlan, Comparison,
+    Expected, LinkSide, LinkSizes, LshTables, Pace, Tile,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
 use crate::limits::{Refusal, RunLimits};
 use crate::memory::{MemoryPart, RunSizes};
+use crate::pipeline::{plan_comparison, tiles_of};
 use crate::refusal;
 use crate::round::{down, nearest, to_two_digits, up};
 
@@ -148,25 +149,30 @@ impl RunPlan {
             None => (terms.threshold, CANDIDATES_PER_RECORD),
         };
         let watch = clock.map(Stopwatch::start);
+        let compare_plan = terms
+            .lsh_recall
+            .map(|_| plan_comparison((&left, &right), (origin, destination), terms, encoding))
+            .transpose()?;
+        let tables = compare_plan.as_ref().and_then(ComparePlan::lsh);
+        // Keys of bits find nearly all that comparing all pairs would.
         let forecast = CandidateForecast::new(
             &left,
             &right,
             measure,
             (policy, candidates_per_record),
-            blocks.as_ref(),
+            blocks.as_ref().filter(|_| tables.is_none()),
             terms.seed,
         )?;
         let sampling_s = watch.map_or(0.0, |watch| watch.elapsed_s());
-        let (comparison, tiles) = match &blocks {
-            Some(blocks) => (
-                Comparison::in_blocks(&left, &right, measure, forecast.level(), blocks),
-                blocks.plan_tiles(),
-            ),
-            None => (
-                Comparison::new(&left, &right, measure, forecast.level()),
-                plan_tiles(left.len(), right.len()),
-            ),
+        let level = forecast.level();
+        let comparison = match (tables, &blocks) {
+            (Some(tables), blocks) => {
+                Comparison::of_neighbours(&left, &right, measure, level, tables, blocks.as_ref())
+            }
+            (None, Some(blocks)) => Comparison::in_blocks(&left, &right, measure, level, blocks),
+            (None, None) => Comparison::new(&left, &right, measure, level),
         };
+        let tiles = tiles_of(blocks.as_ref(), terms, (left.len(), right.len()));
         let records = [to_count(left.len()), to_count(right.len())];
         let link = LinkSizes {
             records,
@@ -177,6 +183,7 @@ impl RunPlan {
             blocks: blocks.as_ref().map(Blocks::sizes),
             candidates: 0,
             fields: fields.map(to_count),
+            lsh_tables: to_count(tables.map_or(0, LshTables::table_count)),
             weighed: to_count(terms.value_frequencies.len()),
             threads: to_count(rayon::current_num_threads()),
         };

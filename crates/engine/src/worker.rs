@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_core::{Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus};
-use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, Tile, plan_tiles};
+use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{RunChange, RunObject, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
-use crate::pipeline::{FlowTableTerms, Pipeline};
+use crate::pipeline::{FlowTableTerms, Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::check_files;
 
@@ -304,10 +304,9 @@ struct Job {
 impl Job {
     /// The same as [`Pipeline::tiles`], without a look at the filters.
     fn tiles(&self) -> Vec<Tile> {
-        match Blocks::of(&self.origin, &self.destination) {
-            Some(blocks) => blocks.plan_tiles(),
-            None => plan_tiles(self.origin.records.len(), self.destination.records.len()),
-        }
+        let blocks = Blocks::of(&self.origin, &self.destination);
+        let lens = (self.origin.records.len(), self.destination.records.len());
+        tiles_of(blocks.as_ref(), &self.linkage, lens)
     }
 
     /// What the run will need. Time is looked at only where there is a limit on it.
@@ -337,6 +336,9 @@ fn to_count(len: usize) -> u64 {
 
 /// What the offices read of a failure: what happened and what to do, nothing of the service's inside.
 fn to_reason(error: &EngineError) -> String {
+    if let EngineError::Link(link @ LinkError::LshNeedsBloomFilters) = error {
+        return format!("{link}, under a new agreement.");
+    }
     if let EngineError::Link(link) = error {
         return format!(
             "{link}. Check with corridor inspect that both registers hold the same kind of people and with \

@@ -12,9 +12,10 @@ use std::arch::x86_64::{
 use std::ops::Range;
 
 use crate::cut::Cut;
-use crate::matrix::{LANES, Lanes, PackedMatrix};
+use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
 use crate::path::{
-    Check, Counts, LEFT_ROWS, LeftRows, Masks, Path, RIGHT_GROUPS, are_empty, limit_at, masks_of, tile_groups,
+    self, Check, Counts, LEFT_ROWS, LeftRows, Masks, Path, RIGHT_GROUPS, are_empty, limit_at, masks_of,
+    tile_groups,
 };
 
 /// Proof that this processor has AVX2.
@@ -45,6 +46,11 @@ impl Path for Avx2 {
     fn distances(self, row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]) {
         // SAFETY: as in `sweep`.
         unsafe { distances(row, right, groups, out) }
+    }
+
+    fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+        // SAFETY: as in `sweep`.
+        unsafe { distances_at(row, right, records, out) }
     }
 }
 
@@ -170,6 +176,11 @@ fn to_lanes(halves: [__m256i; 2]) -> [u64; LANES] {
         _mm256_store_si256(start.add(1), halves[1]);
     }
     lanes.0
+}
+
+#[target_feature(enable = "avx2")]
+fn distances_at(row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+    path::distances_at(row, right, records, out);
 }
 
 #[target_feature(enable = "avx2")]

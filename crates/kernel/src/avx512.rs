@@ -12,9 +12,9 @@ use std::arch::x86_64::{
 use std::ops::Range;
 
 use crate::cut::{Cut, Linear};
-use crate::matrix::{LANES, Lanes, PackedMatrix};
+use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
 use crate::path::{
-    Check, Counts, LEFT_ROWS, LeftRows, MOST_CHECKS, Masks, Path, RIGHT_GROUPS, are_empty, limit_at,
+    self, Check, Counts, LEFT_ROWS, LeftRows, MOST_CHECKS, Masks, Path, RIGHT_GROUPS, are_empty, limit_at,
     tile_groups,
 };
 
@@ -47,6 +47,11 @@ impl Path for Avx512 {
     fn distances(self, row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]) {
         // SAFETY: as in `sweep`.
         unsafe { distances(row, right, groups, out) }
+    }
+
+    fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+        // SAFETY: as in `sweep`.
+        unsafe { distances_at(row, right, records, out) }
     }
 
     fn work_in_registers(self, words: usize, tiles: usize) -> Option<u64> {
@@ -198,6 +203,11 @@ fn to_counts(registers: Registers) -> Counts {
         }
     }
     counts
+}
+
+#[target_feature(enable = "avx512f,avx512vpopcntdq")]
+fn distances_at(row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+    path::distances_at(row, right, records, out);
 }
 
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]

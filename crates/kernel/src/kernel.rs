@@ -99,6 +99,23 @@ impl Kernel {
         out.truncate(right.len());
     }
 
+    /// The number of bits in which `row` differs from each of `records` of `right`, in their order: for records that are few
+    /// and far between, which packing would not pay for.
+    ///
+    /// # Panics
+    /// When `row` is not as long as a filter of `right`, or a record is not there.
+    pub fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+        assert_eq!(row.len(), right.words_per_filter(), "filters of the same length");
+        out.clear();
+        match self.0 {
+            Choice::Portable(path) => path.distances_at(row, right, records, out),
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx2(path) => path.distances_at(row, right, records, out),
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512(path) => path.distances_at(row, right, records, out),
+        }
+    }
+
     /// Does the instructions of a comparison of `tiles` tiles of [`Kernel::TILE_PAIRS`] pairs with no loads from memory: what
     /// this processor can do at most, to set a measured rate against. Gives a number that depends on all of
     /// the work; `None` for a path that has no such measure.

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use crate::cut::Cut;
-use crate::matrix::{LANES, PackedMatrix};
+use crate::matrix::{FilterMatrix, LANES, PackedMatrix};
 
 /// Left rows compared at a time: with [`RIGHT_GROUPS`], as many counts as fit in registers beside the words.
 pub(crate) const LEFT_ROWS: usize = 4;
@@ -55,9 +55,30 @@ pub(crate) trait Path: Copy {
     /// Distances of `row` to every record of the groups, in order.
     fn distances(self, row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]);
 
+    /// Appends the distance of `row` to each of `records`, in their order.
+    fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>);
+
     /// The instructions of `tiles` tiles on registers alone, where a path has written them.
     fn work_in_registers(self, _words: usize, _tiles: usize) -> Option<u64> {
         None
+    }
+}
+
+/// [`Path::distances_at`] in plain words, inlined where a path has told the compiler of its processor.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "out of line it would be compiled for every processor"
+)]
+pub(crate) fn distances_at(row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+    // No closures: they do not inherit the processor's features.
+    for &record in records {
+        let other = right.row(usize::try_from(record).expect("an index of a matrix"));
+        let mut differing = 0;
+        for (word, other) in row.iter().zip(other) {
+            differing += (word ^ other).count_ones();
+        }
+        out.push(differing);
     }
 }
 

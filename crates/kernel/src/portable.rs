@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::cut::Cut;
-use crate::matrix::{LANES, Lanes, PackedMatrix};
+use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
 use crate::path::{
-    Check, Counts, LEFT_ROWS, LeftRows, Masks, Path, RIGHT_GROUPS, are_empty, limit_at, masks_of, tile_groups,
+    self, Check, Counts, LEFT_ROWS, LeftRows, Masks, Path, RIGHT_GROUPS, are_empty, limit_at, masks_of,
+    tile_groups,
 };
 
 /// Plain 64-bit words.
@@ -53,6 +54,10 @@ impl Path for Portable {
                 *out = u32::try_from(count).expect("at most 4096 bits differ");
             }
         }
+    }
+
+    fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
+        path::distances_at(row, right, records, out);
     }
 }
 

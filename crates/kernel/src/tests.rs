@@ -178,7 +178,8 @@ fn every_path_counts_the_distances_of_a_row() {
     let mut bits = Bits(3);
     for words in 1..=64 {
         let (row, right_words) = (bits.filters(1, words, 4), bits.filters(19, words, 4));
-        let right = FilterMatrix::try_new(&right_words, words).unwrap().to_packed();
+        let matrix = FilterMatrix::try_new(&right_words, words).unwrap();
+        let right = matrix.to_packed();
         let expected: Vec<u32> = right_words
             .chunks(words)
             .map(|b| reaches(Measure::Rho, &row, b, 0, 1).1)
@@ -187,6 +188,11 @@ fn every_path_counts_the_distances_of_a_row() {
             let mut found = vec![7; 3];
             kernel.distances(&row, &right, &mut found);
             assert_eq!(found, expected, "{} {words} words", kernel.name());
+            let records = [18_u8, 0, 7, 7, 3];
+            let chosen = records.map(|record| expected[usize::from(record)]);
+            let records = records.map(u32::from);
+            kernel.distances_at(&row, &matrix, &records, &mut found);
+            assert_eq!(found, chosen, "{} {words} words", kernel.name());
         }
     }
 }

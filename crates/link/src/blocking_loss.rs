@@ -3,7 +3,6 @@ use corridor_kernel::{FilterMatrix, Kernel, Search};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::blocks::Blocks;
 use crate::fields::FieldLinks;
 use crate::null::sample_rows;
 use crate::side::LinkSide;
@@ -34,14 +33,15 @@ const NO_PARTNER: f64 = -2.0;
 const ROWS: usize = 16;
 
 impl BlockingLoss {
-    /// Measures on a sample drawn from `seed`, on the current rayon pool; the same whatever its size. A partner is a record at or
+    /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,
+    /// on the current rayon pool; the same whatever its size. A partner is a record at or
     /// above `threshold` by its whole filter and, where fields decided, with a match weight that a link may have.
     pub fn measure(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
         (threshold, fields): (Threshold, Option<&FieldLinks>),
-        blocks: &Blocks<'_>,
+        meet: &(dyn Fn(u32, u32) -> bool + Sync),
         seed: u64,
     ) -> Self {
         let wanted = records_wanted(right.len());
@@ -87,7 +87,7 @@ impl BlockingLoss {
                     of_row
                         .iter()
                         .zip(&similarities)
-                        .any(|(pair, similarity)| *similarity >= best && blocks.meet(row, pair.right)),
+                        .any(|(pair, similarity)| *similarity >= best && meet(row, pair.right)),
                 );
             }
             (with_partner, in_a_block)

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use corridor_core::{BlockColumn, BlockKey, EncodedDataset};
+use corridor_core::{BlockColumn, BlockKey, EncodedDataset, Side};
 
+use crate::semi_join::SemiJoin;
 use crate::tile::{PAIRS_PER_TILE, Tile, TileWork};
 
 /// The blocks of two datasets, and what is to be compared in them: a record of the left with a record of the right where,
@@ -37,6 +38,16 @@ pub(crate) struct Piece {
     right: Range<usize>,
 }
 
+/// Whether the keys of the larger side that meet none of the smaller are dropped before blocks are made of them. The blocks that
+/// meet are the same either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockJoin {
+    /// All keys of both sides are sorted.
+    Plain,
+    /// Those that a Bloom filter of the smaller side's keys does not hold go first.
+    SemiJoin,
+}
+
 /// A block of one side: its key, and where its records stand in the order of the pass.
 struct Block {
     key: BlockKey,
@@ -51,25 +62,41 @@ impl<'a> Blocks<'a> {
     /// When a column has another number of keys than its dataset has records, or there are more of them than a 32-bit index
     /// can name; a dataset that was parsed has been checked.
     pub fn of(left: &'a EncodedDataset, right: &'a EncodedDataset) -> Option<Self> {
-        Self::of_columns(&left.blocks, &right.blocks)
+        let (records, others) = (left.records.len(), right.records.len());
+        let join = if records.max(others) >= SEMI_JOIN_FROM * records.min(others) {
+            BlockJoin::SemiJoin
+        } else {
+            BlockJoin::Plain
+        };
+        Self::of_columns(&left.blocks, &right.blocks, join)
     }
 
-    pub(crate) fn of_columns(left: &'a [BlockColumn], right: &'a [BlockColumn]) -> Option<Self> {
+    /// The blocks of two lists of columns, joined in a given way.
+    ///
+    /// # Panics
+    /// As [`Blocks::of`].
+    pub fn of_columns(left: &'a [BlockColumn], right: &'a [BlockColumn], join: BlockJoin) -> Option<Self> {
         let mut blocks = Self {
             passes: Vec::new(),
             pieces: Vec::new(),
         };
         for left in left {
             if let Some(right) = right.iter().find(|column| column.pass == left.pass) {
-                blocks.add_pass(left, right);
+                blocks.add_pass(left, right, join);
             }
         }
         (!blocks.passes.is_empty()).then_some(blocks)
     }
 
-    fn add_pass(&mut self, left: &'a BlockColumn, right: &'a BlockColumn) {
-        let (left_order, left_blocks) = to_blocks(&left.keys);
-        let (right_order, right_blocks) = to_blocks(&right.keys);
+    fn add_pass(&mut self, left: &'a BlockColumn, right: &'a BlockColumn, join: BlockJoin) {
+        let ((left_order, left_blocks), (right_order, right_blocks)) = match join {
+            BlockJoin::Plain => (to_blocks(&left.keys), to_blocks(&right.keys)),
+            BlockJoin::SemiJoin if left.keys.len() < right.keys.len() => reduced(&left.keys, &right.keys),
+            BlockJoin::SemiJoin => {
+                let (right, left) = reduced(&right.keys, &left.keys);
+                (left, right)
+            }
+        };
         let pass = self.passes.len();
         let right_lengths: BTreeSet<u8> = right_blocks.iter().map(|block| block.key.bits()).collect();
         for left in &left_blocks {
@@ -105,7 +132,7 @@ impl<'a> Blocks<'a> {
 
     /// The tiles of the comparison. Depends on the keys only, so that a run that was interrupted finds the same tiles again.
     pub fn plan_tiles(&self) -> Vec<Tile> {
-        let mut tiles = Vec::new();
+        let mut tiles: Vec<Tile> = Vec::new();
         let (mut start, mut pairs) = (0, 0);
         for (position, piece) in self.pieces.iter().enumerate() {
             pairs += piece.pair_count();
@@ -128,14 +155,28 @@ impl<'a> Blocks<'a> {
 
     /// Records of the left and of the right that are in no block of any pass, and so are compared with nobody.
     pub fn records_in_none(&self) -> (usize, usize) {
-        let count = |keys: &dyn Fn(&Pass<'a>) -> &'a [Option<BlockKey>]| {
-            let columns: Vec<_> = self.passes.iter().map(keys).collect();
-            let records = columns.first().map_or(0, |column| column.len());
-            (0..records)
-                .filter(|&record| columns.iter().all(|column| column[record].is_none()))
-                .count()
+        let count = |keys: &[Option<BlockKey>], is_in_none: &dyn Fn(usize) -> bool| {
+            (0..keys.len()).filter(|&record| is_in_none(record)).count()
         };
-        (count(&|pass| pass.left_keys), count(&|pass| pass.right_keys))
+        self.passes.first().map_or((0, 0), |pass| {
+            (
+                count(pass.left_keys, &|record| self.is_in_none(Side::Origin, record)),
+                count(pass.right_keys, &|record| {
+                    self.is_in_none(Side::Destination, record)
+                }),
+            )
+        })
+    }
+
+    /// Whether a record of a side is in no block of any pass.
+    pub fn is_in_none(&self, side: Side, record: usize) -> bool {
+        self.passes.iter().all(|pass| {
+            let keys = match side {
+                Side::Origin => pass.left_keys,
+                Side::Destination => pass.right_keys,
+            };
+            keys[record].is_none()
+        })
     }
 
     /// Whether two records share a block in any pass.
@@ -189,12 +230,41 @@ impl Piece {
     }
 }
 
+/// The larger side has at least so many times the records of the smaller one where a semi-join is worth its while: between sides
+/// of about the same size most keys meet, and looking each up costs more than sorting those few that do not.
+const SEMI_JOIN_FROM: usize = 4;
+
 /// Records with a key in the order of their keys, and the blocks they make.
-fn to_blocks(keys: &[Option<BlockKey>]) -> (Vec<u32>, Vec<Block>) {
+type OrderedBlocks = (Vec<u32>, Vec<Block>);
+
+/// The blocks of the smaller side, and those of the larger that may meet one of them.
+fn reduced(smaller: &[Option<BlockKey>], larger: &[Option<BlockKey>]) -> (OrderedBlocks, OrderedBlocks) {
+    let of_smaller = to_blocks(smaller);
+    let mut has_length = [false; BlockKey::MAX_BITS as usize + 1];
+    for key in larger.iter().flatten() {
+        has_length[usize::from(key.bits())] = true;
+    }
+    let lengths = (0..=BlockKey::MAX_BITS)
+        .filter(|&bits| has_length[usize::from(bits)])
+        .collect();
+    let keys = of_smaller.1.iter().map(|block| block.key);
+    let of_larger = SemiJoin::new(keys, &lengths)
+        .map(|semi_join| to_blocks_of(larger, |key| semi_join.may_meet(key)))
+        .unwrap_or_default();
+    (of_smaller, of_larger)
+}
+
+fn to_blocks(keys: &[Option<BlockKey>]) -> OrderedBlocks {
+    to_blocks_of(keys, |_| true)
+}
+
+/// The blocks of the keys that are kept.
+fn to_blocks_of(keys: &[Option<BlockKey>], is_kept: impl Fn(&BlockKey) -> bool) -> OrderedBlocks {
     let mut keyed: Vec<(BlockKey, u32)> = keys
         .iter()
         .zip(0_u32..)
         .filter_map(|(key, record)| Some(((*key)?, record)))
+        .filter(|(key, _)| is_kept(key))
         .collect();
     keyed.sort_unstable();
     let mut blocks: Vec<Block> = Vec::new();
@@ -271,7 +341,7 @@ mod tests {
             right in prop::collection::vec(keys(31), 3),
         ) {
             let (left, right) = (columns(&left), columns(&right));
-            let blocks = Blocks::of_columns(&left, &right).unwrap();
+            let blocks = Blocks::of_columns(&left, &right, BlockJoin::Plain).unwrap();
             let mut met = vec![vec![0; 31]; 23];
             for piece in &blocks.pieces {
                 let (left_records, right_records) = blocks.records(piece);
@@ -301,7 +371,7 @@ mod tests {
                 .iter()
                 .map(|tile| match &tile.work {
                     TileWork::Pieces(range) => range.len(),
-                    TileWork::Rows(_) => 0,
+                    TileWork::Rows(_) | TileWork::Neighbours(_) => 0,
                 })
                 .sum();
             prop_assert_eq!(covered, blocks.pieces.len());
@@ -312,7 +382,7 @@ mod tests {
     fn a_large_block_is_cut_into_pieces_and_none_is_lost() {
         let left = columns(&[vec![Some((0, 8)); 5000]]);
         let right = columns(&[vec![Some((0, 4)); 3000]]);
-        let blocks = Blocks::of_columns(&left, &right).unwrap();
+        let blocks = Blocks::of_columns(&left, &right, BlockJoin::Plain).unwrap();
         assert_eq!(blocks.pair_count(), 15_000_000);
         assert!(blocks.pieces.len() > 6, "{} pieces", blocks.pieces.len());
         assert!(blocks.plan_tiles().len() > 3);
@@ -321,17 +391,17 @@ mod tests {
     #[test]
     fn datasets_without_a_common_pass_have_no_blocks() {
         let left = columns(&[vec![Some((0, 8))]]);
-        assert!(Blocks::of_columns(&left, &[]).is_none());
+        assert!(Blocks::of_columns(&left, &[], BlockJoin::Plain).is_none());
         let mut other = columns(&[vec![Some((0, 8))]]);
         other[0].pass = "other".to_owned();
-        assert!(Blocks::of_columns(&left, &other).is_none());
+        assert!(Blocks::of_columns(&left, &other, BlockJoin::Plain).is_none());
     }
 
     #[test]
     fn records_in_no_block_are_counted() {
         let left = columns(&[vec![None, Some((0, 1)), None], vec![None, None, Some((0, 1))]]);
         let right = columns(&[vec![Some((0, 1))], vec![None]]);
-        let blocks = Blocks::of_columns(&left, &right).unwrap();
+        let blocks = Blocks::of_columns(&left, &right, BlockJoin::Plain).unwrap();
         assert_eq!(blocks.records_in_none(), (1, 0));
     }
 }

@@ -40,6 +40,12 @@ impl CandidateBudget {
         self.kept() > self.most
     }
 
+    /// Whether so many more could be kept. Counts nothing.
+    pub(crate) fn has_room_for(&self, count: usize) -> bool {
+        let count = u64::try_from(count).expect("a length fits in 64 bits");
+        self.kept().saturating_add(count) <= self.most
+    }
+
     /// Counts candidates that were found. Says whether they may be kept.
     pub fn take(&self, count: usize) -> bool {
         let count = u64::try_from(count).expect("a length fits in 64 bits");

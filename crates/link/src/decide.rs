@@ -1,4 +1,4 @@
-use corridor_core::{Assignment, Entropy, Measure, SeededEntropy, Threshold, ThresholdPolicy};
+use corridor_core::{Assignment, Entropy, Measure, Recall, SeededEntropy, Threshold, ThresholdPolicy};
 
 use crate::LinkError;
 use crate::assign::{
@@ -6,6 +6,7 @@ use crate::assign::{
 };
 use crate::blocks::Blocks;
 use crate::fields::FieldLinks;
+use crate::lsh::LshTables;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
 use crate::strata::Looks;
@@ -61,11 +62,23 @@ pub const CANDIDATES_PER_RECORD: f64 = 3.0;
 /// The same where fields decide: a match that is bad in one long field stands among more strangers.
 pub const CANDIDATES_FOR_FIELDS: f64 = 8.0;
 
+/// Pairs of different people for each record of the smaller side, from where on downwards links are no longer plausible.
+const CHANCE_PER_RECORD: f64 = 1.0;
+
+/// The level from which on different people are expected to make that many pairs.
+#[expect(clippy::cast_precision_loss, reason = "counts of records")]
+fn plausible_level(null: &NullDistribution, left: usize, right: usize) -> Threshold {
+    let share = CHANCE_PER_RECORD / left.max(right) as f64;
+    let bin = null.bin_with_tail(share).max(bin_of(0.0) + 1);
+    Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1]")
+}
+
 /// What a run settles before it compares the two sides: how far down to look, and what chance looks like.
 #[derive(Debug, Clone)]
 pub struct ComparePlan {
     floor: Threshold,
     null: Option<NullDistribution>,
+    lsh: Option<LshTables>,
 }
 
 impl ComparePlan {
@@ -87,6 +100,7 @@ impl ComparePlan {
             ThresholdPolicy::Fixed(threshold) => Ok(Self {
                 floor: threshold,
                 null: None,
+                lsh: None,
             }),
             ThresholdPolicy::Estimated => {
                 let mut entropy = SeededEntropy::new(seed, "null sample");
@@ -148,7 +162,44 @@ impl ComparePlan {
         Ok(Self {
             floor,
             null: Some(null),
+            lsh: None,
         })
+    }
+
+    /// The same plan, with keys of bits that find this share of the pairs at the threshold, or more. Runs on the current rayon
+    /// pool; the same for the same `seed`, whatever its size.
+    ///
+    /// The threshold the keys are for is the given one. Where it is still to be estimated, it is the level from which on
+    /// different people are expected to make no more pairs than the smaller side has records, times
+    /// `CHANCE_PER_RECORD`, if they are as alike between the two registers as within each
+    /// ([`NullDistribution`]): further down a pair is more likely chance than not, and no threshold will be found there.
+    ///
+    /// # Errors
+    /// When the measure is ρ: see [`LshTables::derive`].
+    pub fn with_lsh(
+        mut self,
+        left: &LinkSide<'_>,
+        right: &LinkSide<'_>,
+        measure: Measure,
+        recall: Recall,
+        seed: u64,
+    ) -> Result<Self, LinkError> {
+        let threshold = self.null.as_ref().map_or(self.floor, |null| {
+            plausible_level(null, left.len(), right.len()).max(self.floor)
+        });
+        self.lsh = Some(LshTables::derive(
+            left,
+            right,
+            measure,
+            (threshold, recall),
+            seed,
+        )?);
+        Ok(self)
+    }
+
+    /// The keys of bits, where they were asked for.
+    pub const fn lsh(&self) -> Option<&LshTables> {
+        self.lsh.as_ref()
     }
 
     /// Candidate pairs are those with at least this similarity.

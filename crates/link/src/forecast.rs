@@ -514,7 +514,8 @@ mod tests {
             let (right_filters, right_persons, right_blocks) = side(4000, 20 + seed);
             let left = LinkSide::from_parts(&left_filters, &left_persons).unwrap();
             let right = LinkSide::from_parts(&right_filters, &right_persons).unwrap();
-            let blocks = Blocks::of_columns(&left_blocks, &right_blocks).unwrap();
+            let blocks =
+                Blocks::of_columns(&left_blocks, &right_blocks, crate::blocks::BlockJoin::Plain).unwrap();
             for (measure, threshold) in [(Measure::Dice, "0.831234"), (Measure::Rho, "0.55")] {
                 for in_blocks in [false, true] {
                     let threshold = threshold.parse().unwrap();

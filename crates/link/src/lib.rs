@@ -55,17 +55,23 @@ mod events;
 mod fields;
 mod forecast;
 mod hungarian;
+mod lsh;
+mod lsh_choice;
+mod lsh_index;
+#[cfg(test)]
+mod lsh_tests;
 mod memory;
 mod null;
 mod quality;
 mod rivals;
+mod semi_join;
 mod side;
 mod strata;
 mod threshold;
 mod tile;
 
 pub use blocking_loss::BlockingLoss;
-pub use blocks::Blocks;
+pub use blocks::{BlockJoin, Blocks};
 pub use budget::CandidateBudget;
 pub use decide::{
     AMBIGUITY_MARGIN, CANDIDATES_FOR_FIELDS, CANDIDATES_PER_RECORD, ComparePlan, Decision, Link, LinkSet,
@@ -77,13 +83,14 @@ pub use fields::{
     decide_by_fields,
 };
 pub use forecast::{CandidateForecast, Expected, Pace};
+pub use lsh::LshTables;
 pub use memory::{BlockSizes, LinkSizes};
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
 pub use side::LinkSide;
 pub use strata::ExpectedQuality;
 pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
-pub use tile::{CandidatePair, Comparison, Tile, plan_tiles};
+pub use tile::{CandidatePair, Comparison, Tile, plan_neighbour_tiles, plan_tiles};
 
 /// Why two sides cannot be linked.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +106,12 @@ pub enum LinkError {
         /// Bits on the right.
         right_bits: usize,
     },
+    /// Keys of bits for filters whose bits do not tell who is alike.
+    #[error(
+        "keys of bits were asked for (lsh_recall), but the filters are majorities, whose bits do not tell who is alike; \
+         leave it out and let the encoding schema name blocking passes"
+    )]
+    LshNeedsBloomFilters,
     /// Filters no kernel compares.
     #[error(transparent)]
     Matrix(#[from] corridor_kernel::FilterMatrixError),

@@ -25,6 +25,8 @@ pub struct LinkSizes {
     pub candidates: u64,
     /// Number of fields, where fields decide.
     pub fields: Option<u64>,
+    /// Tables of keys of bits; 0 where there are none.
+    pub lsh_tables: u64,
     /// Fields whose values are weighed by frequency.
     pub weighed: u64,
     /// Threads that compare.
@@ -87,7 +89,15 @@ impl LinkSizes {
         let candidate = bytes::<CandidatePair>(self.candidates);
         // Each thread has a tile, as much again waits, and one is being written: of most runs a small part of all.
         let under_way = candidate.min((3 * self.threads + 2) * MOST_TILE_BYTES);
-        self.threads * 2 * gathered * self.filter_bytes + under_way
+        // Of keys of bits, each table holds a number and a byte for each record of the right and a number for every four; while they
+        // are made, and while a tile is compared, each thread has all with their hashes.
+        let tables = self.lsh_tables * 6 * self.records[1];
+        let making = if self.lsh_tables > 0 {
+            self.threads * (8 * self.records[1] + MOST_REPEATED_BYTES)
+        } else {
+            0
+        };
+        self.threads * 2 * gathered * self.filter_bytes + under_way + tables + making
     }
 
     /// Candidates alone, of the whole run.
@@ -147,6 +157,9 @@ impl LinkSizes {
         of_pairs + bytes::<[f64; 2]>(self.persons[0] + self.persons[1]) + values + evidence
     }
 }
+
+/// Pairs a tile holds before it drops those found again, and as many again while it grows.
+const MOST_REPEATED_BYTES: u64 = 16 << 20;
 
 /// Candidates of one tile, when it is as full as it may be.
 const MOST_TILE_BYTES: u64 = 32 << 20;

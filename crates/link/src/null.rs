@@ -271,7 +271,7 @@ pub(crate) fn sample_rows(len: usize, wanted: usize, entropy: &mut dyn Entropy) 
 
 /// A uniform number below `bound`: the high half of a 128-bit product (Lemire 2019), whose bias for bounds
 /// below 2³² is under 2⁻³².
-fn below(entropy: &mut dyn Entropy, bound: usize) -> usize {
+pub(crate) fn below(entropy: &mut dyn Entropy, bound: usize) -> usize {
     let bound = u128::try_from(bound).expect("a length fits");
     usize::try_from((u128::from(entropy.next_u64()) * bound) >> 64).expect("below a length")
 }

@@ -6,6 +6,8 @@ use corridor_kernel::{Cut, FilterMatrix, Kernel, Search};
 use crate::blocking_loss::BlockingLoss;
 use crate::blocks::{Blocks, Piece};
 use crate::budget::CandidateBudget;
+use crate::lsh::LshTables;
+use crate::lsh_index::LshIndex;
 use crate::side::{LinkSide, to_kernel};
 
 /// Two records that are alike enough to be looked at again.
@@ -35,6 +37,8 @@ pub(crate) enum TileWork {
     Rows(Range<usize>),
     /// Some pieces of the blocks.
     Pieces(Range<usize>),
+    /// Some records of the left side with those of the right that have the same key of bits in any table.
+    Neighbours(Range<usize>),
 }
 
 /// Pairs of a tile, about: seconds of work, so that progress moves and little is lost by a stop.
@@ -63,6 +67,27 @@ pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
         .collect()
 }
 
+/// Records of the left in a tile of neighbours: many, so that several share a key and what is fetched of the right serves them
+/// all; and so few that there are tiles for all threads.
+pub(crate) fn rows_per_neighbour_tile(left_len: usize) -> usize {
+    (left_len / 16).clamp(256, 1 << 14)
+}
+
+/// The tiles of a comparison by keys of bits, and by block keys where there are some: pieces of the blocks first, then some
+/// records of the left with their neighbours in all tables. Depends on the block keys and the number of records only:
+/// the filters, and so the tables, need not be looked at to know the tiles again.
+pub fn plan_neighbour_tiles(blocks: Option<&Blocks<'_>>, left_len: usize) -> Vec<Tile> {
+    let mut tiles = blocks.map_or_else(Vec::new, Blocks::plan_tiles);
+    let rows = rows_per_neighbour_tile(left_len);
+    for start in (0..left_len).step_by(rows) {
+        tiles.push(Tile {
+            index: tiles.len(),
+            work: TileWork::Neighbours(start..(start + rows).min(left_len)),
+        });
+    }
+    tiles
+}
+
 /// What a comparison looks for, made ready once for all of its tiles.
 #[derive(Debug)]
 pub struct Comparison<'a> {
@@ -70,6 +95,8 @@ pub struct Comparison<'a> {
     right: &'a LinkSide<'a>,
     /// Where only records that share one are compared.
     blocks: Option<&'a Blocks<'a>>,
+    /// Where records with the same key of bits are compared, too.
+    lsh: Option<(&'a LshTables, LshIndex)>,
     kernel: Kernel,
     search: Search,
 }
@@ -83,6 +110,7 @@ impl<'a> Comparison<'a> {
             left,
             right,
             blocks: None,
+            lsh: None,
             kernel: Kernel::best(),
             search,
         }
@@ -100,8 +128,30 @@ impl<'a> Comparison<'a> {
             left,
             right,
             blocks: Some(blocks),
+            lsh: None,
             kernel: Kernel::best(),
             // To find out what a check would save would take the right side packed as a whole.
+            search: Search::full(to_cut(left, measure, floor)),
+        }
+    }
+
+    /// The same among the pairs that have the same key of bits in one of `tables`, or share a block where there are some.
+    /// Makes the keys of the right side, on the current rayon pool; at about six bytes a record and table they are most
+    /// of what the comparison holds beside the filters.
+    pub fn of_neighbours(
+        left: &'a LinkSide<'a>,
+        right: &'a LinkSide<'a>,
+        measure: Measure,
+        floor: Threshold,
+        tables: &'a LshTables,
+        blocks: Option<&'a Blocks<'a>>,
+    ) -> Self {
+        Self {
+            left,
+            right,
+            blocks,
+            lsh: Some((tables, LshIndex::new(tables, right))),
+            kernel: Kernel::best(),
             search: Search::full(to_cut(left, measure, floor)),
         }
     }
@@ -113,6 +163,9 @@ impl<'a> Comparison<'a> {
 
     /// Pairs compared in all tiles; in blocks, one that meets in several passes counts in each.
     pub fn pair_count(&self) -> u64 {
+        if let Some((tables, _)) = &self.lsh {
+            return self.blocks.map_or(0, Blocks::pair_count) + tables.pair_count(self.left, self.right);
+        }
         match self.blocks {
             Some(blocks) => blocks.pair_count(),
             None => {
@@ -143,17 +196,19 @@ impl<'a> Comparison<'a> {
     /// As [`Comparison::compare`].
     pub fn compare_within(&self, tile: &Tile, budget: &CandidateBudget) -> Option<Vec<CandidatePair>> {
         let mut candidates = Vec::new();
-        match (&tile.work, self.blocks) {
-            (TileWork::Rows(rows), _) => {
-                self.compare_rows(rows, budget, &mut candidates)?;
-            }
-            (TileWork::Pieces(range), Some(blocks)) => {
+        match &tile.work {
+            TileWork::Rows(rows) => self.compare_rows(rows, budget, &mut candidates)?,
+            TileWork::Pieces(range) => {
+                let blocks = self.blocks.expect("a tile of a comparison in blocks");
                 for piece in blocks.pieces(range) {
                     self.compare_piece(blocks, piece, budget, &mut candidates)?;
                 }
                 candidates.sort_unstable_by_key(|pair| (pair.left, pair.right));
             }
-            (TileWork::Pieces(_), None) => panic!("a tile of a comparison in blocks"),
+            TileWork::Neighbours(rows) => {
+                let (tables, index) = self.lsh.as_ref().expect("a tile of a comparison of neighbours");
+                self.compare_neighbours((tables, index), rows, budget, &mut candidates)?;
+            }
         }
         Some(candidates)
     }
@@ -179,7 +234,7 @@ impl<'a> Comparison<'a> {
                     let (left_records, right_records) = blocks.records(piece);
                     let right_records =
                         &right_records[..right_records.len().min(right_per_sweep(left_records.len()))];
-                    self.compare_records(blocks, piece.pass, (left_records, right_records), &mut Vec::new());
+                    self.compare_records(left_records, right_records, &mut Vec::new());
                     compared += left_records.len() * right_records.len();
                     if compared >= PAIRS_PER_SWEEP {
                         break;
@@ -188,6 +243,23 @@ impl<'a> Comparison<'a> {
                 compared
             }
             (TileWork::Pieces(_), None) => panic!("a tile of a comparison in blocks"),
+            (TileWork::Neighbours(rows), _) => {
+                let (tables, index) = self.lsh.as_ref().expect("a tile of a comparison of neighbours");
+                let mut compared = 0;
+                for row in rows.clone() {
+                    let Some(hash) = tables.hash(tile.index % tables.table_count(), self.left, row) else {
+                        continue;
+                    };
+                    let right_records = index.records(tile.index % tables.table_count(), hash);
+                    let right_records = &right_records[..right_records.len().min(PAIRS_PER_SWEEP)];
+                    self.compare_records(&[to_record(row)], right_records, &mut Vec::new());
+                    compared += right_records.len();
+                    if compared >= PAIRS_PER_SWEEP {
+                        break;
+                    }
+                }
+                compared
+            }
         }
     }
 
@@ -238,7 +310,10 @@ impl<'a> Comparison<'a> {
         let (left_records, right_records) = blocks.records(piece);
         for right_records in right_records.chunks(right_per_sweep(left_records.len())) {
             let before = candidates.len();
-            self.compare_records(blocks, piece.pass, (left_records, right_records), candidates);
+            self.compare_records(left_records, right_records, candidates);
+            retain_from(candidates, before, |pair| {
+                !blocks.meet_before(piece.pass, pair.left, pair.right)
+            });
             if !budget.take(candidates.len() - before) {
                 return None;
             }
@@ -246,16 +321,98 @@ impl<'a> Comparison<'a> {
         Some(())
     }
 
+    /// Some records of the left with all of the right that have the same key in any table, by left record, then right. A pair
+    /// that meets in several tables is kept once, and one that shares a block not at all: it is found there.
+    fn compare_neighbours(
+        &self,
+        (tables, index): (&LshTables, &LshIndex),
+        rows: &Range<usize>,
+        budget: &CandidateBudget,
+        candidates: &mut Vec<CandidatePair>,
+    ) -> Option<()> {
+        let mut room = MOST_REPEATED;
+        for table in 0..tables.table_count() {
+            let mut keyed: Vec<(u32, u32)> = rows
+                .clone()
+                .filter_map(|row| Some((tables.hash(table, self.left, row)?, to_record(row))))
+                .collect();
+            keyed.sort_unstable();
+            for of_key in keyed.chunk_by(|a, b| a.0 == b.0) {
+                let right_records = index.records(table, of_key[0].0);
+                let left_records: Vec<u32> = of_key.iter().map(|(_, record)| *record).collect();
+                for right_records in right_records.chunks(right_per_sweep(left_records.len())) {
+                    self.compare_records(&left_records, right_records, candidates);
+                    // The most alike pairs meet in nearly every table.
+                    if candidates.len() > room {
+                        keep_once(candidates);
+                        room = 2 * candidates.len() + MOST_REPEATED;
+                        // Those that share a block are counted there, and here only once the tile is done.
+                        if self.blocks.is_none() && !budget.has_room_for(candidates.len()) {
+                            return None;
+                        }
+                    }
+                }
+            }
+        }
+        keep_once(candidates);
+        if let Some(blocks) = self.blocks {
+            candidates.retain(|pair| !blocks.meet(pair.left, pair.right));
+        }
+        budget.take(candidates.len()).then_some(())
+    }
+
+    /// Every pair of some records of the left and some of the right that is found. Only so many records are copied at a time
+    /// as bounds the memory, however many there are.
     fn compare_records(
         &self,
-        blocks: &Blocks<'_>,
-        pass: usize,
-        (left_records, right_records): (&[u32], &[u32]),
+        left_records: &[u32],
+        right_records: &[u32],
         candidates: &mut Vec<CandidatePair>,
     ) {
-        let gathered = |side: &LinkSide<'_>, records: &[u32]| -> Vec<u64> {
-            let rows = records.iter().map(|&record| side.row(to_index(record)));
-            rows.flatten().copied().collect()
+        if left_records.len() < LEAST_ROWS_GATHERED || right_records.len() < LEAST_ROWS_GATHERED {
+            self.compare_in_place(left_records, right_records, candidates);
+            return;
+        }
+        for left_records in left_records.chunks(MOST_ROWS_GATHERED) {
+            for right_records in right_records.chunks(MOST_ROWS_GATHERED) {
+                self.compare_gathered(left_records, right_records, candidates);
+            }
+        }
+    }
+
+    fn compare_in_place(
+        &self,
+        left_records: &[u32],
+        right_records: &[u32],
+        candidates: &mut Vec<CandidatePair>,
+    ) {
+        let (left_side, right_side) = (self.left.matrix(), self.right.matrix());
+        let mut distances = Vec::with_capacity(right_records.len());
+        for &left in left_records {
+            let row = to_index(left);
+            self.kernel
+                .distances_at(left_side.row(row), right_side, right_records, &mut distances);
+            let ones = left_side.ones(row);
+            for (&right, &distance) in right_records.iter().zip(&distances) {
+                if distance < self.search.cut().limit(ones + right_side.ones(to_index(right))) {
+                    candidates.extend(self.candidate(left, right, distance));
+                }
+            }
+        }
+    }
+
+    fn compare_gathered(
+        &self,
+        left_records: &[u32],
+        right_records: &[u32],
+        candidates: &mut Vec<CandidatePair>,
+    ) {
+        let gathered = |side: &LinkSide<'_>, records: &[u32]| {
+            let mut words = Vec::with_capacity(records.len() * side.matrix().words_per_filter());
+            records
+                .iter()
+                .for_each(|&record| words.extend_from_slice(side.row(to_index(record))));
+            words
         };
         let (left_words, right_words) = (
             gathered(self.left, left_records),
@@ -277,9 +434,6 @@ impl<'a> Comparison<'a> {
                 left_records[to_index(pair.left)],
                 right_records[to_index(pair.right)],
             );
-            if blocks.meet_before(pass, left, right) {
-                return None;
-            }
             self.candidate(left, right, pair.distance)
         }));
     }
@@ -292,6 +446,31 @@ impl<'a> Comparison<'a> {
             similarity: self.search.cut().similarity(distance, ones)?,
         })
     }
+}
+
+/// Fewer records than this of either side are compared where they lie: to copy them side by side would not pay.
+const LEAST_ROWS_GATHERED: usize = 8;
+/// Records of each side copied at a time, at most: a few megabytes a thread.
+const MOST_ROWS_GATHERED: usize = 1 << 13;
+/// Pairs found again in other tables that a tile holds before it drops them, about.
+const MOST_REPEATED: usize = 1 << 18;
+
+/// Each pair once, by left record, then right.
+fn keep_once(candidates: &mut Vec<CandidatePair>) {
+    candidates.sort_unstable_by_key(|pair| (pair.left, pair.right));
+    candidates.dedup_by_key(|pair| (pair.left, pair.right));
+}
+
+/// Keeps of the elements from `start` on those that `is_kept`.
+fn retain_from<T: Copy>(elements: &mut Vec<T>, start: usize, is_kept: impl Fn(&T) -> bool) {
+    let mut kept = start;
+    for position in start..elements.len() {
+        if is_kept(&elements[position]) {
+            elements[kept] = elements[position];
+            kept += 1;
+        }
+    }
+    elements.truncate(kept);
 }
 
 pub(crate) fn to_cut(side: &LinkSide<'_>, measure: Measure, floor: Threshold) -> Cut {
@@ -307,11 +486,16 @@ pub(crate) fn to_index(record: u32) -> usize {
     usize::try_from(record).expect("an index of a matrix")
 }
 
+fn to_record(row: usize) -> u32 {
+    u32::try_from(row).expect("a matrix has at most 2^32 - 1 records")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::blocks::BlockJoin;
     use corridor_core::{BlockColumn, BlockKey, Entropy, FilterLen, Filters, Pseudonym, SeededEntropy};
 
     /// Filters of which many are alike, and a block key in each of two passes that is mostly that of the filter.
@@ -352,7 +536,7 @@ mod tests {
         let (right_filters, right_persons, right_blocks) = side(230, 2);
         let left = LinkSide::from_parts(&left_filters, &left_persons).unwrap();
         let right = LinkSide::from_parts(&right_filters, &right_persons).unwrap();
-        let blocks = Blocks::of_columns(&left_blocks, &right_blocks).unwrap();
+        let blocks = Blocks::of_columns(&left_blocks, &right_blocks, BlockJoin::Plain).unwrap();
         for measure in [Measure::Dice, Measure::Rho] {
             let floor = "0.5".parse().unwrap();
             let whole = Comparison::new(&left, &right, measure, floor);
@@ -389,7 +573,7 @@ mod tests {
             pass: "all".to_owned(),
             keys: vec![Some(BlockKey::new([0; 16], 8)); records],
         }];
-        let blocks = Blocks::of_columns(&columns, &columns).unwrap();
+        let blocks = Blocks::of_columns(&columns, &columns, BlockJoin::Plain).unwrap();
         let floor = "0.9".parse().unwrap();
         let whole = Comparison::new(&side, &side, Measure::Dice, floor);
         let in_blocks = Comparison::in_blocks(&side, &side, Measure::Dice, floor, &blocks);
@@ -418,7 +602,7 @@ mod tests {
         let (right_filters, right_persons, right_blocks) = side(60, 4);
         let left = LinkSide::from_parts(&left_filters, &left_persons).unwrap();
         let right = LinkSide::from_parts(&right_filters, &right_persons).unwrap();
-        let blocks = Blocks::of_columns(&left_blocks, &right_blocks).unwrap();
+        let blocks = Blocks::of_columns(&left_blocks, &right_blocks, BlockJoin::Plain).unwrap();
         let threshold = "0.86".parse().unwrap();
         let whole = Comparison::new(&left, &right, Measure::Dice, threshold);
         let pairs: Vec<CandidatePair> = plan_tiles(left.len(), right.len())
@@ -435,7 +619,14 @@ mod tests {
             let mut best_ones = of_row.iter().filter(|pair| pair.similarity >= best);
             in_a_block += u64::from(best_ones.any(|pair| blocks.meet(row, pair.right)));
         }
-        let loss = BlockingLoss::measure(&left, &right, Measure::Dice, (threshold, None), &blocks, 1);
+        let loss = BlockingLoss::measure(
+            &left,
+            &right,
+            Measure::Dice,
+            (threshold, None),
+            &|l, r| blocks.meet(l, r),
+            1,
+        );
         assert_eq!(loss.records_sampled, 200);
         assert_eq!((loss.with_partner, loss.in_a_block), (with_partner, in_a_block));
         assert!(in_a_block < with_partner && with_partner < 200, "{loss:?}");

@@ -515,6 +515,13 @@ fn to_report(report: &LinkageReport) -> v1::LinkageReport {
             completeness: blocking.completeness,
             completeness_low: blocking.completeness_low,
             completeness_high: blocking.completeness_high,
+            lsh: blocking.lsh.as_ref().map(|lsh| v1::LshReport {
+                tables: lsh.tables,
+                key_bits: lsh.key_bits,
+                threshold: lsh.threshold.to_string(),
+                recall: lsh.recall.to_string(),
+                expected_pairs: lsh.expected_pairs,
+            }),
         }),
         fields: report.fields.as_ref().map(to_field_report),
         strata: report.strata.iter().map(to_stratum).collect(),

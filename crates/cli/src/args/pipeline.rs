@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use corridor_core::{Assignment, Profile, Threshold};
+use corridor_core::{Assignment, Profile, Recall, Threshold};
 
 use super::{parse_share, parse_threads};
 
@@ -21,6 +21,11 @@ pub(crate) struct PipelineArgs {
     /// A threshold; estimated without truth when not given.
     #[arg(long)]
     pub(crate) threshold: Option<Threshold>,
+    /// Compare only records that share a block key or one of some keys of bits drawn from their filters, as many as find this
+    /// share of the pairs at the threshold, above 0.5 and below 1. For Bloom profiles; pays from some ten thousand records a
+    /// side on.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) lsh_recall: Option<Recall>,
     /// How each person gets at most one partner: greedy, mutual-best or optimal.
     #[arg(long, value_name = "WAY", default_value = "greedy")]
     pub(crate) assignment: Assignment,

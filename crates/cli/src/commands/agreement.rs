@@ -113,6 +113,10 @@ pub(crate) fn to_page(signed: &SignedAgreement) -> String {
             "not signed"
         }
     };
+    let lsh_recall = agreement.linkage.lsh_recall.map_or_else(
+        || "none".to_owned(),
+        |recall| format!("to find {recall} of the pairs at the threshold"),
+    );
     let trust = if agreement.encoding.profile.needs_trusted_unit() {
         " (ONLY FOR A SERVICE TRUSTED WITH A LIST OF THE PEOPLE)"
     } else {
@@ -137,6 +141,7 @@ pub(crate) fn to_page(signed: &SignedAgreement) -> String {
         ("profile", format!("{}{trust}", agreement.encoding.profile)),
         ("match fields", agreement.encoding.match_fields.join(", ")),
         ("threshold", threshold),
+        ("keys of bits", lsh_recall),
         ("assignment", agreement.linkage.assignment.to_string()),
         (
             "event window",

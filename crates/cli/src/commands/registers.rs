@@ -62,18 +62,26 @@ impl Registers {
         encoding
             .check_value_frequencies(&value_frequencies)
             .map_err(|problem| input_error(format!("--value-frequencies: {problem}"), "correct it"))?;
+        let linkage = LinkageTerms {
+            threshold: args
+                .threshold
+                .map_or(ThresholdPolicy::Estimated, ThresholdPolicy::Fixed),
+            assignment: args.assignment,
+            event_window_days: EVENT_WINDOW_DAYS,
+            seed: args.seed,
+            value_frequencies,
+            lsh_recall: args.lsh_recall,
+        };
+        linkage.validate_for(schema.profile()).map_err(|error| {
+            input_error(
+                format!("--lsh-recall: {}", error.problem),
+                "corridor schema list has the profiles",
+            )
+        })?;
         Ok(Self {
             schema,
             encoding,
-            linkage: LinkageTerms {
-                threshold: args
-                    .threshold
-                    .map_or(ThresholdPolicy::Estimated, ThresholdPolicy::Fixed),
-                assignment: args.assignment,
-                event_window_days: EVENT_WINDOW_DAYS,
-                seed: args.seed,
-                value_frequencies,
-            },
+            linkage,
             age_bands,
             flows,
             limit: RefusalLimit::try_new(args.max_refused).unwrap_or(RefusalLimit::NONE),

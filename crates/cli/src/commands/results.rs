@@ -122,10 +122,17 @@ pub(crate) fn to_blocking_lines(blocking: &BlockingReport) -> String {
         ),
         _ => "too few records have a partner to measure what the blocks miss".to_owned(),
     };
+    let mut passes = blocking.passes.clone();
+    passes.extend(blocking.lsh.as_ref().map(|lsh| {
+        format!(
+            "{} tables of keys of {} bits, made to find {} of the pairs at {}",
+            lsh.tables, lsh.key_bits, lsh.recall, lsh.threshold
+        )
+    }));
     format!(
         "compared in blocks ({}): {} pairs, {:.4} % of all; {} and {} records are in none and were compared with nobody\n  \
          {found}",
-        blocking.passes.join(", "),
+        passes.join(", "),
         blocking.pairs_compared,
         100.0 * (1.0 - blocking.reduction_ratio),
         blocking.origin_in_none,

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{
     AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DisclosureRule, EncodingTerms,
-    LinkageTerms, Office, Output, Period, Profile, ThresholdPolicy,
+    LinkageTerms, Office, Output, Period, Profile, Recall, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -28,6 +28,10 @@ schema = "generic"
 
 # "estimated" (without truth, from the similarities of the run) or a number as in "0.12".
 threshold = "estimated"
+# For Bloom profiles (clk-1024 and others) and large registers: compare only records that share a block key or one of some
+# keys of bits drawn from their filters, as many as find this share of the pairs at the threshold. What that missed is
+# measured and told with the result. Without it all pairs are compared, or those the schema's blocking passes name.
+# lsh_recall = 0.98
 # How each person gets at most one partner: "greedy", "mutual_best" or "optimal".
 assignment = "greedy"
 # Two events of a linked person are the same move when at most this many days apart.
@@ -66,6 +70,7 @@ struct TermsFile {
     match_fields: Option<Vec<String>>,
     schema: Option<String>,
     threshold: String,
+    lsh_recall: Option<f64>,
     assignment: Assignment,
     event_window_days: u32,
     seed: u64,
@@ -112,6 +117,12 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
             input_error(format!("threshold: {error}"), "write \"estimated\" or \"0.12\"")
         })?),
     };
+    // The shortest text of a number in a file is the decimal that was written, unless that has more places than are taken.
+    let lsh_recall = file
+        .lsh_recall
+        .map(|number| number.to_string().parse::<Recall>())
+        .transpose()
+        .map_err(|error| input_error(format!("lsh_recall: {error}"), "write 0.98, or leave it out"))?;
     let mut outputs = file.outputs;
     outputs.sort_unstable();
     outputs.dedup();
@@ -128,6 +139,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
             event_window_days: file.event_window_days,
             seed: file.seed,
             value_frequencies: file.value_frequencies,
+            lsh_recall,
         },
         age_bands: file.age_bands,
         outputs,
@@ -177,5 +189,27 @@ mod tests {
         assert_eq!(agreement.corridor.to_string(), "TN-IT");
         std::fs::write(&path, TEMPLATE.replace("seed = 1", "sede = 1")).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("sede"));
+
+        let with_recall = |profile: &str, recall: &str| {
+            let text = TEMPLATE
+                .replace("profile = \"saul-3-2048\"", &format!("profile = \"{profile}\""))
+                .replace("# lsh_recall = 0.98", &format!("lsh_recall = {recall}"));
+            std::fs::write(&path, text).unwrap();
+            read(&path)
+        };
+        let agreement = with_recall("clk-1024", "0.98").unwrap();
+        assert_eq!(agreement.linkage.lsh_recall, Some("0.98".parse().unwrap()));
+        for (profile, recall, part) in [
+            ("clk-1024", "1", "lsh_recall: a recall is"),
+            ("clk-1024", "0.1234567", "lsh_recall: a recall is"),
+            (
+                "saul-3-2048",
+                "0.98",
+                "linkage.lsh_recall: bits drawn from filters",
+            ),
+        ] {
+            let error = with_recall(profile, recall).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -55,6 +55,7 @@ fn terms(threshold: ThresholdPolicy) -> LinkageTerms {
         event_window_days: 365,
         seed: 1,
         value_frequencies: Vec::new(),
+        lsh_recall: None,
     }
 }
 

@@ -1639,6 +1639,28 @@ pub struct BlockingReport {
     pub completeness_low: ::core::option::Option<f64>,
     #[prost(double, optional, tag = "9")]
     pub completeness_high: ::core::option::Option<f64>,
+    /// Keys of bits drawn from the filters; absent where the agreement asks for none.
+    #[prost(message, optional, tag = "10")]
+    pub lsh: ::core::option::Option<LshReport>,
+}
+/// Keys of bits drawn from the filters: records with the same key in any table were compared.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LshReport {
+    /// A record has a key in each.
+    #[prost(uint64, tag = "1")]
+    pub tables: u64,
+    /// Bits of a key; 0 where all pairs were compared.
+    #[prost(uint64, tag = "2")]
+    pub key_bits: u64,
+    /// The threshold they were made for, decimal text.
+    #[prost(string, tag = "3")]
+    pub threshold: ::prost::alloc::string::String,
+    /// Share of the pairs at that threshold that they are to find at least, decimal text.
+    #[prost(string, tag = "4")]
+    pub recall: ::prost::alloc::string::String,
+    /// Pairs that were expected to meet, nearly all by chance; one that meets in several tables counts in each.
+    #[prost(uint64, tag = "5")]
+    pub expected_pairs: u64,
 }
 /// How the two ways of estimating a threshold went.
 #[derive(Clone, PartialEq, ::prost::Message)]
