@@ -26,6 +26,28 @@ fn two_offices_get_the_flow_table_a_rehearsal_gives_and_a_killed_service_loses_n
         assert!(again.stderr.contains("sealed"), "{}", again.stderr);
     }
 
+    for office in ["tn", "it"] {
+        let page = job.run(office, &["run", "plan", &agreement]).succeeded().stdout;
+        for words in [
+            "records     origin 4,000, destination 4,300",
+            "pairs       17 million, every record with every one of the other side",
+            "threshold   estimated; pairs are looked at from about 0.",
+            "candidates  at most 26,000: three per record; fewer are not told",
+            "memory      at most",
+            "taken       yes",
+        ] {
+            assert!(page.contains(words), "{words}: {page}");
+        }
+        let json = job
+            .run(office, &["run", "plan", &agreement, "--json"])
+            .succeeded();
+        let plan: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(
+            (&plan["origin_records"], &plan["refusals"]),
+            (&4000.into(), &serde_json::json!([]))
+        );
+    }
+
     let run = job.run("tn", &["run", "start", &agreement]).succeeded();
     let run = run.line().to_owned();
     // Whatever the worker was at, the run goes on after the kill.
