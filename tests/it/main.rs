@@ -18,6 +18,7 @@ mod office_job;
 mod plan;
 mod python;
 mod quality;
+mod resume;
 mod schema;
 mod scripts;
 mod service;
