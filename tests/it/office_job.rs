@@ -32,7 +32,7 @@ fn two_offices_get_the_flow_table_a_rehearsal_gives_and_a_killed_service_loses_n
             "records     origin 4,000, destination 4,300",
             "pairs       17 million, every record with every one of the other side",
             "threshold   estimated; pairs are looked at from about 0.",
-            "candidates  at most 26,000: three per record; fewer are not told",
+            "candidates  at most 26,000; fewer are not told",
             "memory      at most",
             "taken       yes",
         ] {

@@ -47,7 +47,7 @@ pub(crate) fn progress(len: u64, what: &str) -> ProgressBar {
             ProgressDrawTarget::hidden()
         },
     );
-    let style = ProgressStyle::with_template("{msg:28} [{bar:30}] {pos}/{len} {eta}")
+    let style = ProgressStyle::with_template("{msg:28} [{bar:30}] {pos}/{len}, {per_sec}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style.progress_chars("=> "));
     bar.set_message(what.to_owned());

@@ -64,7 +64,7 @@ pub struct PlannedDatasets<'a> {
 /// What a run will take, as it is told to the offices.
 ///
 /// A plan must not say more of the other office's register than a run does. So every figure has two significant digits, and of
-/// candidates nothing is told below three per record: fewer are a hint at how many people the registers have in common,
+/// candidates nothing is told below three per record, or eight where fields decide: fewer are a hint at how many people the registers have in common,
 /// which nobody learns before both offices released it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +77,7 @@ pub struct PublicPlan {
     pub destination_records: u64,
     /// Persons they are of.
     pub destination_persons: u64,
-    /// Passes of block keys in which records are compared; none where all pairs are.
+    /// Passes of block keys in which records are compared, and keys of bits; none where all pairs are.
     pub block_passes: Vec<String>,
     /// Pairs to compare; one that meets in several passes counts in each.
     pub pairs: u64,
@@ -93,7 +93,7 @@ pub struct PublicPlan {
     pub candidates_low: u64,
     /// Upper end.
     pub candidates_high: u64,
-    /// Whether they are at most three per record, and so not told.
+    /// Whether they are at most three per record, or eight where fields decide, and so not told.
     pub candidates_few: bool,
     /// Pieces of work.
     pub tiles: u64,
@@ -202,6 +202,11 @@ impl RunPlan {
                 .iter()
                 .flat_map(Blocks::passes)
                 .map(ToOwned::to_owned)
+                .chain(
+                    terms
+                        .lsh_recall
+                        .map(|recall| format!("keys of bits for a recall of {recall}")),
+                )
                 .collect(),
             pairs,
             tiles: to_count(tiles.len()),

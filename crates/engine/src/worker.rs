@@ -339,6 +339,12 @@ fn to_reason(error: &EngineError) -> String {
     if let EngineError::Link(link @ LinkError::LshNeedsBloomFilters) = error {
         return format!("{link}, under a new agreement.");
     }
+    if let EngineError::Link(link @ LinkError::FieldsIndeterminate) = error {
+        return format!(
+            "{link}. Check with corridor inspect that both registers hold the same kind of people and with corridor rehearse \
+             how they link; encode more match fields, or take a record-level profile, under a new agreement."
+        );
+    }
     if let EngineError::Link(link) = error {
         return format!(
             "{link}. Check with corridor inspect that both registers hold the same kind of people and with \

@@ -38,7 +38,7 @@ pub(crate) fn to_plan_page(plan: &PublicPlan) -> String {
     };
     page += &if plan.candidates_few {
         format!(
-            "candidates  at most {}: three per record; fewer are not told\n",
+            "candidates  at most {}; fewer are not told\n",
             count_in_words(plan.candidates_high)
         )
     } else {

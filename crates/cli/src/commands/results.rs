@@ -124,9 +124,16 @@ pub(crate) fn to_blocking_lines(blocking: &BlockingReport) -> String {
     };
     let mut passes = blocking.passes.clone();
     passes.extend(blocking.lsh.as_ref().map(|lsh| {
+        if lsh.key_bits == 0 {
+            return "all pairs: no keys of bits would have saved work".to_owned();
+        }
+        let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         format!(
-            "{} tables of keys of {} bits, made to find {} of the pairs at {}",
-            lsh.tables, lsh.key_bits, lsh.recall, lsh.threshold
+            "{} of keys of {}, made to find {} of the pairs at {}",
+            many(lsh.tables, "table"),
+            many(lsh.key_bits, "bit"),
+            lsh.recall,
+            lsh.threshold
         )
     }));
     format!(

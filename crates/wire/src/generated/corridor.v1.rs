@@ -2121,7 +2121,7 @@ pub struct PlanRunResponse {
     #[prost(message, optional, tag = "1")]
     pub plan: ::core::option::Option<RunPlan>,
 }
-/// Every count has two significant digits, and candidates are not told below three per record: a plan says no more of the
+/// Every count has two significant digits, and candidates are not told below three per record (eight where fields decide): a plan says no more of the
 /// other office's register than a run does.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RunPlan {
@@ -2156,7 +2156,7 @@ pub struct RunPlan {
     pub candidates_low: u64,
     #[prost(uint64, tag = "12")]
     pub candidates_high: u64,
-    /// At most three per record.
+    /// At most three per record, or eight where fields decide.
     #[prost(bool, tag = "13")]
     pub candidates_few: bool,
     #[prost(uint64, tag = "14")]
