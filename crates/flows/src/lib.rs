@@ -79,6 +79,7 @@
 //! and Moler 1977 (spline); Katz et al. 1978 (ratios).
 #![warn(clippy::as_conversions)]
 
+mod carried;
 mod codec;
 mod disclosure;
 mod dual_system;
@@ -91,6 +92,7 @@ mod published;
 mod reconcile;
 mod table;
 
+pub use carried::{CarriedError, LinkQuality, carry_linkage_error};
 pub use codec::CodecError;
 pub use disclosure::{Disclosable, protect};
 pub use dual_system::{
