@@ -4,6 +4,7 @@ use crate::args::{Cli, Command};
 
 mod agreement;
 mod attack;
+mod carried;
 mod clkhash;
 mod compare;
 mod decrypt;

@@ -514,7 +514,7 @@ impl Play<'_> {
             self.args.out.display()
         ));
         talk("");
-        data(&to_page(&flows.table))?;
+        data(&to_page(flows))?;
         if let Some(quality) = &quality {
             data(&format!(
                 "\nLinkage quality against the truth: {}\n",
@@ -529,7 +529,7 @@ fn to_closing(out: &Path, has_quality: bool) -> String {
     let out = out.display();
     let quality = if has_quality { ", quality.json" } else { "" };
     format!(
-        "\nWritten to {out}: flows.csv, years.csv, flows.json, links.csv{quality}\n\n\
+        "\nWritten to {out}: flows.csv, years.csv, corrected.csv, flows.json, links.csv{quality}\n\n\
          The same on your own files:\n  \
          corridor mapping init my.csv -o my.toml        # then correct it; the same for theirs.csv\n  \
          corridor rehearse --left my.csv --right theirs.csv --left-mapping my.toml --right-mapping theirs.toml --out try\n  \

@@ -47,7 +47,7 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             if let Some(fields) = &result.report.fields {
                 talk(&to_field_lines(fields));
             }
-            data(&to_page(&result.table))
+            data(&to_page(&result))
         }
         FlowsCommand::Export { run, out, service } => {
             let client = connect(&service.service).await?;
@@ -56,7 +56,7 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             add_flows(&mut files, &result)?;
             files.write_new()?;
             talk(&format!(
-                "wrote flows.csv, years.csv and flows.json to {}",
+                "wrote flows.csv, years.csv, corrected.csv and flows.json to {}",
                 out.display()
             ));
             Ok(())

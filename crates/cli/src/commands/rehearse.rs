@@ -143,7 +143,7 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     }
     tell(&registers, &left, &right, &links, &report);
     if let Some((flows, _)) = &flows {
-        data(&to_page(&flows.table))?;
+        data(&to_page(flows))?;
     }
     tell_quality(quality.as_ref());
     if let Some(found) = &found {

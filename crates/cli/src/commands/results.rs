@@ -10,10 +10,11 @@ use corridor_flows::{FlowRow, PublishedTable, YearRow};
 use serde::Serialize;
 
 use crate::client::Client;
+use crate::commands::carried;
 use crate::output::{FileSet, to_columns};
 
 /// Every file a rehearsal or a demonstration may write.
-pub(crate) const RESULT_FILES: [&str; 8] = [
+pub(crate) const RESULT_FILES: [&str; 9] = [
     "attack.json",
     "links.csv",
     "moves.csv",
@@ -21,6 +22,7 @@ pub(crate) const RESULT_FILES: [&str; 8] = [
     "quality.json",
     "flows.csv",
     "years.csv",
+    "corrected.csv",
     "flows.json",
 ];
 
@@ -70,7 +72,7 @@ impl FlowResult {
             "linkage": self.report,
             "method": {
                 "estimate": "Chapman 1951; variance Seber 1970; 95 % log-normal interval after Chao 1987; \
-                             not corrected for linkage error; if being in one list makes being in the other \
+                             links as they are: see linkage_error; if being in one list makes being in the other \
                              likelier, it is too low: see the two figures under dependence",
                 "suppression": "a row with a count above 0 and below the agreed minimum is suppressed whole, and \
                                 further rows with it, so that no suppressed count can be derived",
@@ -90,14 +92,23 @@ impl FlowResult {
                           (unmatched_destination - unmatched_origin)",
             },
             "table": self.table,
+            "linkage_error": {
+                "method": "m = matched * precision / recall; N = E * I / m, variance by the delta method (Ding & Fienberg \
+                           1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019), 95 % log-normal interval; \
+                           precision and recall in the middle of their intervals, recall times what blocks let meet; rows \
+                           whose counts are too small for it, and all rows under a given threshold, have none",
+                "rows": carried::carry(&self.table, &self.report),
+            },
         })
     }
 }
 
-/// Adds flows.csv, years.csv and flows.json.
+/// Adds flows.csv, years.csv, corrected.csv and flows.json.
 pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
     files.add("flows.csv", &result.table.rows_to_csv())?;
     files.add("years.csv", &result.table.years_to_csv())?;
+    let corrected = carried::carry(&result.table, &result.report);
+    files.add("corrected.csv", &carried::to_csv(&corrected)?)?;
     files.add(
         "flows.json",
         &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
@@ -194,8 +205,9 @@ fn to_share(share: Option<f64>) -> String {
     share.map_or_else(|| "not known".to_owned(), |share| format!("{share:.4}"))
 }
 
-/// The table as a page.
-pub(crate) fn to_page(table: &PublishedTable) -> String {
+/// The table as a page, and what becomes of it without linkage error.
+pub(crate) fn to_page(result: &FlowResult) -> String {
+    let table = &result.table;
     let mut corridors: Vec<Corridor> = Vec::new();
     for row in &table.rows {
         if !corridors.contains(&row.corridor) {
@@ -260,8 +272,8 @@ pub(crate) fn to_page(table: &PublishedTable) -> String {
     page += "··  suppressed. E: emigrations reported by the origin; in the table by sex and age, a matched one where the\n\
              destination has it, so that it counts once. I: immigrations reported by the destination.\n\
              cov.: share of the other list's moves that this list has. estimate: moves in truth (Chapman), if the two\n\
-             lists are independent; not corrected for linkage error.\n";
-    page
+             lists are independent and every link is taken at its word.\n\n";
+    page + &carried::to_page(&carried::carry(table, &result.report))
 }
 
 fn to_cells(row: &FlowRow) -> Vec<String> {
