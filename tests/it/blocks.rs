@@ -76,7 +76,8 @@ fn a_run_in_blocks_links_as_many_and_says_what_blocks_miss() {
     let number = |key: &str| blocking[key].as_f64().unwrap();
     assert_eq!(blocking["passes"].as_array().unwrap().len(), 4);
     assert!(number("reduction_ratio") > 0.95 && number("reduction_ratio") < 0.99);
-    assert!(number("completeness") > 0.95);
+    // The offices' keys are other ones every time: mostly 0.96 to 0.99, with a standard deviation of 0.01 and more.
+    assert!(number("completeness") > 0.92, "{blocking}");
     assert!(number("completeness_low") < number("completeness"));
     job.run("tn", &["run", "links", &run, "-o", "links.csv"])
         .succeeded();
@@ -86,6 +87,55 @@ fn a_run_in_blocks_links_as_many_and_says_what_blocks_miss() {
         "{}",
         links.lines().count()
     );
+}
+
+#[test]
+fn a_run_by_blocks_and_keys_of_bits_is_taken_up_again_and_says_which_keys() {
+    let mut job = Job::start();
+    // The weight of a field is the number of bits each of its tokens sets.
+    let schema = SCHEMA
+        .replace("saul-3-2048", "clk-1024")
+        .replace("\"weight\": 1", "\"weight\": 16");
+    for office in ["tn", "it"] {
+        fs::write(job.path(office).join("schema.json"), &schema).unwrap();
+    }
+    let agreement = job.agree(&Terms {
+        profile: "clk-1024",
+        schema: "schema.json",
+        threshold: "0.8",
+        lsh_recall: Some("0.9"),
+        ..Terms::default()
+    });
+    let shown = job.run("it", &["agreement", "show", &agreement]).succeeded();
+    assert!(
+        shown.stdout.contains("to find 0.9 of the pairs"),
+        "{}",
+        shown.stdout
+    );
+    for office in ["tn", "it"] {
+        let more = ["--schema", "schema.json"];
+        job.encode_with(office, "project.key", "dataset.parquet", &more)
+            .succeeded();
+        job.upload(office, "dataset.parquet").succeeded();
+    }
+    let run = job.run("tn", &["run", "start", &agreement]).succeeded();
+    let run = run.line().to_owned();
+    job.kill_server();
+    job.start_server();
+    job.run("it", &["run", "watch", &run, "--json"]).succeeded();
+    for office in ["tn", "it"] {
+        job.release(office, &run).succeeded();
+    }
+    job.run("tn", &["flows", "export", &run, "--out", "tables"])
+        .succeeded();
+    let document = fs::read_to_string(job.path("tn").join("tables/flows.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let blocking = &document["linkage"]["blocking"];
+    assert_eq!(blocking["passes"].as_array().unwrap().len(), 4);
+    assert_eq!(blocking["lsh"]["recall"], "0.9");
+    assert_eq!(blocking["lsh"]["threshold"], "0.8");
+    assert!(blocking["lsh"]["tables"].as_u64().unwrap() > 1, "{blocking}");
+    assert!(blocking["completeness"].as_f64().unwrap() > 0.97, "{blocking}");
 }
 
 #[test]

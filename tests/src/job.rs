@@ -28,6 +28,8 @@ pub struct Terms<'a> {
     pub schema: &'a str,
     /// `estimated` or a number.
     pub threshold: &'a str,
+    /// The recall asked of keys of bits.
+    pub lsh_recall: Option<&'a str>,
     /// As a TOML list.
     pub outputs: &'a str,
     /// Makes an agreement another one.
@@ -40,6 +42,7 @@ impl Default for Terms<'_> {
             profile: "saul-3-2048",
             schema: "generic",
             threshold: "estimated",
+            lsh_recall: None,
             outputs: "[\"flow_table\", \"link_list\"]",
             seed: 1,
         }
@@ -227,6 +230,9 @@ impl Job {
     /// When the service refuses.
     pub fn propose(&self, terms: &Terms<'_>) -> String {
         let template = self.run("tn", &["agreement", "template"]).succeeded().stdout;
+        let lsh_recall = terms
+            .lsh_recall
+            .map_or_else(String::new, |recall| format!("lsh_recall = {recall}"));
         let text = template
             .replace("\"ins-tn.pub\"", "\"keys/identity.pub\"")
             .replace("\"istat.pub\"", "\"../it/keys/identity.pub\"")
@@ -243,6 +249,7 @@ impl Job {
                 "outputs = [\"flow_table\"]",
                 &format!("outputs = {}", terms.outputs),
             )
+            .replace("# lsh_recall = 0.98", &lsh_recall)
             .replace("seed = 1", &format!("seed = {}", terms.seed));
         fs::write(self.path("tn").join("terms.toml"), text).expect("a file can be written");
         let proposed = self

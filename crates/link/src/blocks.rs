@@ -46,6 +46,9 @@ pub enum BlockJoin {
     Plain,
     /// Those that a Bloom filter of the smaller side's keys does not hold go first.
     SemiJoin,
+    /// A semi-join where the larger side is several times the smaller one and most of its keys are expected to meet none;
+    /// elsewhere it would take longer than it saves.
+    WhereItPays,
 }
 
 /// A block of one side: its key, and where its records stand in the order of the pass.
@@ -62,13 +65,7 @@ impl<'a> Blocks<'a> {
     /// When a column has another number of keys than its dataset has records, or there are more of them than a 32-bit index
     /// can name; a dataset that was parsed has been checked.
     pub fn of(left: &'a EncodedDataset, right: &'a EncodedDataset) -> Option<Self> {
-        let (records, others) = (left.records.len(), right.records.len());
-        let join = if records.max(others) >= SEMI_JOIN_FROM * records.min(others) {
-            BlockJoin::SemiJoin
-        } else {
-            BlockJoin::Plain
-        };
-        Self::of_columns(&left.blocks, &right.blocks, join)
+        Self::of_columns(&left.blocks, &right.blocks, BlockJoin::WhereItPays)
     }
 
     /// The blocks of two lists of columns, joined in a given way.
@@ -89,13 +86,11 @@ impl<'a> Blocks<'a> {
     }
 
     fn add_pass(&mut self, left: &'a BlockColumn, right: &'a BlockColumn, join: BlockJoin) {
-        let ((left_order, left_blocks), (right_order, right_blocks)) = match join {
-            BlockJoin::Plain => (to_blocks(&left.keys), to_blocks(&right.keys)),
-            BlockJoin::SemiJoin if left.keys.len() < right.keys.len() => reduced(&left.keys, &right.keys),
-            BlockJoin::SemiJoin => {
-                let (right, left) = reduced(&right.keys, &left.keys);
-                (left, right)
-            }
+        let ((left_order, left_blocks), (right_order, right_blocks)) = if left.keys.len() < right.keys.len() {
+            to_joined(&left.keys, &right.keys, join)
+        } else {
+            let (right, left) = to_joined(&right.keys, &left.keys, join);
+            (left, right)
         };
         let pass = self.passes.len();
         let right_lengths: BTreeSet<u8> = right_blocks.iter().map(|block| block.key.bits()).collect();
@@ -230,28 +225,54 @@ impl Piece {
     }
 }
 
-/// The larger side has at least so many times the records of the smaller one where a semi-join is worth its while: between sides
-/// of about the same size most keys meet, and looking each up costs more than sorting those few that do not.
-const SEMI_JOIN_FROM: usize = 4;
+/// A semi-join pays where the larger side has at least so many times the records of the smaller one, and at most this share of its
+/// keys is expected to meet one. Offices cut keys until many records share them: then a few short keys meet nearly all.
+const LEAST_RATIO: usize = 4;
+const MOST_MEETING: f64 = 0.5;
 
 /// Records with a key in the order of their keys, and the blocks they make.
 type OrderedBlocks = (Vec<u32>, Vec<Block>);
 
-/// The blocks of the smaller side, and those of the larger that may meet one of them.
-fn reduced(smaller: &[Option<BlockKey>], larger: &[Option<BlockKey>]) -> (OrderedBlocks, OrderedBlocks) {
+/// The blocks of the smaller side, and those of the larger: all of them, or those that may meet one of the smaller side.
+fn to_joined(
+    smaller: &[Option<BlockKey>],
+    larger: &[Option<BlockKey>],
+    join: BlockJoin,
+) -> (OrderedBlocks, OrderedBlocks) {
     let of_smaller = to_blocks(smaller);
-    let mut has_length = [false; BlockKey::MAX_BITS as usize + 1];
-    for key in larger.iter().flatten() {
-        has_length[usize::from(key.bits())] = true;
-    }
-    let lengths = (0..=BlockKey::MAX_BITS)
-        .filter(|&bits| has_length[usize::from(bits)])
-        .collect();
-    let keys = of_smaller.1.iter().map(|block| block.key);
-    let of_larger = SemiJoin::new(keys, &lengths)
-        .map(|semi_join| to_blocks_of(larger, |key| semi_join.may_meet(key)))
-        .unwrap_or_default();
+    let is_reduced = match join {
+        BlockJoin::Plain => false,
+        BlockJoin::SemiJoin => true,
+        BlockJoin::WhereItPays => {
+            larger.len() >= LEAST_RATIO * smaller.len() && meeting_share(&of_smaller.1) <= MOST_MEETING
+        }
+    };
+    let of_larger = if is_reduced {
+        let keys = of_smaller.1.iter().map(|block| block.key);
+        SemiJoin::new(keys, &lengths_of(larger))
+            .map(|semi_join| to_blocks_of(larger, |key| semi_join.may_meet(key)))
+            .unwrap_or_default()
+    } else {
+        to_blocks(larger)
+    };
     (of_smaller, of_larger)
+}
+
+/// Share of all hashes that begin with one of the keys of some blocks, if none of them begins with another.
+fn meeting_share(blocks: &[Block]) -> f64 {
+    let shares = blocks.iter().map(|block| 0.5_f64.powi(block.key.bits().into()));
+    shares.sum()
+}
+
+/// Lengths of keys, in bits.
+fn lengths_of(keys: &[Option<BlockKey>]) -> BTreeSet<u8> {
+    let mut is_there = [false; 1 + u8::MAX as usize];
+    for key in keys.iter().flatten() {
+        is_there[usize::from(key.bits())] = true;
+    }
+    (0..=u8::MAX)
+        .filter(|&bits| is_there[usize::from(bits)])
+        .collect()
 }
 
 fn to_blocks(keys: &[Option<BlockKey>]) -> OrderedBlocks {
@@ -386,6 +407,38 @@ mod tests {
         assert_eq!(blocks.pair_count(), 15_000_000);
         assert!(blocks.pieces.len() > 6, "{} pieces", blocks.pieces.len());
         assert!(blocks.plan_tiles().len() > 3);
+    }
+
+    #[test]
+    fn keys_that_meet_nothing_go_where_many_do_not() {
+        let whole = |first: u128, records: u128| {
+            let keys = (first..first + records).map(|person| Some(BlockKey::new(person.to_be_bytes(), 128)));
+            vec![BlockColumn {
+                pass: "one".to_owned(),
+                keys: keys.collect(),
+            }]
+        };
+        let ordered = |left: &[BlockColumn], right: &[BlockColumn], join| {
+            let blocks = Blocks::of_columns(left, right, join).unwrap();
+            assert_eq!(blocks.pair_count(), 50);
+            (
+                blocks.passes[0].left_order.len(),
+                blocks.passes[0].right_order.len(),
+            )
+        };
+        let (few, many) = (whole(950, 100), whole(0, 1000));
+        assert_eq!(ordered(&few, &many, BlockJoin::Plain), (100, 1000));
+        for join in [BlockJoin::SemiJoin, BlockJoin::WhereItPays] {
+            // Of 950 that meet nothing, one in a hundred stays by mistake.
+            let (of_few, of_many) = ordered(&few, &many, join);
+            assert!(of_few == 100 && (50..80).contains(&of_many), "{of_many}");
+            let (of_many, of_few) = ordered(&many, &few, join);
+            assert!(of_few == 100 && (50..80).contains(&of_many), "{of_many}");
+        }
+        // Half of the keys of one bit meets half of all others.
+        assert!(
+            (meeting_share(&to_blocks(&column(&[Some((0, 1)), Some((0xff, 2))])).1) - 0.75).abs() < 1e-12
+        );
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //!
 //! Two [`LinkSide`]s go in. A [`ComparePlan`] looks at each side alone to learn how alike different people are
 //! and how far down to look; [`plan_tiles`] cuts the comparison into work that can be done anywhere and
-//! again ([`Comparison`]), of all pairs or of those that share a block ([`Blocks`], whose loss is measured:
-//! [`BlockingLoss`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a threshold that no
-//! truth was needed for, or, where filters are kept field by field, [`decide_by_fields`] does, by the evidence of each field;
-//! [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
+//! again ([`Comparison`]), of all pairs or of those that share a block ([`Blocks`]) or a key of bits drawn from their filters
+//! ([`LshTables`]), whose loss is measured ([`BlockingLoss`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a
+//! threshold that no truth was needed for, or, where filters are kept field by field, [`decide_by_fields`] does, by the evidence
+//! of each field; [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
 //! compares links with a truth, where there is one.
 //!
 //! Everything is a pure function of its arguments: thread count, machine and order of tiles change nothing.
@@ -43,8 +43,9 @@
 //! Records are named by their position in their dataset, from 0. Left is the office of the origin.
 //!
 //! # References
-//! Fellegi & Sunter 1969 (evidence of fields); Schnell, Bachteler & Reiher 2009 (Bloom-filter linkage); Blakely & Salmond 2002 (link counts); Kuhn 1955
-//! (assignment).
+//! Fellegi & Sunter 1969 (evidence of fields); Schnell, Bachteler & Reiher 2009 (Bloom-filter linkage); Blakely & Salmond 2002
+//! (link counts); Kuhn 1955 (assignment); Indyk & Motwani 1998 and Karapiperis & Verykios 2015 (keys of bits); Bloom 1970
+//! (semi-join).
 
 mod assign;
 mod blocking_loss;

@@ -306,7 +306,9 @@ proptest! {
             }
             (pairs, blocks.plan_tiles())
         };
-        prop_assert_eq!(pairs(BlockJoin::SemiJoin), pairs(BlockJoin::Plain));
+        let plain = pairs(BlockJoin::Plain);
+        prop_assert_eq!(&pairs(BlockJoin::SemiJoin), &plain);
+        prop_assert_eq!(&pairs(BlockJoin::WhereItPays), &plain);
     }
 }
 

@@ -22,8 +22,8 @@ pub(crate) struct PipelineArgs {
     #[arg(long)]
     pub(crate) threshold: Option<Threshold>,
     /// Compare only records that share a block key or one of some keys of bits drawn from their filters, as many as find this
-    /// share of the pairs at the threshold, above 0.5 and below 1. For Bloom profiles; pays from some ten thousand records a
-    /// side on.
+    /// share of the pairs at the threshold, above 0.5 and below 1. For Bloom profiles; pays from some hundred thousand records
+    /// a side on.
     #[arg(long, value_name = "SHARE")]
     pub(crate) lsh_recall: Option<Recall>,
     /// How each person gets at most one partner: greedy, mutual-best or optimal.
