@@ -60,8 +60,8 @@ const STARTS_AGREE: f64 = 0.02;
 const SCORE_STEPS: f64 = 1e6;
 
 impl FieldModel {
-    /// Learns from the candidate pairs of a run, one per two persons. `weighed` are the fields whose values are weighed by frequency. Runs on the
-    /// current rayon pool; the same for the same `seed`, whatever its size.
+    /// Learns from the candidate pairs of a run, one per two persons. `weighed` are the fields whose values are weighed by
+    /// frequency. Runs on the current rayon pool; the same for the same `seed`, whatever its size.
     ///
     /// # Errors
     /// When the fields do not tell matches from others.

@@ -18,7 +18,7 @@ pub struct FieldReport {
     pub expected_precision: Option<f64>,
     /// Expected share of matches that are linked: the probabilities of the links over those of all candidate pairs.
     pub expected_recall: Option<f64>,
-    /// Match weight of the weakest link there may be, in bits.
+    /// Match weight of the weakest link there may be, in bits; the highest weight there can be where no pair is certain enough.
     pub weight_at_threshold: f64,
     /// The fields, in their order.
     pub fields: Vec<FieldEvidence>,
@@ -77,7 +77,7 @@ impl FieldReport {
             expected_precision: (!evidence.is_empty())
                 .then(|| rounded(link_matches / to_f64(evidence.len()))),
             expected_recall: (candidate_matches > 0.0).then(|| rounded(link_matches / candidate_matches)),
-            weight_at_threshold: rounded(model.weight_of(cut)),
+            weight_at_threshold: rounded(model.weight_of(cut.min(1.0))),
             fields: fields
                 .map(|(field, name)| FieldEvidence {
                     name: name.clone(),

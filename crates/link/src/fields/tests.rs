@@ -211,7 +211,11 @@ fn a_given_threshold_is_one_of_probability() {
     assert!(precision_and_recall(&strict).0 > 0.98);
     assert!(strict.links.iter().all(|link| link.probability.is_some()));
     assert_eq!(strict.decision.threshold.to_string(), "0.99");
-    assert_eq!(at("1").links.len(), 0, "no evidence is certainty");
+    let certain = at("1");
+    assert_eq!(certain.links.len(), 0, "no evidence is certainty");
+    // Numbers that are none have no form in a report.
+    let report = certain.fields.unwrap().report;
+    assert!(report.weight_at_threshold.is_finite(), "{report:?}");
 }
 
 #[test]
