@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, Measure, Profile, PublicKey, Recall,
-    Signature, SignatureError, SigningPurpose, ThresholdPolicy,
+    Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
@@ -274,12 +274,45 @@ pub enum Output {
     LinkList,
 }
 
+/// How counts are kept from telling of few people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisclosureMethod {
+    /// Small counts are left out, with as many others as needed to keep them from being computed.
+    #[default]
+    Suppression,
+    /// Every count becomes a multiple of 3 near it, by chance and without bias.
+    RandomRounding,
+    /// Every count is changed by a little, the same moves always by the same (cell key method).
+    CellKey,
+}
+
+impl DisclosureMethod {
+    /// The word in agreements and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suppression => "suppression",
+            Self::RandomRounding => "random_rounding",
+            Self::CellKey => "cell_key",
+        }
+    }
+}
+
 /// What must not be seen in a released table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisclosureRule {
-    /// A count above 0 and below this is suppressed, with as many others as needed to keep it so.
+    /// A count above 0 and below this tells of too few people. Suppression leaves it out, with as many others as needed to keep it
+    /// so.
     pub minimum_count: u32,
+    /// How. Stands in the canonical bytes only where it is not suppression.
+    #[serde(default, skip_serializing_if = "is_suppression")]
+    pub method: DisclosureMethod,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_suppression(method: &DisclosureMethod) -> bool {
+    *method == DisclosureMethod::Suppression
 }
 
 /// What two offices agree on before any record moves.
@@ -305,6 +338,9 @@ pub struct Agreement {
     pub linkage: LinkageTerms,
     /// Age bands of the tables, and all that is uploaded of a person's age.
     pub age_bands: AgeBands,
+    /// What the tables count, and by what. Stands in the canonical bytes only where it is not the default.
+    #[serde(default, skip_serializing_if = "StatisticsTerms::is_default")]
+    pub statistics: StatisticsTerms,
     /// What may leave the service, in order and without repetition.
     pub outputs: Vec<Output>,
     /// What must not be seen in a released table.
@@ -357,6 +393,7 @@ impl Agreement {
             return fail("linkage.event_window_days", "must be from 1 to 3660");
         }
         self.linkage.validate_for(self.encoding.profile)?;
+        self.statistics.validate()?;
         if !(1..=1000).contains(&self.disclosure.minimum_count) {
             return fail("disclosure.minimum_count", "must be from 1 to 1000");
         }
@@ -523,8 +560,12 @@ mod tests {
                 lsh_recall: None,
             },
             age_bands: AgeBands::try_from(vec![0, 15]).unwrap(),
+            statistics: StatisticsTerms::default(),
             outputs: vec![Output::FlowTable],
-            disclosure: DisclosureRule { minimum_count: 10 },
+            disclosure: DisclosureRule {
+                minimum_count: 10,
+                method: DisclosureMethod::Suppression,
+            },
             retention_days: 90,
         }
     }

@@ -23,6 +23,18 @@ pub mod column {
     pub const SEX: &str = "sex";
     /// Position of the age band in the agreement's list; null when the age is unknown.
     pub const AGE_BAND: &str = "age_band";
+    /// The same for the age reached in the year of the move; null when the age is unknown or no table asks for it.
+    pub const AGE_BAND_REACHED: &str = "age_band_reached";
+    /// Position of the group of the citizenship in the agreement's list; null when it is unknown or no table asks for it.
+    pub const CITIZENSHIP: &str = "citizenship_group";
+    /// The same for the country of birth.
+    pub const BIRTH_COUNTRY: &str = "birth_country_group";
+    /// What the mover is to the country of destination, in a word.
+    pub const MIGRATORY_STATUS: &str = "migratory_status";
+    /// Why the mover moved, in a word.
+    pub const REASON: &str = "reason";
+    /// Beginning of the names of columns that say whether the move counts under a rule of minimum stay: `yes`, `no` or `unknown`.
+    pub const COUNTS_PREFIX: &str = "counts_";
     /// Beginning of the names of columns of block keys, one for each pass: 17 bytes, the number of bits and the bits; null where a
     /// record has none.
     pub const BLOCK_PREFIX: &str = "block_";

@@ -1,6 +1,8 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::{CountryGroup, MigratoryStatus, Reason, StayFlags};
+
 /// Sex as the service sees it, after each office's own coding was translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -183,6 +185,25 @@ pub struct MigrationEvent {
     /// Age in completed years at the event, as a band of the agreement; `None` when the birth year is
     /// unknown.
     pub age_band: Option<AgeBand>,
+    /// What else is uploaded of the mover, as far as the agreement's tables ask for it.
+    pub facts: MoverFacts,
+}
+
+/// Coarse facts of a mover beside sex and age. What no table asks for, and what the register does not say, is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct MoverFacts {
+    /// Age reached in the year of the move, as a band of the agreement.
+    pub age_band_reached: Option<AgeBand>,
+    /// Citizenship, as a group of the agreement.
+    pub citizenship: Option<CountryGroup>,
+    /// Country of birth, as a group of the agreement.
+    pub birth_country: Option<CountryGroup>,
+    /// What the mover is to the country of destination.
+    pub migratory_status: MigratoryStatus,
+    /// Why the mover moved.
+    pub reason: Reason,
+    /// Under which rules of minimum stay the move counts.
+    pub stay: StayFlags,
 }
 
 /// The age bands of an agreement: lower bounds in completed years, the first 0, the last open.

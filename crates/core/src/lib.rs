@@ -34,12 +34,14 @@ mod former;
 mod profile;
 mod recall;
 mod signature;
+mod statistics;
 mod status;
 mod threshold;
 
 pub use agreement::{
-    AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DisclosureRule, EncodingTerms,
-    LinkageTerms, Office, OfficeId, OfficeIdError, Output, Period, Side, SignedAgreement,
+    AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DisclosureMethod,
+    DisclosureRule, EncodingTerms, LinkageTerms, Office, OfficeId, OfficeIdError, Output, Period, Side,
+    SignedAgreement,
 };
 pub use clock::{Clock, Stopwatch, SystemClock};
 pub use corridor::{Corridor, CorridorError, CountryCode, CountryCodeError, Destination, Origin};
@@ -50,12 +52,17 @@ pub use dataset::{
 pub use digest::{Digest, DigestError};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy, fill};
 pub use event::{
-    AgeBand, AgeBands, AgeBandsError, Counterpart, DatePrecision, Direction, EventDate, MigrationEvent, Sex,
+    AgeBand, AgeBands, AgeBandsError, Counterpart, DatePrecision, Direction, EventDate, MigrationEvent,
+    MoverFacts, Sex,
 };
 pub use filter::Filters;
 pub use jiff::Timestamp;
 pub use profile::{Construction, FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use recall::{Recall, RecallError};
 pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
+pub use statistics::{
+    CountryGroup, CountryGroups, DurationRule, MigratoryStatus, NamedCountries, PeriodUnit, Reason, RuleFlag,
+    StatisticsTerms, StayFlags, Variable,
+};
 pub use status::{DatasetDeclaration, DatasetState, DatasetStatus, RunState, RunStatus};
 pub use threshold::{Threshold, ThresholdError};
