@@ -53,6 +53,7 @@ pub fn encode(profile: Profile, registers: &[PathBuf; 2], mappings: &[Mapping; 2
             schema: &schema,
             key: &key,
             age_bands: &age_bands,
+            statistics: &corridor_core::StatisticsTerms::default(),
         };
         let limit = RefusalLimit::try_new(0.01).expect("a share");
         let encoded = encode_register(&registers[side], &mappings[side], &terms, limit, &|_| {});

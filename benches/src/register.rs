@@ -107,6 +107,7 @@ impl Encoding<'_> {
             schema: &self.schema,
             key: &self.key,
             age_bands: &age_bands,
+            statistics: &corridor_core::StatisticsTerms::default(),
         };
         let scratch = Scratch::new(folder, &mut SeededEntropy::new(1, "benchmark"));
         self.threads.install(|| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use corridor_core::{CountryCode, DatePrecision, Direction, Sex};
+use corridor_core::{CountryCode, DatePrecision, Direction, MigratoryStatus, Reason, RuleFlag, Sex};
 use serde::Serialize;
 
 use crate::birth::BirthDate;
@@ -192,6 +192,27 @@ impl Checker<'_> {
             describe_code(code, codes.read_direction(code).map(Direction::as_str))
         });
         add("counterpart", positions.counterpart.as_slice(), &country);
+        add("next_event_date", &positions.next_event.columns(), &describe_text);
+        add(
+            "intended_months",
+            positions.intended_months.as_slice(),
+            &describe_text,
+        );
+        add("days_present", positions.days_present.as_slice(), &describe_text);
+        add("counted", positions.counted.as_slice(), &|code| {
+            describe_code(code, codes.read_counted(code).map(RuleFlag::as_str))
+        });
+        add(
+            "migratory_status",
+            positions.migratory_status.as_slice(),
+            &|code| {
+                let status = codes.read_migratory_status(code);
+                describe_code(code, status.map(MigratoryStatus::as_str))
+            },
+        );
+        add("reason", positions.reason.as_slice(), &|code| {
+            describe_code(code, codes.read_reason(code).map(Reason::as_str))
+        });
         fields
     }
 

@@ -81,6 +81,32 @@ const INSTEAD_OF: [(&str, &[&str]); 7] = [
     ("event_day", &["event_date"]),
 ];
 
+/// Keys whose codes nobody but the office can explain, with what they may mean.
+const OPEN_CODES: [(&str, &[&str]); 3] = [
+    ("counted", &["yes", "no", "unknown"]),
+    (
+        "migratory_status",
+        &[
+            "returning_citizen",
+            "foreign_born_citizen",
+            "foreign_citizen",
+            "unknown",
+        ],
+    ),
+    (
+        "reason",
+        &[
+            "work",
+            "family",
+            "study",
+            "protection",
+            "return",
+            "other",
+            "unknown",
+        ],
+    ),
+];
+
 impl Sample {
     fn to_toml(&self, columns: &BTreeMap<&str, Vec<usize>>, unused: &[&str]) -> String {
         let mut out = String::from(
@@ -109,12 +135,24 @@ impl Sample {
         if let Some(positions) = columns.get("birth_quality") {
             lines.extend(self.quality_codes(positions[0]));
         }
+        for (key, meanings) in OPEN_CODES {
+            if let Some(positions) = columns.get(key) {
+                lines.extend(self.open_codes(key, positions[0], meanings));
+            }
+        }
         let country_columns: Vec<usize> = ["citizenship", "birth_country", "counterpart"]
             .iter()
             .filter_map(|key| columns.get(key))
             .map(|positions| positions[0])
             .collect();
         lines.extend(self.country_codes(&country_columns));
+        if columns.contains_key("next_event_date") {
+            lines.push("\n[stay]".to_owned());
+            lines.push(
+                "# observed_until = 2025-12-31  # last day of the register: who has no next move by then was still there"
+                    .to_owned(),
+            );
+        }
         if has_events {
             lines.extend(constant_lines(columns));
         }

@@ -3,6 +3,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use corridor_core::{
     AgeBands, BlockColumn, BlockKey, CountryCode, DatasetManifest, Digest, EncodedDataset, Filters, OfficeId,
+    StatisticsTerms,
 };
 use zeroize::Zeroize;
 
@@ -33,6 +34,8 @@ pub struct EncodeTerms<'a> {
     pub key: &'a LinkageKey,
     /// The age bands of the agreement.
     pub age_bands: &'a AgeBands,
+    /// What the agreement's tables count by: no other fact of a move leaves the office.
+    pub statistics: &'a StatisticsTerms,
 }
 
 /// One register, encoded.

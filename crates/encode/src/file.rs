@@ -6,8 +6,8 @@ use arrow_array::builder::{Date32Builder, FixedSizeBinaryBuilder, StringBuilder,
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use corridor_core::{
-    BlockKey, DatasetManifest, Digest, EncodedDataset, FilterLen, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES,
-    column, find_seal, metadata,
+    BlockKey, DatasetManifest, Digest, DurationRule, EncodedDataset, FilterLen, MigrationEvent, Pseudonym,
+    SEAL_TAIL_BYTES, column, find_seal, metadata,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -292,31 +292,52 @@ fn to_schema(filter_len: FilterLen, passes: &[&str], has_events: bool) -> Schema
             Field::new(column::DATE_PRECISION, DataType::Utf8, false),
             Field::new(column::SEX, DataType::Utf8, false),
             Field::new(column::AGE_BAND, DataType::UInt8, true),
+            Field::new(column::AGE_BAND_REACHED, DataType::UInt8, true),
+            Field::new(column::CITIZENSHIP, DataType::UInt8, true),
+            Field::new(column::BIRTH_COUNTRY, DataType::UInt8, true),
+            Field::new(column::MIGRATORY_STATUS, DataType::Utf8, false),
+            Field::new(column::REASON, DataType::Utf8, false),
         ]);
+        fields.extend(DurationRule::ALL.map(|rule| {
+            let name = format!("{}{}", column::COUNTS_PREFIX, rule.as_str());
+            Field::new(name, DataType::Utf8, false)
+        }));
     }
     Schema::new(fields)
 }
 
-fn event_columns(events: &[MigrationEvent]) -> [ArrayRef; 6] {
-    let words = |word: fn(&MigrationEvent) -> &'static str| -> ArrayRef {
+fn event_columns(events: &[MigrationEvent]) -> Vec<ArrayRef> {
+    let words = |word: &dyn Fn(&MigrationEvent) -> &'static str| -> ArrayRef {
         let mut builder = StringBuilder::new();
         events.iter().for_each(|event| builder.append_value(word(event)));
         Arc::new(builder.finish())
     };
+    let positions = |position: &dyn Fn(&MigrationEvent) -> Option<u8>| -> ArrayRef {
+        let mut builder = UInt8Builder::with_capacity(events.len());
+        events
+            .iter()
+            .for_each(|event| builder.append_option(position(event)));
+        Arc::new(builder.finish())
+    };
     let mut dates = Date32Builder::with_capacity(events.len());
-    let mut bands = UInt8Builder::with_capacity(events.len());
     for event in events {
         dates.append_value(days_since_1970(event.date.date));
-        bands.append_option(event.age_band.map(|band| band.0));
     }
-    [
-        words(|event| event.direction.as_str()),
-        words(|event| event.counterpart.as_str()),
+    let mut columns: Vec<ArrayRef> = vec![
+        words(&|event| event.direction.as_str()),
+        words(&|event| event.counterpart.as_str()),
         Arc::new(dates.finish()),
-        words(|event| event.date.precision.as_str()),
-        words(|event| event.sex.as_str()),
-        Arc::new(bands.finish()),
-    ]
+        words(&|event| event.date.precision.as_str()),
+        words(&|event| event.sex.as_str()),
+        positions(&|event| event.age_band.map(|band| band.0)),
+        positions(&|event| event.facts.age_band_reached.map(|band| band.0)),
+        positions(&|event| event.facts.citizenship.map(|group| group.0)),
+        positions(&|event| event.facts.birth_country.map(|group| group.0)),
+        words(&|event| event.facts.migratory_status.as_str()),
+        words(&|event| event.facts.reason.as_str()),
+    ];
+    columns.extend(DurationRule::ALL.map(|rule| words(&|event| event.facts.stay.under(rule).as_str())));
+    columns
 }
 
 /// Passes the bytes of a dataset file on and holds back its end, in which the seal belongs: the digest of the file with a

@@ -79,6 +79,7 @@ mod schema;
 mod script;
 mod sealed;
 mod spool;
+mod stay;
 mod understand;
 #[cfg(test)]
 mod vectors;
@@ -110,8 +111,8 @@ pub use key::{LinkageKey, ProjectSecret};
 pub use lines::MAX_LINE_BYTES;
 pub use lint::{SchemaWarning, UnitTrust};
 pub use mapping::{
-    BirthQualityCodes, Codes, Columns, Constants, Dates, DirectionCodes, FileFormat, FileKind, Mapping,
-    MappingError, SexCodes, TextEncoding,
+    BirthQualityCodes, Codes, Columns, Constants, CountedCodes, Dates, DirectionCodes, FileFormat, FileKind,
+    Mapping, MappingError, MigratoryStatusCodes, ReasonCodes, SexCodes, TextEncoding,
 };
 pub use outcome::{EncodeError, EncodeReport, RefusalLimit};
 pub use output::{DecryptFileError, WriteError, decrypt_file};
@@ -123,3 +124,4 @@ pub use schema::{EncodingSchema, FieldWeight, MINIMUM_TOKENS, NORMALISATION, Sch
 pub use script::Script;
 pub use sealed::KeyFileError;
 pub use spool::Scratch;
+pub use stay::StayTerms;

@@ -1,18 +1,21 @@
 use std::path::Path;
 
-use corridor_core::{CountryCode, Direction};
+use corridor_core::{CountryCode, Direction, DurationRule};
 use serde::{Deserialize, Serialize};
 
 use crate::birth::{DateOrder, YearPivot};
 use crate::calendar::Calendar;
 use crate::fields::MatchField;
+use crate::stay::StayTerms;
 
 mod codes;
 mod columns;
 mod format;
 
 pub(crate) use codes::CodeTables;
-pub use codes::{BirthQualityCodes, Codes, DirectionCodes, SexCodes};
+pub use codes::{
+    BirthQualityCodes, Codes, CountedCodes, DirectionCodes, MigratoryStatusCodes, ReasonCodes, SexCodes,
+};
 pub use columns::Columns;
 pub use format::{FileFormat, FileKind, TextEncoding};
 
@@ -39,6 +42,9 @@ pub struct Mapping {
     /// How codes read.
     #[serde(default)]
     pub codes: Codes,
+    /// What holds for the length of all stays.
+    #[serde(default, skip_serializing_if = "StayTerms::is_empty")]
+    pub stay: StayTerms,
     /// Facts that are the same for every row and so have no column.
     #[serde(default, skip_serializing_if = "Constants::is_empty")]
     pub constants: Constants,
@@ -278,6 +284,59 @@ impl Mapping {
                 "declare the codes of emigration and immigration",
             ));
         }
+        self.validate_facts()
+    }
+
+    /// Checks what is said of moves beside date, direction and other country.
+    fn validate_facts(&self) -> Result<(), MappingError> {
+        let (columns, codes) = (&self.columns, &self.codes);
+        let named = columns
+            .of_moves()
+            .into_iter()
+            .find(|(_, column)| column.is_some());
+        if let Some((key, _)) = named.filter(|_| !self.has_events()) {
+            return Err(inconsistent(
+                key,
+                "is of moves, and the register has no event_date",
+            ));
+        }
+        let coded = [
+            (
+                &columns.counted,
+                codes.counted.is_empty(),
+                "codes.counted",
+                "yes and no",
+            ),
+            (
+                &columns.migratory_status,
+                codes.migratory_status.is_empty(),
+                "codes.migratory_status",
+                "returning_citizen, foreign_born_citizen and foreign_citizen",
+            ),
+            (
+                &columns.reason,
+                codes.reason.is_empty(),
+                "codes.reason",
+                "work, family, study, protection, return and other",
+            ),
+        ];
+        for (column, is_empty, key, meanings) in coded {
+            if column.is_some() && is_empty {
+                return Err(inconsistent(key, format!("declare the codes of {meanings}")));
+            }
+        }
+        if self.stay.own_rule == Some(DurationRule::Own) {
+            return Err(inconsistent(
+                "stay.own_rule",
+                "is what your own rule is: 12_months, 6_months, 3_months or half_year",
+            ));
+        }
+        if self.stay.own_rule.is_some() && columns.counted.is_some() {
+            return Err(inconsistent(
+                "stay.own_rule",
+                "and columns.counted both say what the office counts; name one",
+            ));
+        }
         Ok(())
     }
 
@@ -392,6 +451,21 @@ mod tests {
         check(|m| m.columns.direction = None, "columns.direction");
         check(|m| m.constants.counterpart = None, "columns.counterpart");
         check(|m| m.columns.event_date = None, "columns.event_date");
+        check(|m| m.columns.reason = Some("r".into()), "codes.reason");
+        check(|m| m.columns.counted = Some("c".into()), "codes.counted");
+        check(
+            |m| m.columns.migratory_status = Some("s".into()),
+            "codes.migratory_status",
+        );
+        check(|m| m.stay.own_rule = Some(DurationRule::Own), "stay.own_rule");
+        check(
+            |m| {
+                m.columns.counted = Some("c".into());
+                m.codes.counted.yes.push("1".into());
+                m.stay.own_rule = Some(DurationRule::Months12);
+            },
+            "stay.own_rule",
+        );
         check(|m| m.codes.sex.male.clear(), "codes.sex");
         check(|m| m.codes.sex.unknown.push("h".into()), "codes.sex");
         check(

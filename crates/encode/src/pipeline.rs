@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use corridor_core::{Counterpart, MigrationEvent, Pseudonym};
+use corridor_core::{
+    Counterpart, CountryCode, MigrationEvent, MigratoryStatus, MoverFacts, Pseudonym, Reason, Variable,
+};
 use rayon::prelude::*;
 
 use crate::blocks::{BlockCounts, BlockKeyer, Blocks, RawKey};
@@ -13,7 +15,7 @@ use crate::filters::FilterEncoder;
 use crate::key::{KeyUse, KeyedHash};
 use crate::mapping::Mapping;
 use crate::outcome::{EncodeError, RefusalLimit, judge};
-use crate::record::Record;
+use crate::record::{Record, RecordEvent};
 use crate::report::{ReadReport, RowProblem};
 use crate::row::{EncodedRow, write_block_key, write_row};
 use crate::rows::{RowBatch, open_rows};
@@ -280,7 +282,27 @@ impl<'a> Job<'a> {
             date: event.date,
             sex: record.sex,
             age_band: age_in_completed_years(record).map(|age_years| self.terms.age_bands.band(age_years)),
+            facts: self.coarse_facts(record, &event),
         })
+    }
+
+    /// What the agreement's tables ask for of a mover beside sex and age, and nothing else.
+    fn coarse_facts(&self, record: &Record, event: &RecordEvent) -> MoverFacts {
+        let (terms, statistics) = (self.terms, self.terms.statistics);
+        let groups = &statistics.country_groups;
+        let asked = |variable: Variable| statistics.names(variable).then_some(());
+        let group = |country: Option<CountryCode>| country.map(|country| groups.group(country));
+        MoverFacts {
+            age_band_reached: asked(Variable::AgeReached)
+                .and_then(|()| age_reached(record))
+                .map(|age_years| terms.age_bands.band(age_years)),
+            citizenship: asked(Variable::Citizenship).and_then(|()| group(record.citizenship)),
+            birth_country: asked(Variable::BirthCountry).and_then(|()| group(record.birth_country)),
+            migratory_status: asked(Variable::MigratoryStatus)
+                .map_or(MigratoryStatus::Unknown, |()| event.migratory_status),
+            reason: asked(Variable::Reason).map_or(Reason::Unknown, |()| event.reason),
+            stay: event.stay,
+        }
     }
 }
 
@@ -304,12 +326,17 @@ fn age_in_completed_years(record: &Record) -> Option<u8> {
     u8::try_from(age).ok().filter(|age| *age <= 120)
 }
 
+/// Age reached in the year of the event. `None` without a birth year, or outside 0–120.
+fn age_reached(record: &Record) -> Option<u8> {
+    let age = record.event?.date.year() - record.birth.year?;
+    u8::try_from(age).ok().filter(|age| *age <= 120)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::birth::BirthDate;
-    use crate::record::RecordEvent;
-    use corridor_core::{DatePrecision, Direction, EventDate, Sex};
+    use corridor_core::{DatePrecision, Direction, EventDate, Sex, StayFlags};
 
     fn record(birth: BirthDate, event: &str) -> Record {
         Record {
@@ -334,6 +361,9 @@ mod tests {
                     date: event.parse().unwrap(),
                     precision: DatePrecision::Day,
                 },
+                migratory_status: MigratoryStatus::Unknown,
+                reason: Reason::Unknown,
+                stay: StayFlags::default(),
             }),
         }
     }

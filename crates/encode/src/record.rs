@@ -1,6 +1,6 @@
 use std::fmt;
 
-use corridor_core::{CountryCode, Direction, EventDate, Sex};
+use corridor_core::{CountryCode, Direction, EventDate, MigratoryStatus, Reason, Sex, StayFlags};
 use zeroize::Zeroize;
 
 use crate::birth::BirthDate;
@@ -109,6 +109,12 @@ pub struct RecordEvent {
     pub counterpart: Option<CountryCode>,
     /// When.
     pub date: EventDate,
+    /// What the mover is to the country of destination.
+    pub migratory_status: MigratoryStatus,
+    /// Why the person moved.
+    pub reason: Reason,
+    /// Under which rules of minimum stay the move counts.
+    pub stay: StayFlags,
 }
 
 impl fmt::Debug for RecordEvent {

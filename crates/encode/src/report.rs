@@ -14,16 +14,28 @@ pub enum RowProblem {
     BirthQualityUndeclared,
     /// Value taken as missing: a citizenship that is no known or declared code.
     CitizenshipUnknown,
+    /// Row refused: a code of whether the office counts the move that is not declared.
+    CountedUndeclared,
     /// Row refused: the other country is no known or declared code.
     CounterpartUndeclared,
+    /// Value taken as missing: days present that are no number from 0 to 366.
+    DaysPresentImpossible,
     /// Row refused: a code of direction that is not declared.
     DirectionUndeclared,
     /// Row refused: an event date that is missing or no day of the calendar in the declared order.
     EventDateImpossible,
     /// Row refused: more or fewer columns than the header.
     FieldCount,
+    /// Value taken as missing: months of an intended stay that are no number from 0 to 1,200.
+    IntendedMonthsImpossible,
     /// Row refused: bytes that are no UTF-8, or no text in the encoding the mapping declares.
     InvalidUtf8,
+    /// Row refused: a code of migratory status that is not declared.
+    MigratoryStatusUndeclared,
+    /// Value taken as missing: a next move that is no day of the calendar in the declared order, or before this one.
+    NextEventDateImpossible,
+    /// Row refused: a code of the reason that is not declared.
+    ReasonUndeclared,
     /// Row refused: no record id.
     RecordIdEmpty,
     /// Row refused: a code of sex that is not declared.
@@ -39,7 +51,12 @@ impl RowProblem {
     pub const fn refuses_row(self) -> bool {
         !matches!(
             self,
-            Self::BirthCountryUnknown | Self::BirthDateImpossible | Self::CitizenshipUnknown
+            Self::BirthCountryUnknown
+                | Self::BirthDateImpossible
+                | Self::CitizenshipUnknown
+                | Self::DaysPresentImpossible
+                | Self::IntendedMonthsImpossible
+                | Self::NextEventDateImpossible
         )
     }
 
@@ -52,13 +69,23 @@ impl RowProblem {
             }
             Self::BirthQualityUndeclared => "code of how the birth date is known is not declared",
             Self::CitizenshipUnknown => "citizenship is no known or declared code; taken as missing",
+            Self::CountedUndeclared => "code of whether the move is counted is not declared",
             Self::CounterpartUndeclared => "counterpart country is no known or declared code",
+            Self::DaysPresentImpossible => "days present are no number from 0 to 366; taken as missing",
             Self::DirectionUndeclared => "code of direction is not declared",
             Self::EventDateImpossible => {
                 "event date is missing or no day of the calendar in the declared order"
             }
             Self::FieldCount => "more or fewer columns than the header",
+            Self::IntendedMonthsImpossible => {
+                "intended months are no number from 0 to 1,200; taken as missing"
+            }
             Self::InvalidUtf8 => "bytes that are no text in UTF-8 or in the encoding the mapping declares",
+            Self::MigratoryStatusUndeclared => "code of migratory status is not declared",
+            Self::NextEventDateImpossible => {
+                "next move is no day of the calendar in the declared order, or before this one; taken as missing"
+            }
+            Self::ReasonUndeclared => "code of the reason is not declared",
             Self::RecordIdEmpty => "record id is empty",
             Self::SexUndeclared => "code of sex is not declared",
             Self::SpreadsheetError => {

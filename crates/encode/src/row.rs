@@ -1,7 +1,8 @@
 //! An encoded record as bytes, on its way into a dataset.
 
 use corridor_core::{
-    AgeBand, Counterpart, DatePrecision, Direction, EventDate, MigrationEvent, Pseudonym, Sex,
+    AgeBand, Counterpart, CountryGroup, DatePrecision, Direction, EventDate, MigrationEvent, MigratoryStatus,
+    MoverFacts, Pseudonym, Reason, RuleFlag, Sex, StayFlags,
 };
 use jiff::civil::{Date, date};
 
@@ -23,7 +24,7 @@ pub(crate) struct EncodedRow<'a> {
 
 /// Bytes before the filter: record, line, person, event.
 const HEAD_BYTES: usize = 16 + 8 + 16 + EVENT_BYTES;
-const EVENT_BYTES: usize = 9;
+const EVENT_BYTES: usize = 19;
 
 /// Stands where there is no event or no age band.
 const NONE: u8 = u8::MAX;
@@ -51,6 +52,15 @@ pub(crate) fn write_row(row: &EncodedRow<'_>, out: &mut Vec<u8>) {
                 event.age_band.map_or(NONE, |band| band.0),
             ]);
             out.extend_from_slice(&days_since_1970(event.date.date).to_le_bytes());
+            let facts = &event.facts;
+            out.extend_from_slice(&[
+                facts.age_band_reached.map_or(NONE, |band| band.0),
+                facts.citizenship.map_or(NONE, |group| group.0),
+                facts.birth_country.map_or(NONE, |group| group.0),
+                position(&MigratoryStatus::ALL, facts.migratory_status),
+                position(&Reason::ALL, facts.reason),
+            ]);
+            out.extend(facts.stay.to_array().map(|flag| position(&RuleFlag::ALL, flag)));
         }
     }
     out.extend_from_slice(row.block_keys);
@@ -90,12 +100,26 @@ pub(crate) fn read_row(bytes: &[u8], block_keys: usize, filter_bytes: usize) -> 
                 precision: DatePrecision::ALL[usize::from(event[2])],
             },
             sex: Sex::ALL[usize::from(event[3])],
-            age_band: (event[4] != NONE).then_some(AgeBand(event[4])),
+            age_band: known(event[4]).map(AgeBand),
+            facts: MoverFacts {
+                age_band_reached: known(event[9]).map(AgeBand),
+                citizenship: known(event[10]).map(CountryGroup),
+                birth_country: known(event[11]).map(CountryGroup),
+                migratory_status: MigratoryStatus::ALL[usize::from(event[12])],
+                reason: Reason::ALL[usize::from(event[13])],
+                stay: StayFlags::from_array(std::array::from_fn(|rule| {
+                    RuleFlag::ALL[usize::from(event[14 + rule])]
+                })),
+            },
         }),
         block_keys,
         filter,
         record_id: std::str::from_utf8(record_id).expect("written as text"),
     }
+}
+
+fn known(byte: u8) -> Option<u8> {
+    (byte != NONE).then_some(byte)
 }
 
 fn position<T: PartialEq>(all: &[T], value: T) -> u8 {
@@ -135,6 +159,18 @@ mod tests {
                 },
                 sex: Sex::Male,
                 age_band: band,
+                facts: MoverFacts {
+                    age_band_reached: Some(AgeBand(2)),
+                    citizenship: band.map(|_| CountryGroup(1)),
+                    birth_country: Some(CountryGroup(0)),
+                    migratory_status: MigratoryStatus::ForeignCitizen,
+                    reason: Reason::Study,
+                    stay: StayFlags {
+                        own: RuleFlag::Yes,
+                        months_3: RuleFlag::No,
+                        ..StayFlags::default()
+                    },
+                },
             };
             for event in [None, Some(event)] {
                 let mut block_keys = Vec::new();

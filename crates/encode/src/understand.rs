@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use corridor_core::{DatePrecision, EventDate, Sex};
+use corridor_core::{
+    CountryCode, DatePrecision, Direction, EventDate, MigratoryStatus, Reason, Sex, StayFlags,
+};
 use jiff::civil::Date;
 
 use crate::birth::{BirthDate, DateOrder, WrittenDate};
@@ -12,6 +14,7 @@ use crate::mapping::{CodeTables, Mapping};
 use crate::record::{BirthSource, Record, RecordEvent};
 use crate::report::RowProblem;
 use crate::rows::RowSource;
+use crate::stay::{StayFacts, flags};
 
 /// A mapping, and where its columns stand in one file.
 pub(crate) struct Understanding<'a> {
@@ -54,6 +57,12 @@ pub(crate) struct Positions {
     pub(crate) event: DatePositions,
     pub(crate) direction: Option<usize>,
     pub(crate) counterpart: Option<usize>,
+    pub(crate) next_event: DatePositions,
+    pub(crate) intended_months: Option<usize>,
+    pub(crate) days_present: Option<usize>,
+    pub(crate) counted: Option<usize>,
+    pub(crate) migratory_status: Option<usize>,
+    pub(crate) reason: Option<usize>,
 }
 
 /// Where a date stands.
@@ -178,7 +187,10 @@ impl<'a> Understanding<'a> {
                 RowProblem::BirthQualityUndeclared,
                 columns.birth_quality.as_deref(),
             ))?;
-        let event = self.read_event(row)?;
+        let mut event = self.read_event(row)?;
+        if let Some(event) = &mut event {
+            self.read_facts(row, event, problems)?;
+        }
         let mut birth = match self.read_date(row, &positions.birth, dates.birth_date, dates.birth_calendar) {
             ReadDate::Missing => BirthDate::default(),
             ReadDate::Date(date) => date.into(),
@@ -198,6 +210,9 @@ impl<'a> Understanding<'a> {
         let birth_country = self.codes.read_country(optional(positions.birth_country));
         if birth_country.is_none() {
             problems.push((RowProblem::BirthCountryUnknown, columns.birth_country.as_deref()));
+        }
+        if let Some(event) = event.as_mut().filter(|_| positions.migratory_status.is_none()) {
+            event.migratory_status = self.status_of(event, citizenship.flatten(), birth_country.flatten());
         }
         let person_key = match optional(positions.person_key) {
             "" => record_id,
@@ -330,19 +345,121 @@ impl<'a> Understanding<'a> {
         else {
             return Err((RowProblem::EventDateImpossible, columns.event()));
         };
-        let precision = match (written.month, written.day) {
-            (Some(_), Some(_)) => DatePrecision::Day,
-            (Some(_), None) => DatePrecision::Month,
-            _ => DatePrecision::Year,
-        };
-        let date = Date::new(written.year, written.month.unwrap_or(1), written.day.unwrap_or(1))
-            .expect("a written date is a day of the calendar");
         Ok(Some(RecordEvent {
             direction,
             counterpart,
-            date: EventDate { date, precision },
+            date: to_event_date(written),
+            migratory_status: MigratoryStatus::Unknown,
+            reason: Reason::Unknown,
+            stay: StayFlags::default(),
         }))
     }
+
+    /// Fills what is said of a move beside date, direction and other country.
+    fn read_facts(
+        &self,
+        row: &csv::ByteRecord,
+        event: &mut RecordEvent,
+        problems: &mut Vec<Problem<'a>>,
+    ) -> Result<(), Problem<'a>> {
+        let (columns, positions, dates) = (&self.mapping.columns, &self.positions, &self.mapping.dates);
+        let optional = |position: Option<usize>| position.map_or("", |position| self.value(row, position));
+        event.migratory_status = self
+            .codes
+            .read_migratory_status(optional(positions.migratory_status))
+            .ok_or((
+                RowProblem::MigratoryStatusUndeclared,
+                columns.migratory_status.as_deref(),
+            ))?;
+        event.reason = self
+            .codes
+            .read_reason(optional(positions.reason))
+            .ok_or((RowProblem::ReasonUndeclared, columns.reason.as_deref()))?;
+        let counted = match positions.counted {
+            None => None,
+            Some(position) => Some(
+                self.codes
+                    .read_counted(self.value(row, position))
+                    .ok_or((RowProblem::CountedUndeclared, columns.counted.as_deref()))?,
+            ),
+        };
+        let next = match self.read_date(row, &positions.next_event, dates.event_date, dates.event_calendar) {
+            ReadDate::Missing => None,
+            ReadDate::Date(written) => Some(to_event_date(written)),
+            ReadDate::Impossible => {
+                problems.push((
+                    RowProblem::NextEventDateImpossible,
+                    columns.next_event_date.as_deref(),
+                ));
+                None
+            }
+        };
+        // A stay cannot end before it began, on any day that both dates can have been.
+        let is_before = |next: &EventDate| next.date < event.date.date && next.days_apart(&event.date) > 0;
+        if next.as_ref().is_some_and(is_before) {
+            problems.push((
+                RowProblem::NextEventDateImpossible,
+                columns.next_event_date.as_deref(),
+            ));
+        }
+        let mut number =
+            |position: Option<usize>, most: u16, problem: RowProblem, column: &'a Option<String>| {
+                let text = optional(position);
+                let value = text.parse::<u16>().ok().filter(|value| *value <= most);
+                if value.is_none() && !text.is_empty() {
+                    problems.push((problem, column.as_deref()));
+                }
+                value
+            };
+        let facts = StayFacts {
+            next: next.filter(|next| !is_before(next)),
+            intended_months: number(
+                positions.intended_months,
+                1200,
+                RowProblem::IntendedMonthsImpossible,
+                &columns.intended_months,
+            ),
+            days_present: number(
+                positions.days_present,
+                366,
+                RowProblem::DaysPresentImpossible,
+                &columns.days_present,
+            ),
+            counted,
+        };
+        event.stay = flags(event.date, facts, &self.mapping.stay);
+        Ok(())
+    }
+
+    /// What a mover is to the country of destination, by citizenship and country of birth.
+    fn status_of(
+        &self,
+        event: &RecordEvent,
+        citizenship: Option<CountryCode>,
+        birth_country: Option<CountryCode>,
+    ) -> MigratoryStatus {
+        let destination = match event.direction {
+            Direction::Immigration => self.mapping.reporter,
+            Direction::Emigration => event.counterpart,
+        };
+        match (destination, citizenship, birth_country) {
+            (Some(there), Some(citizenship), _) if citizenship != there => MigratoryStatus::ForeignCitizen,
+            (Some(there), Some(_), Some(born)) if born == there => MigratoryStatus::ReturningCitizen,
+            (Some(_), Some(_), Some(_)) => MigratoryStatus::ForeignBornCitizen,
+            _ => MigratoryStatus::Unknown,
+        }
+    }
+}
+
+fn to_event_date(written: WrittenDate) -> EventDate {
+    let precision = match (written.month, written.day) {
+        (Some(_), Some(_)) => DatePrecision::Day,
+        (Some(_), None) => DatePrecision::Month,
+        _ => DatePrecision::Year,
+    };
+    let date = Date::new(written.year, written.month.unwrap_or(1), written.day.unwrap_or(1))
+        .expect("a written date is a day of the calendar");
+    EventDate { date, precision }
 }
 
 enum ReadDate {
@@ -425,6 +542,17 @@ impl Positions {
             ),
             direction: one(&columns.direction, "columns.direction")?,
             counterpart: one(&columns.counterpart, "columns.counterpart")?,
+            next_event: DatePositions::new(
+                one(&columns.next_event_date, "columns.next_event_date")?,
+                None,
+                None,
+                None,
+            ),
+            intended_months: one(&columns.intended_months, "columns.intended_months")?,
+            days_present: one(&columns.days_present, "columns.days_present")?,
+            counted: one(&columns.counted, "columns.counted")?,
+            migratory_status: one(&columns.migratory_status, "columns.migratory_status")?,
+            reason: one(&columns.reason, "columns.reason")?,
         })
     }
 }

@@ -86,6 +86,7 @@ fn encode(register: &Path, profile: Profile, threads: usize, memory: Option<usiz
         schema: &schema,
         key: &key,
         age_bands: &age_bands,
+        statistics: &corridor_core::StatisticsTerms::default(),
     };
     let (dataset, list) = (folder.path().join("d.parquet"), folder.path().join("p.csv"));
     let pool = rayon::ThreadPoolBuilder::new()
@@ -177,6 +178,7 @@ fn a_record_id_that_stands_twice_is_found_wherever_it_went() {
         schema: &schema,
         key: &key,
         age_bands: &age_bands,
+        statistics: &corridor_core::StatisticsTerms::default(),
     };
     let (dataset, list) = (folder.path().join("d.parquet"), folder.path().join("p.csv"));
     let scratch = Scratch::new(folder.path(), &mut SeededEntropy::new(1, "test")).with_memory(10_000);

@@ -3,12 +3,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, UInt8Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray, UInt8Array};
 use bytes::Bytes;
 use corridor_core::{
-    AgeBand, BlockColumn, BlockKey, Counterpart, DatasetManifest, DatePrecision, Digest, Direction,
-    EncodedDataset, EventDate, FilterLen, Filters, Measure, MigrationEvent, Pseudonym, SEAL_TAIL_BYTES, Sex,
-    column, find_seal, metadata,
+    AgeBand, BlockColumn, BlockKey, Counterpart, CountryGroup, DatasetManifest, DatePrecision, Digest,
+    Direction, DurationRule, EncodedDataset, EventDate, FilterLen, Filters, Measure, MigrationEvent,
+    MigratoryStatus, MoverFacts, Pseudonym, Reason, RuleFlag, SEAL_TAIL_BYTES, Sex, StayFlags, column,
+    find_seal, metadata,
 };
 use jiff::Span;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -277,10 +278,20 @@ fn append_events(events: &mut Vec<MigrationEvent>, batch: &RecordBatch) -> Resul
         .and_then(|values| values.as_primitive_opt::<Date32Type>())
         .filter(|values| values.null_count() == 0)
         .ok_or_else(|| format_error("its column event_date is missing or incomplete"))?;
-    let bands = batch
-        .column_by_name(column::AGE_BAND)
-        .and_then(|values| values.as_primitive_opt::<UInt8Type>())
-        .ok_or_else(|| format_error("its column age_band is missing"))?;
+    let positions = |name: &str| {
+        batch
+            .column_by_name(name)
+            .and_then(|values| values.as_primitive_opt::<UInt8Type>())
+            .ok_or_else(|| format_error(format!("its column {name} is missing")))
+    };
+    let (bands, bands_reached) = (positions(column::AGE_BAND)?, positions(column::AGE_BAND_REACHED)?);
+    let (citizenships, birth_countries) =
+        (positions(column::CITIZENSHIP)?, positions(column::BIRTH_COUNTRY)?);
+    let (statuses, reasons) = (words(column::MIGRATORY_STATUS)?, words(column::REASON)?);
+    let mut flags = Vec::with_capacity(DurationRule::ALL.len());
+    for rule in DurationRule::ALL {
+        flags.push(words(&format!("{}{}", column::COUNTS_PREFIX, rule.as_str()))?);
+    }
     let (directions, counterparts) = (words(column::DIRECTION)?, words(column::COUNTERPART)?);
     let (precisions, sexes) = (words(column::DATE_PRECISION)?, words(column::SEX)?);
     for row in 0..batch.num_rows() {
@@ -296,11 +307,31 @@ fn append_events(events: &mut Vec<MigrationEvent>, batch: &RecordBatch) -> Resul
                 date,
                 precision: DatePrecision::from_word(precisions.value(row)).ok_or(unknown.clone())?,
             },
-            sex: Sex::from_word(sexes.value(row)).ok_or(unknown)?,
-            age_band: bands.is_valid(row).then(|| AgeBand(bands.value(row))),
+            sex: Sex::from_word(sexes.value(row)).ok_or(unknown.clone())?,
+            age_band: position_at(bands, row).map(AgeBand),
+            facts: MoverFacts {
+                age_band_reached: position_at(bands_reached, row).map(AgeBand),
+                citizenship: position_at(citizenships, row).map(CountryGroup),
+                birth_country: position_at(birth_countries, row).map(CountryGroup),
+                migratory_status: MigratoryStatus::from_word(statuses.value(row)).ok_or(unknown.clone())?,
+                reason: Reason::from_word(reasons.value(row)).ok_or(unknown.clone())?,
+                stay: stay_at(&flags, row).ok_or(unknown)?,
+            },
         });
     }
     Ok(())
+}
+
+fn position_at(values: &UInt8Array, row: usize) -> Option<u8> {
+    values.is_valid(row).then(|| values.value(row))
+}
+
+fn stay_at(flags: &[&StringArray], row: usize) -> Option<StayFlags> {
+    let mut stay = [RuleFlag::Unknown; 5];
+    for (flag, column) in stay.iter_mut().zip(flags) {
+        *flag = RuleFlag::from_word(column.value(row))?;
+    }
+    Some(StayFlags::from_array(stay))
 }
 
 fn check_whole(dataset: &EncodedDataset) -> Result<(), DatasetFileError> {

@@ -74,6 +74,17 @@ impl Sample {
         ]
     }
 
+    /// Codes that only the office can explain: what was found, and what they may mean.
+    pub(super) fn open_codes(&self, key: &str, column: usize, meanings: &[&str]) -> Vec<String> {
+        let codes = self.codes(column).unwrap_or_default();
+        let mut lines = vec![
+            format!("\n[codes.{key}]  # say what each code means"),
+            format!("# found: {}", to_list(&codes)),
+        ];
+        lines.extend(meanings.iter().map(|meaning| format!("{meaning} = []")));
+        lines
+    }
+
     /// Codes of countries that are not understood.
     pub(super) fn country_codes(&self, columns: &[usize]) -> Vec<String> {
         let unknown: std::collections::BTreeSet<&str> = columns

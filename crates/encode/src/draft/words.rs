@@ -291,6 +291,36 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "autre_pays",
         ],
     ),
+    (
+        "next_event_date",
+        &[
+            "next_event_date",
+            "next_move_date",
+            "date_of_return",
+            "end_of_stay",
+            "date_fin_sejour",
+        ],
+    ),
+    (
+        "intended_months",
+        &["intended_months", "intended_duration_months", "duree_prevue_mois"],
+    ),
+    (
+        "days_present",
+        &["days_present", "days_of_presence", "jours_presence"],
+    ),
+    ("counted", &["counted", "in_statistics"]),
+    ("migratory_status", &["migratory_status", "statut_migratoire"]),
+    (
+        "reason",
+        &[
+            "reason",
+            "reason_for_migration",
+            "motif",
+            "motivo",
+            "reason_of_move",
+        ],
+    ),
 ];
 
 pub(super) const FEMALE: &[&str] = &[

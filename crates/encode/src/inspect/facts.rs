@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use corridor_core::{DatePrecision, Sex};
+use corridor_core::{DatePrecision, MigratoryStatus, Reason, RuleFlag, Sex};
 use serde::Serialize;
 
 use crate::mapping::Mapping;
@@ -71,7 +71,7 @@ pub(super) struct FieldFacts {
 }
 
 /// Every field that can be mapped, in the order of reports.
-pub(super) const FIELDS: [&str; 15] = [
+pub(super) const FIELDS: [&str; 19] = [
     "record_id",
     "person_key",
     "given_names",
@@ -87,10 +87,11 @@ pub(super) const FIELDS: [&str; 15] = [
     "postcode",
     "event_date",
     "direction",
+    "counterpart",
+    "migratory_status",
+    "reason",
+    "stay",
 ];
-
-/// The field that is last, since a register of persons has none.
-pub(super) const COUNTERPART: usize = FIELDS.len();
 
 /// Whether a field holds names.
 pub(super) fn is_name(field: usize) -> bool {
@@ -102,7 +103,7 @@ const AGE_LIMIT_YEARS: i16 = 110;
 /// What is counted of a record, for every mapped field.
 pub(super) fn facts(record: &Record, mapping: &Mapping) -> Vec<FieldFacts> {
     let columns = &mapping.columns;
-    let mut facts = Vec::with_capacity(COUNTERPART + 1);
+    let mut facts = Vec::with_capacity(FIELDS.len());
     let mut text = |field: usize, is_mapped: bool, value: &str| {
         if is_mapped {
             facts.push(text_facts(field, value));
@@ -149,7 +150,20 @@ pub(super) fn facts(record: &Record, mapping: &Mapping) -> Vec<FieldFacts> {
     if let Some(event) = record.event {
         value(13, true, Some(hash(event.date.date)));
         value(14, true, Some(hash(event.direction.as_str())));
-        value(COUNTERPART, true, event.counterpart.map(hash));
+        value(15, true, event.counterpart.map(hash));
+        let status = event.migratory_status;
+        let has_status = columns.migratory_status.is_some()
+            || (columns.citizenship.is_some() && columns.birth_country.is_some());
+        let known = (status != MigratoryStatus::Unknown).then(|| hash(status));
+        value(16, has_status, known);
+        let reason = (event.reason != Reason::Unknown).then(|| hash(event.reason));
+        value(17, columns.reason.is_some(), reason);
+        let [_, common @ ..] = event.stay.to_array();
+        let has_stay = columns.next_event_date.is_some()
+            || columns.intended_months.is_some()
+            || columns.days_present.is_some();
+        let is_known = common.iter().any(|flag| *flag != RuleFlag::Unknown);
+        value(18, has_stay, is_known.then(|| hash(event.stay)));
     }
     if columns.birth().is_some() {
         facts.push(birth_facts(record));

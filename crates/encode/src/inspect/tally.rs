@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::count::{Distinct, Frequent};
-use super::facts::{COUNTERPART, FIELDS, FieldFacts, Implausibility, is_name};
+use super::facts::{FIELDS, FieldFacts, Implausibility, is_name};
 use super::{BirthDays, FieldInspection, FirstOfJanuary, LengthCount, MoveCount, ShareCount, share};
 use crate::record::Record;
 use crate::report::Occurrences;
@@ -237,11 +237,7 @@ impl FieldTally {
         lengths.sort_by_key(|length| (std::cmp::Reverse(length.count), length.characters));
         lengths.truncate(REPORTED_LENGTHS);
         FieldInspection {
-            field: if field == COUNTERPART {
-                "counterpart"
-            } else {
-                FIELDS[field]
-            },
+            field: FIELDS[field],
             filled: self.filled,
             filled_share: share(self.filled, usable),
             distinct: if distinct_is_estimate {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use corridor_core::{CountryCode, Direction, Sex};
+use corridor_core::{CountryCode, Direction, MigratoryStatus, Reason, RuleFlag, Sex};
 use serde::{Deserialize, Serialize};
 
 use super::{MappingError, inconsistent};
@@ -21,6 +21,15 @@ pub struct Codes {
     /// Codes of how a birth date is known. An empty value is not known without being declared.
     #[serde(skip_serializing_if = "BirthQualityCodes::is_empty")]
     pub birth_quality: BirthQualityCodes,
+    /// Codes of whether the office counts a move. An empty value is not known without being declared.
+    #[serde(skip_serializing_if = "CountedCodes::is_empty")]
+    pub counted: CountedCodes,
+    /// Codes of what a mover is to the country of destination. An empty value is not known without being declared.
+    #[serde(skip_serializing_if = "MigratoryStatusCodes::is_empty")]
+    pub migratory_status: MigratoryStatusCodes,
+    /// Codes of why people move. An empty value is not known without being declared.
+    #[serde(skip_serializing_if = "ReasonCodes::is_empty")]
+    pub reason: ReasonCodes,
     /// The office's own country codes → ISO, for those that are not ISO alpha-2, alpha-3, numeric or
     /// Eurostat codes; an empty text means "not known".
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -63,6 +72,100 @@ pub struct BirthQualityCodes {
     pub converted: Vec<String>,
     /// Codes that mean the date was estimated, as from an age.
     pub estimated: Vec<String>,
+}
+
+/// Codes of whether the office counts a move in its statistics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CountedCodes {
+    /// Codes that mean it does.
+    pub yes: Vec<String>,
+    /// Codes that mean it does not.
+    pub no: Vec<String>,
+    /// Codes that mean that is not known yet.
+    pub unknown: Vec<String>,
+}
+
+/// Codes of what a mover is to the country of destination.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MigratoryStatusCodes {
+    /// Codes that mean a citizen, born there.
+    pub returning_citizen: Vec<String>,
+    /// Codes that mean a citizen, born elsewhere.
+    pub foreign_born_citizen: Vec<String>,
+    /// Codes that mean no citizen.
+    pub foreign_citizen: Vec<String>,
+    /// Codes that mean not known.
+    pub unknown: Vec<String>,
+}
+
+/// Codes of why people move.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReasonCodes {
+    /// Codes that mean work.
+    pub work: Vec<String>,
+    /// Codes that mean to join, accompany or found a family.
+    pub family: Vec<String>,
+    /// Codes that mean study or training.
+    pub study: Vec<String>,
+    /// Codes that mean asylum or another protection.
+    pub protection: Vec<String>,
+    /// Codes that mean return to the country of origin.
+    #[serde(rename = "return")]
+    pub return_home: Vec<String>,
+    /// Codes that mean another reason.
+    pub other: Vec<String>,
+    /// Codes that mean not known.
+    pub unknown: Vec<String>,
+}
+
+impl CountedCodes {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&String, RuleFlag)> {
+        pairs([
+            (&self.yes, RuleFlag::Yes),
+            (&self.no, RuleFlag::No),
+            (&self.unknown, RuleFlag::Unknown),
+        ])
+    }
+}
+
+impl MigratoryStatusCodes {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&String, MigratoryStatus)> {
+        pairs([
+            (&self.returning_citizen, MigratoryStatus::ReturningCitizen),
+            (&self.foreign_born_citizen, MigratoryStatus::ForeignBornCitizen),
+            (&self.foreign_citizen, MigratoryStatus::ForeignCitizen),
+            (&self.unknown, MigratoryStatus::Unknown),
+        ])
+    }
+}
+
+impl ReasonCodes {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&String, Reason)> {
+        pairs([
+            (&self.work, Reason::Work),
+            (&self.family, Reason::Family),
+            (&self.study, Reason::Study),
+            (&self.protection, Reason::Protection),
+            (&self.return_home, Reason::Return),
+            (&self.other, Reason::Other),
+            (&self.unknown, Reason::Unknown),
+        ])
+    }
 }
 
 impl SexCodes {
@@ -123,6 +226,12 @@ impl Codes {
             "codes.birth_quality",
             self.birth_quality.pairs().map(|(code, _)| code),
         )?;
+        refuse_repeats("codes.counted", self.counted.pairs().map(|(code, _)| code))?;
+        refuse_repeats(
+            "codes.migratory_status",
+            self.migratory_status.pairs().map(|(code, _)| code),
+        )?;
+        refuse_repeats("codes.reason", self.reason.pairs().map(|(code, _)| code))?;
         refuse_repeats("codes.country", self.country.keys())?;
         for (code, iso) in &self.country {
             if !iso.is_empty() && iso.parse::<CountryCode>().is_err() {
@@ -151,6 +260,9 @@ pub(crate) struct CodeTables {
     sex: CodeTable<Sex>,
     direction: CodeTable<Direction>,
     birth_quality: CodeTable<BirthSource>,
+    counted: CodeTable<RuleFlag>,
+    migratory_status: CodeTable<MigratoryStatus>,
+    reason: CodeTable<Reason>,
     country: CodeTable<Option<CountryCode>>,
 }
 
@@ -183,6 +295,9 @@ impl CodeTables {
             sex: CodeTable::new(codes.sex.pairs()),
             direction: CodeTable::new(codes.direction.pairs()),
             birth_quality: CodeTable::new(codes.birth_quality.pairs()),
+            counted: CodeTable::new(codes.counted.pairs()),
+            migratory_status: CodeTable::new(codes.migratory_status.pairs()),
+            reason: CodeTable::new(codes.reason.pairs()),
             country: CodeTable::new(codes.country.iter().map(|(own, iso)| (own, iso.parse().ok()))),
         }
     }
@@ -206,6 +321,27 @@ impl CodeTables {
             Some(quality) => Some(Some(quality)),
             None => code.is_empty().then_some(None),
         }
+    }
+
+    /// Reads whether a move is counted; `None` when the code is not declared.
+    pub(crate) fn read_counted(&self, code: &str) -> Option<RuleFlag> {
+        self.counted
+            .find(code)
+            .or_else(|| code.is_empty().then_some(RuleFlag::Unknown))
+    }
+
+    /// Reads a migratory status; `None` when the code is not declared.
+    pub(crate) fn read_migratory_status(&self, code: &str) -> Option<MigratoryStatus> {
+        self.migratory_status
+            .find(code)
+            .or_else(|| code.is_empty().then_some(MigratoryStatus::Unknown))
+    }
+
+    /// Reads a reason; `None` when the code is not declared.
+    pub(crate) fn read_reason(&self, code: &str) -> Option<Reason> {
+        self.reason
+            .find(code)
+            .or_else(|| code.is_empty().then_some(Reason::Unknown))
     }
 
     /// Reads a country code: `Some(None)` when empty or declared as not known, `None` when it is no code.

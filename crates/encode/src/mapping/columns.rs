@@ -74,6 +74,24 @@ pub struct Columns {
     /// The other country of the move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counterpart: Option<String>,
+    /// The person's next move, which ended the stay that began with this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_event_date: Option<String>,
+    /// How many months the person meant, or was permitted, to stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended_months: Option<String>,
+    /// Days of the twelve months that began with the move that the person was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days_present: Option<String>,
+    /// Whether the office counts the move in its statistics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
+    /// What the mover is to the country of destination. Without it, citizenship and country of birth say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migratory_status: Option<String>,
+    /// Why the person moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Columns {
@@ -96,6 +114,12 @@ impl Columns {
             &self.event_day,
             &self.direction,
             &self.counterpart,
+            &self.next_event_date,
+            &self.intended_months,
+            &self.days_present,
+            &self.counted,
+            &self.migratory_status,
+            &self.reason,
         ];
         let several = [
             &self.given_names,
@@ -114,6 +138,18 @@ impl Columns {
     /// The column of the birth date, or of its year.
     pub fn birth(&self) -> Option<&str> {
         self.birth_date.as_deref().or(self.birth_year.as_deref())
+    }
+
+    /// Every column that says something of a move beside its date, direction and other country, with its key.
+    pub(crate) const fn of_moves(&self) -> [(&'static str, &Option<String>); 6] {
+        [
+            ("columns.next_event_date", &self.next_event_date),
+            ("columns.intended_months", &self.intended_months),
+            ("columns.days_present", &self.days_present),
+            ("columns.counted", &self.counted),
+            ("columns.migratory_status", &self.migratory_status),
+            ("columns.reason", &self.reason),
+        ]
     }
 
     /// The column of the event date, or of its year.
