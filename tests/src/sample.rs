@@ -4,9 +4,9 @@ use bytes::Bytes;
 use corridor_core::{
     AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
     Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
-    DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters, LinkageTerms,
-    MigrationEvent, Office, Origin, Output, Period, Profile, Pseudonym, SeededEntropy, Sex, Signature,
-    SigningPurpose, ThresholdPolicy, fill,
+    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters,
+    LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output, Period, Profile, Pseudonym, RuleFlag,
+    SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms, StayFlags, ThresholdPolicy, fill,
 };
 use corridor_encode::{EncodingSchema, Identity, MatchField, write_dataset};
 
@@ -158,8 +158,12 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
             lsh_recall: None,
         },
         age_bands: AgeBands::try_from(vec![0, 30]).expect("two bands"),
+        statistics: StatisticsTerms::default(),
         outputs: vec![Output::FlowTable],
-        disclosure: DisclosureRule { minimum_count: 10 },
+        disclosure: DisclosureRule {
+            minimum_count: 10,
+            method: DisclosureMethod::Suppression,
+        },
         retention_days: 30,
     }
 }
@@ -269,6 +273,13 @@ fn dataset(
         },
         sex: Sex::Female,
         age_band: Some(AgeBand(1)),
+        facts: MoverFacts {
+            stay: StayFlags {
+                own: RuleFlag::Yes,
+                ..StayFlags::default()
+            },
+            ..MoverFacts::default()
+        },
     };
     let dataset = EncodedDataset {
         manifest: DatasetManifest {

@@ -4,7 +4,6 @@ use corridor_engine::{
     BlockingReport, EstimatorReport, FieldEvidence, FieldReport, LevelReport, LinkageReport, LshReport,
     MemoryPart, PublicPlan, Refusal, RunLimit, StratumReport,
 };
-use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
 use corridor_wire::{FieldViolation, v1};
 
 pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, FieldViolation> {
@@ -151,76 +150,7 @@ fn to_blocking(blocking: v1::BlockingReport) -> Result<BlockingReport, FieldViol
     })
 }
 
-pub(crate) fn to_table(message: v1::FlowTable) -> Result<PublishedTable, FieldViolation> {
-    let rows = message.rows.into_iter().map(|row| {
-        let sex = row
-            .sex
-            .map(|word| {
-                corridor_core::Sex::from_word(&word).ok_or_else(|| violation("sex", "expected a known word"))
-            })
-            .transpose()?;
-        Ok(FlowRow {
-            corridor: to_corridor(&row.origin, &row.destination)?,
-            year: row.year.map(to_year).transpose()?,
-            sex,
-            age_band: row.age_band,
-            counts: row.counts.map(|counts| FlowCounts {
-                emigrations: counts.emigrations,
-                immigrations: counts.immigrations,
-                matched: counts.matched,
-                only_origin: counts.only_origin,
-                only_destination: counts.only_destination,
-            }),
-            estimate: row.estimate.map(|estimate| Estimate {
-                coverage_origin: estimate.coverage_origin,
-                coverage_destination: estimate.coverage_destination,
-                point: estimate.point,
-                standard_error: estimate.standard_error,
-                low: estimate.low,
-                high: estimate.high,
-                if_odds_ratio_two_thirds: estimate.if_odds_ratio_two_thirds,
-                if_odds_ratio_three_halves: estimate.if_odds_ratio_three_halves,
-            }),
-        })
-    });
-    let years = message.years.into_iter().map(|row| {
-        Ok(YearRow {
-            corridor: to_corridor(&row.origin, &row.destination)?,
-            year: to_year(row.year)?,
-            emigrations: row.emigrations,
-            immigrations: row.immigrations,
-            agree: row.agree,
-            timing_origin: row.timing_origin,
-            timing_destination: row.timing_destination,
-            partner_origin: row.partner_origin,
-            partner_destination: row.partner_destination,
-            unmatched_origin: row.unmatched_origin,
-            unmatched_destination: row.unmatched_destination,
-        })
-    });
-    Ok(PublishedTable {
-        rows: rows.collect::<Result<_, FieldViolation>>()?,
-        years: years.collect::<Result<_, FieldViolation>>()?,
-    })
-}
-
-fn to_corridor(origin: &str, destination: &str) -> Result<corridor_core::Corridor, FieldViolation> {
-    let country = |code: &str, field| {
-        code.parse()
-            .map_err(|_| violation(field, "expected a country code"))
-    };
-    corridor_core::Corridor::try_new(
-        corridor_core::Origin(country(origin, "origin")?),
-        corridor_core::Destination(country(destination, "destination")?),
-    )
-    .map_err(|error| violation("destination", &error.to_string()))
-}
-
-fn to_year(year: i32) -> Result<i16, FieldViolation> {
-    i16::try_from(year).map_err(|_| violation("year", "expected a year"))
-}
-
-fn violation(field: &str, expected: &str) -> FieldViolation {
+pub(crate) fn violation(field: &str, expected: &str) -> FieldViolation {
     FieldViolation {
         field: field.to_owned(),
         expected: expected.to_owned(),

@@ -11,12 +11,14 @@ mod extracts;
 mod figures;
 mod pipeline;
 mod schema;
+mod statistics;
 
 pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
 pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
+pub(crate) use statistics::{DisclosureArg, StatisticsArgs};
 
 /// Links the emigration records of one statistical office with the immigration records of another, through
 /// keyed encodings, and reconciles their flow statistics, without either seeing who the people are.

@@ -19,8 +19,9 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::answer::{given, to_plan, to_report, to_table};
+use crate::answer::{given, to_plan, to_report};
 use crate::failure::Exit;
+use crate::flow_answer::to_table;
 use crate::output::read_text;
 
 /// How an office reaches the service. Read from TOML; relative paths are relative to the file.
@@ -487,7 +488,13 @@ impl Client {
     pub async fn flow_table(&self, id: Digest) -> ClientResult<(PublishedTable, LinkageReport, Digest)> {
         let request = v1::GetFlowTableRequest { run_id: to_bytes(id) };
         let response = self.flows().get_flow_table(request).await?.into_inner();
-        let table = to_table(given(response.flow_table, "flow_table")?)?;
+        let request = v1::StreamFlowRowsRequest { run_id: to_bytes(id) };
+        let mut messages = self.flows().stream_flow_rows(request).await?.into_inner();
+        let mut rows = Vec::new();
+        while let Some(message) = messages.next().await {
+            rows.extend(message?.rows);
+        }
+        let table = to_table(given(response.flow_table, "flow_table")?, rows)?;
         let report = to_report(given(response.linkage_report, "linkage_report")?)?;
         Ok((
             table,

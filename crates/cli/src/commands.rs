@@ -4,7 +4,6 @@ use crate::args::{Cli, Command};
 
 mod agreement;
 mod attack;
-mod carried;
 mod clkhash;
 mod compare;
 mod decrypt;

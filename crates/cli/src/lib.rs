@@ -9,6 +9,7 @@ mod args;
 mod client;
 mod commands;
 mod failure;
+mod flow_answer;
 mod output;
 
 pub use args::Cli;

@@ -3,8 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use corridor_core::{
-    Agreement, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, OfficeId, Output, RunState,
-    RunStatus, Side, Signature, SignedAgreement, SigningPurpose,
+    Agreement, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, MigrationEvent,
+    MigratoryStatus, OfficeId, Output, Reason, RunState, RunStatus, Side, Signature, SignedAgreement,
+    SigningPurpose, Variable,
 };
 use corridor_flows::PublishedTable;
 use corridor_store::{
@@ -542,14 +543,47 @@ fn check_dataset(
             return Err(EngineError::DatasetMismatch { what, expected_by });
         }
     }
-    let unknown_band = dataset
-        .events
-        .iter()
+    for event in dataset.events.iter().flatten() {
+        check_facts(event, agreement).map_err(DatasetFileError::Unsound)?;
+    }
+    Ok(())
+}
+
+/// Checks that an event says what the agreement asks for, in its categories, and nothing else.
+fn check_facts(event: &MigrationEvent, agreement: &Agreement) -> Result<(), &'static str> {
+    let facts = &event.facts;
+    let asked = |variable: Variable| agreement.statistics.names(variable);
+    let bands = [event.age_band, facts.age_band_reached];
+    if bands
+        .into_iter()
         .flatten()
-        .filter_map(|event| event.age_band)
-        .any(|band| usize::from(band.0) >= agreement.age_bands.len());
-    if unknown_band {
-        return Err(DatasetFileError::Unsound("an age band is not one of the agreement").into());
+        .any(|band| usize::from(band.0) >= agreement.age_bands.len())
+    {
+        return Err("an age band is not one of the agreement");
+    }
+    let groups = [facts.citizenship, facts.birth_country];
+    if groups
+        .into_iter()
+        .flatten()
+        .any(|group| agreement.statistics.country_groups.label(group).is_none())
+    {
+        return Err("a group of countries is not one of the agreement");
+    }
+    let told = [
+        (facts.age_band_reached.is_some(), Variable::AgeReached),
+        (facts.citizenship.is_some(), Variable::Citizenship),
+        (facts.birth_country.is_some(), Variable::BirthCountry),
+        (
+            facts.migratory_status != MigratoryStatus::Unknown,
+            Variable::MigratoryStatus,
+        ),
+        (facts.reason != Reason::Unknown, Variable::Reason),
+    ];
+    if told
+        .iter()
+        .any(|(is_told, variable)| *is_told && !asked(*variable))
+    {
+        return Err("it tells more of the movers than the agreement's tables ask for");
     }
     Ok(())
 }

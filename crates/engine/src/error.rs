@@ -1,5 +1,5 @@
 use corridor_core::{AgreementError, RunState, SignatureError};
-use corridor_flows::FlowError;
+use corridor_flows::{DisclosureError, FlowError};
 use corridor_link::LinkError;
 use corridor_store::{DatasetFileError, StoreError};
 
@@ -51,6 +51,9 @@ pub enum EngineError {
     /// Not both datasets are sealed.
     #[error("both offices must seal a dataset under this agreement first")]
     DatasetsMissing,
+    /// The table cannot be protected.
+    #[error(transparent)]
+    Disclosure(#[from] DisclosureError),
     /// The events of two registers.
     #[error(transparent)]
     Flow(#[from] FlowError),

@@ -35,15 +35,13 @@ mod worker;
 
 pub use codec::LinkedPair;
 pub use compute::{Compute, ComputeError};
-pub use corridor_flows::{Estimate, FlowCounts, FlowRow, PublishedTable, YearRow};
+pub use corridor_flows::{CarriedError, Estimate, FlowCounts, FlowRow, FlowTerms, Measure, PublishedTable};
 pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
 pub use error::EngineError;
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use memory::MemoryPart;
-pub use pipeline::{
-    BlockingReport, EstimatorReport, FlowTableTerms, LinkageReport, LshReport, Pipeline, StratumReport,
-};
+pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pipeline, StratumReport};
 pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};

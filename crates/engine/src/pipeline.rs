@@ -1,10 +1,13 @@
 use std::ops::ControlFlow;
 
 use corridor_core::{
-    AgeBand, AgeBands, Agreement, Corridor, DisclosureRule, EncodedDataset, EncodingTerms, LinkageTerms,
-    MigrationEvent, Period, Sex, Side,
+    AgeBand, AgeBands, DisclosureMethod, EncodedDataset, EncodingTerms, LinkageTerms, MigrationEvent, Sex,
+    Side, Variable,
 };
-use corridor_flows::{Disclosable, FlowInput, FlowTable, FlowTerms, protect};
+use corridor_flows::{
+    FlowInput, FlowTable, FlowTerms, Group, Interval, LinkQuality, PerturbationSecret, PublishedTable,
+    protect,
+};
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
     ExpectedQuality, FieldParts, FieldReport, FieldTerms, LinkSet, LinkSide, LshTables, Tile, decide,
@@ -12,32 +15,9 @@ use corridor_link::{
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::EngineError;
-
-/// What a flow table is made under.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FlowTableTerms {
-    /// The corridor.
-    pub corridor: Corridor,
-    /// Reference period.
-    pub period: Period,
-    /// Age bands.
-    pub age_bands: AgeBands,
-    /// Disclosure rule.
-    pub disclosure: DisclosureRule,
-}
-
-impl From<&Agreement> for FlowTableTerms {
-    fn from(agreement: &Agreement) -> Self {
-        Self {
-            corridor: agreement.corridor,
-            period: agreement.period,
-            age_bands: agreement.age_bands.clone(),
-            disclosure: agreement.disclosure,
-        }
-    }
-}
 
 /// How links were decided, as it leaves with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -214,6 +194,50 @@ impl LinkageReport {
             fields: links.fields.as_ref().map(|fields| fields.report.clone()),
             strata,
         }
+    }
+
+    /// How good the links of a group of moves are, and whose links that is said of: those of its age band or sex where that is told,
+    /// else all. `None` under a given threshold, under which nothing is known of it.
+    pub fn quality_of(&self, group: &Group) -> Option<(String, LinkQuality)> {
+        let told = |variable: Variable, name: &str| {
+            let label = group.get(variable)?;
+            self.strata
+                .iter()
+                .find(|stratum| stratum.variable == name && stratum.value == label)
+        };
+        let stratum = told(Variable::Age, "age_band").or_else(|| told(Variable::Sex, "sex"));
+        let (name, precision, recall) = match stratum {
+            Some(stratum) => (
+                format!("{} {}", stratum.variable, stratum.value),
+                (stratum.precision_low, stratum.precision_high),
+                (stratum.recall_low, stratum.recall_high),
+            ),
+            None => {
+                let all = self.estimators.as_ref()?;
+                (
+                    "all".to_owned(),
+                    (all.precision_low, all.precision_high),
+                    (all.recall_low, all.recall_high),
+                )
+            }
+        };
+        // What blocks let meet is a part of what could be found at all.
+        let meeting = self.blocking.as_ref().and_then(|blocking| {
+            let ends = blocking.completeness_low.zip(blocking.completeness_high);
+            ends.filter(|(low, _)| *low > 0.0)
+        });
+        let (meeting_low, meeting_high) = meeting.unwrap_or((1.0, 1.0));
+        let quality = LinkQuality {
+            precision: Interval {
+                low: precision.0,
+                high: precision.1,
+            },
+            recall: Interval {
+                low: recall.0 * meeting_low,
+                high: recall.1 * meeting_high,
+            },
+        };
+        Some((name, quality))
     }
 }
 
@@ -448,28 +472,54 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// The flow table of paired moves.
+    /// The flow tables of paired moves, after disclosure control, with linkage error taken out beside them where the report says
+    /// how good the links are.
     ///
     /// # Errors
-    /// When a register holds persons only, or the events do not fit together, which is a defect of this
-    /// program.
+    /// When a register holds persons only, the table cannot be protected, or the events do not fit together, which is a defect of
+    /// this program.
     pub fn reconcile(
         &self,
         pairs: &[EventPair],
-        terms: &FlowTableTerms,
-    ) -> Result<Disclosable<FlowTable>, EngineError> {
+        terms: &FlowTerms,
+        report: &LinkageReport,
+    ) -> Result<PublishedTable, EngineError> {
         let (left_events, right_events) = self.events()?;
         let pairs: Vec<(u32, u32)> = pairs.iter().map(|pair| (pair.left, pair.right)).collect();
+        let noise = self.perturbation_secret();
+        let record_keys = |dataset: &EncodedDataset| match terms.disclosure.method {
+            DisclosureMethod::CellKey => dataset
+                .records
+                .iter()
+                .map(|record| noise.record_key(record.as_bytes()))
+                .collect(),
+            DisclosureMethod::Suppression | DisclosureMethod::RandomRounding => Vec::new(),
+        };
         let table = FlowTable::reconcile(&FlowInput {
-            terms: FlowTerms {
-                corridor: terms.corridor,
-                period: terms.period,
-            },
+            terms,
             origin: left_events,
             destination: right_events,
             pairs: &pairs,
+            origin_record_keys: &record_keys(self.left),
+            destination_record_keys: &record_keys(self.right),
         })?;
-        Ok(protect(table, &terms.disclosure, &terms.age_bands))
+        let mut table = protect(table, &noise)?.into_published();
+        table.carry_linkage_error(&|group| report.quality_of(group));
+        Ok(table)
+    }
+
+    /// Decides how counts are perturbed. Made of all pseudonyms of both datasets, so that a run can be replayed, while neither
+    /// office, which knows its own alone, can compute it.
+    fn perturbation_secret(&self) -> PerturbationSecret {
+        let mut hasher = Sha256::new();
+        hasher.update(b"corridor/v1|noise|");
+        for dataset in [self.left, self.right] {
+            hasher.update(dataset.manifest.record_count.to_be_bytes());
+            for record in &dataset.records {
+                hasher.update(record.as_bytes());
+            }
+        }
+        PerturbationSecret::new(hasher.finalize().into())
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_core::{Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus};
+use corridor_flows::FlowTerms;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{RunChange, RunObject, StoreError};
 use tokio::sync::mpsc;
@@ -12,7 +13,7 @@ use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
-use crate::pipeline::{FlowTableTerms, Pipeline, tiles_of};
+use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::check_files;
 
@@ -118,7 +119,7 @@ impl Engine {
         let file_bytes = self.file_bytes(run).await?;
         check_files(file_bytes, &self.limits.run)?;
         let job = Arc::new(Job {
-            flows: FlowTableTerms::from(&agreement),
+            flows: FlowTerms::from(&agreement),
             linkage: agreement.linkage,
             encoding: agreement.encoding,
             origin: self.load(&self.compute, run.origin_dataset).await?,
@@ -236,9 +237,9 @@ impl Engine {
                 let (linkage, encoding) = (&job.linkage, &job.encoding);
                 let pipeline = Pipeline::with_plan(&job.origin, &job.destination, linkage, encoding, plan)?;
                 let links = pipeline.decide(&candidates)?;
-                let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows)?;
                 let link_bytes = encode_links(&links, &job.origin, &job.destination);
                 let report = pipeline.report(&links, &job.flows.age_bands);
+                let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows, &report)?;
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
             })
             .await??;
@@ -250,8 +251,8 @@ impl Engine {
         self.announce_change();
         tracing::info!(run = %run.to_short(), links = link_count, "links decided");
 
-        let flows = table.as_published().to_parquet();
-        let result = result_digest(table.as_published(), &report);
+        let flows = table.to_parquet();
+        let result = result_digest(&table, &report);
         let report = serde_json::to_vec(&report).expect("every field has a JSON form");
         self.store
             .put_run_object(run, RunObject::FlowTable, flows)
@@ -296,7 +297,7 @@ impl Engine {
 struct Job {
     linkage: LinkageTerms,
     encoding: EncodingTerms,
-    flows: FlowTableTerms,
+    flows: FlowTerms,
     origin: EncodedDataset,
     destination: EncodedDataset,
 }

@@ -1,6 +1,5 @@
 //! Published tables as Parquet bytes, in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{Float64Builder, StringBuilder, UInt64Builder};
@@ -9,94 +8,113 @@ use arrow_array::types::{Float64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
-use corridor_core::{Corridor, Destination, Origin, Sex};
+use corridor_core::{Corridor, Destination, DurationRule, Origin, RuleFlag, Side, Variable};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use crate::published::{FlowRow, PublishedTable, YearRow};
+use crate::carried::CarriedError;
+use crate::classes::Measure;
+use crate::published::{FlowCounts, FlowRow, Group, LagRow, PublishedTable, StayRow};
+use crate::terms::FlowTerms;
 
 /// Bytes that are no published table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a published table: {0}")]
 pub struct CodecError(String);
 
-/// Writes both parts of a table in one list: `part` says whether a line is a row (`rows`) or a year (`years`).
-const TEXTS: [&str; 6] = ["part", "origin", "destination", "year", "sex", "age_band"];
+/// Key of the file's metadata under which the terms stand, as JSON.
+const TERMS: &str = "corridor.flow_terms";
+
+/// Texts of a line; `part` says of which list it is: `rows`, `lags` or `stays`.
+const TEXTS: [&str; 8] = [
+    "part",
+    "origin",
+    "destination",
+    "days",
+    "list",
+    "rule",
+    "counts",
+    "quality_of",
+];
+
+/// Moves of a line of lags or stays.
+const MOVES: &str = "moves";
+
+/// A line of the file; what it has no value for is null.
+#[derive(Default)]
+struct Line {
+    texts: [Option<String>; TEXTS.len()],
+    group: Group,
+    counts: [Option<u64>; Measure::ALL.len()],
+    moves: Option<u64>,
+    estimate: [Option<f64>; FlowRow::FIGURES.len()],
+    corrected: [Option<f64>; CarriedError::FIGURES.len()],
+}
 
 impl PublishedTable {
-    /// The table as a Parquet file. The same table gives the same bytes; a suppressed value is null.
+    /// The table as a Parquet file, with its terms as JSON in the metadata `corridor.flow_terms`. The same table gives the same
+    /// bytes; a suppressed value is null.
     pub fn to_parquet(&self) -> Vec<u8> {
-        let counts = count_columns();
-        let mut texts: BTreeMap<&str, StringBuilder> =
-            TEXTS.iter().map(|&name| (name, StringBuilder::new())).collect();
-        let mut numbers: BTreeMap<&str, UInt64Builder> =
-            counts.iter().map(|&name| (name, UInt64Builder::new())).collect();
-        let mut figures: Vec<Float64Builder> =
-            FlowRow::FIGURES.iter().map(|_| Float64Builder::new()).collect();
-        let mut line = |corridor: &Corridor, values: [Option<String>; 4], known: Vec<(&str, Option<u64>)>| {
-            let [part, year, sex, age_band] = values;
-            let row = [
-                ("part", part),
-                ("origin", Some(corridor.origin().0.to_string())),
-                ("destination", Some(corridor.destination().0.to_string())),
-                ("year", year),
-                ("sex", sex),
-                ("age_band", age_band),
-            ];
-            for (name, value) in row {
-                texts.get_mut(name).expect("a column").append_option(value);
-            }
-            for (name, builder) in &mut numbers {
-                let value = known
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .and_then(|(_, v)| *v);
-                builder.append_option(value);
-            }
-        };
-        for row in &self.rows {
-            let values = [
-                Some("rows".to_owned()),
-                row.year.map(|year| year.to_string()),
-                row.sex.map(|sex| sex.as_str().to_owned()),
-                row.age_band.clone(),
-            ];
-            let known = FlowRow::COUNTS.into_iter().zip(row.count_values()).collect();
-            line(&row.corridor, values, known);
-        }
-        for row in &self.years {
-            let values = [Some("years".to_owned()), Some(row.year.to_string()), None, None];
-            let known = YearRow::COLUMNS.into_iter().zip(row.counts()).collect();
-            line(&row.corridor, values, known);
-        }
-        for row in &self.rows {
-            for (builder, value) in figures.iter_mut().zip(row.figure_values()) {
-                builder.append_option(value);
-            }
-        }
-        for builder in &mut figures {
-            builder.append_nulls(self.years.len());
-        }
+        self.to_parquet_with(&[])
+    }
+
+    /// The same with further metadata.
+    pub fn to_parquet_with(&self, metadata: &[(&str, String)]) -> Vec<u8> {
+        let lines = self.to_lines();
         let mut fields = Vec::new();
         let mut columns: Vec<ArrayRef> = Vec::new();
-        for name in TEXTS {
-            fields.push(Field::new(name, DataType::Utf8, true));
-            columns.push(Arc::new(texts.get_mut(name).expect("a column").finish()));
+        let mut add = |name: &str, kind: DataType, column: ArrayRef| {
+            fields.push(Field::new(name, kind, true));
+            columns.push(column);
+        };
+        let text = |value: &dyn Fn(&Line) -> Option<String>| -> ArrayRef {
+            let mut builder = StringBuilder::new();
+            lines.iter().for_each(|line| builder.append_option(value(line)));
+            Arc::new(builder.finish())
+        };
+        let number = |value: &dyn Fn(&Line) -> Option<u64>| -> ArrayRef {
+            let mut builder = UInt64Builder::new();
+            lines.iter().for_each(|line| builder.append_option(value(line)));
+            Arc::new(builder.finish())
+        };
+        let figure = |value: &dyn Fn(&Line) -> Option<f64>| -> ArrayRef {
+            let mut builder = Float64Builder::new();
+            lines.iter().for_each(|line| builder.append_option(value(line)));
+            Arc::new(builder.finish())
+        };
+        for (position, name) in TEXTS.into_iter().enumerate() {
+            add(name, DataType::Utf8, text(&|line| line.texts[position].clone()));
         }
-        for name in counts {
-            fields.push(Field::new(name, DataType::UInt64, true));
-            columns.push(Arc::new(numbers.get_mut(name).expect("a column").finish()));
+        for variable in Variable::ALL {
+            let label = text(&|line| line.group.get(variable).map(str::to_owned));
+            add(variable.as_str(), DataType::Utf8, label);
         }
-        for (name, mut builder) in FlowRow::FIGURES.into_iter().zip(figures) {
-            fields.push(Field::new(name, DataType::Float64, true));
-            columns.push(Arc::new(builder.finish()));
+        for (position, measure) in Measure::ALL.into_iter().enumerate() {
+            let counts = number(&|line| line.counts[position]);
+            add(measure.as_str(), DataType::UInt64, counts);
+        }
+        add(MOVES, DataType::UInt64, number(&|line| line.moves));
+        for (position, name) in FlowRow::FIGURES.into_iter().enumerate() {
+            add(name, DataType::Float64, figure(&|line| line.estimate[position]));
+        }
+        for (position, name) in CarriedError::FIGURES.into_iter().enumerate() {
+            add(name, DataType::Float64, figure(&|line| line.corrected[position]));
         }
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(schema.clone(), columns).expect("columns of one length");
+        let terms = serde_json::to_string(&self.terms).expect("terms have a JSON form");
+        let mut entries = vec![KeyValue::new(TERMS.to_owned(), terms)];
+        entries.extend(
+            metadata
+                .iter()
+                .map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())),
+        );
         let properties = WriterProperties::builder()
             .set_created_by("corridor".to_owned())
+            .set_key_value_metadata(Some(entries))
             .build();
         let options = ArrowWriterOptions::new()
             .with_properties(properties)
@@ -109,38 +127,138 @@ impl PublishedTable {
         bytes
     }
 
+    fn to_lines(&self) -> Vec<Line> {
+        let place = |part: &str, corridor: &Corridor| {
+            [
+                Some(part.to_owned()),
+                Some(corridor.origin().0.to_string()),
+                Some(corridor.destination().0.to_string()),
+                None,
+                None,
+                None,
+                None,
+                None,
+            ]
+        };
+        let rows = self.rows.iter().map(|row| {
+            let mut texts = place("rows", &row.corridor);
+            let corrected = row.corrected.as_ref();
+            texts[7] = corrected.map(|corrected| corrected.quality_of.clone());
+            Line {
+                texts,
+                group: row.group.clone(),
+                counts: *row.counts.as_array(),
+                moves: None,
+                estimate: row.figure_values(),
+                corrected: corrected.map(CarriedError::figure_values).unwrap_or_default(),
+            }
+        });
+        let lags = self.lags.iter().map(|row| {
+            let mut texts = place("lags", &row.corridor);
+            texts[3] = Some(row.days.clone());
+            Line {
+                texts,
+                moves: row.moves,
+                ..Line::default()
+            }
+        });
+        let stays = self.stays.iter().map(|row| {
+            let mut texts = place("stays", &row.corridor);
+            texts[4] = Some(row.side.as_str().to_owned());
+            texts[5] = Some(row.rule.as_str().to_owned());
+            texts[6] = Some(row.counts.as_str().to_owned());
+            let mut group = Group::default();
+            group.0.insert(Variable::Period, row.period.clone());
+            Line {
+                texts,
+                group,
+                moves: row.moves,
+                ..Line::default()
+            }
+        });
+        rows.chain(lags).chain(stays).collect()
+    }
+
     /// Reads what [`PublishedTable::to_parquet`] wrote.
     ///
     /// # Errors
     /// When the bytes are no such file.
     pub fn from_parquet(bytes: Vec<u8>) -> Result<Self, CodecError> {
         let fail = |error: parquet::errors::ParquetError| CodecError(error.to_string());
-        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(fail)?;
-        let mut table = Self::default();
-        for batch in reader {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(fail)?;
+        let metadata = builder.metadata().file_metadata().key_value_metadata();
+        let terms = metadata
+            .and_then(|entries| entries.iter().find(|entry| entry.key == TERMS))
+            .and_then(|entry| entry.value.as_deref())
+            .ok_or_else(|| CodecError("no terms".to_owned()))?;
+        let terms: FlowTerms =
+            serde_json::from_str(terms).map_err(|error| CodecError(format!("its terms: {error}")))?;
+        let mut table = Self {
+            terms,
+            rows: Vec::new(),
+            lags: Vec::new(),
+            stays: Vec::new(),
+        };
+        for batch in builder.build().map_err(fail)? {
             let batch = batch.map_err(|error| CodecError(error.to_string()))?;
             for line in 0..batch.num_rows() {
-                read_line(&batch, line, &mut table)?;
+                table.add(read_line(&batch, line)?)?;
             }
         }
         Ok(table)
     }
+
+    fn add(&mut self, line: Line) -> Result<(), CodecError> {
+        let [part, origin, destination, days, list, rule, counts, quality_of] = line.texts;
+        let fail = |what: &str| CodecError(what.to_owned());
+        let country = |code: Option<String>| code.and_then(|code| code.parse().ok());
+        let corridor = match (country(origin), country(destination)) {
+            (Some(origin), Some(destination)) => {
+                Corridor::try_new(Origin(origin), Destination(destination)).ok()
+            }
+            _ => None,
+        }
+        .ok_or_else(|| fail("a corridor is none"))?;
+        match part.as_deref() {
+            Some("rows") => self.rows.push(FlowRow {
+                corridor,
+                group: line.group,
+                counts: FlowCounts::from_array(line.counts),
+                estimate: FlowRow::estimate_from_values(line.estimate),
+                corrected: quality_of.and_then(|name| CarriedError::from_values(name, line.corrected)),
+            }),
+            Some("lags") => self.lags.push(LagRow {
+                corridor,
+                days: days.ok_or_else(|| fail("days are missing"))?,
+                moves: line.moves,
+            }),
+            Some("stays") => {
+                let word = |text: Option<String>| text.ok_or_else(|| fail("a word is missing"));
+                let side = match word(list)?.as_str() {
+                    "origin" => Side::Origin,
+                    "destination" => Side::Destination,
+                    _ => return Err(fail("a list is none")),
+                };
+                self.stays.push(StayRow {
+                    corridor,
+                    period: line
+                        .group
+                        .get(Variable::Period)
+                        .map(str::to_owned)
+                        .ok_or_else(|| fail("a period is missing"))?,
+                    side,
+                    rule: DurationRule::from_word(&word(rule)?).ok_or_else(|| fail("a rule is none"))?,
+                    counts: RuleFlag::from_word(&word(counts)?).ok_or_else(|| fail("a flag is none"))?,
+                    moves: line.moves,
+                });
+            }
+            _ => return Err(fail("unknown part")),
+        }
+        Ok(())
+    }
 }
 
-/// Every count of either part, once.
-fn count_columns() -> Vec<&'static str> {
-    let mut columns = FlowRow::COUNTS.to_vec();
-    columns.extend(
-        YearRow::COLUMNS
-            .into_iter()
-            .filter(|name| !FlowRow::COUNTS.contains(name)),
-    );
-    columns
-}
-
-fn read_line(batch: &RecordBatch, line: usize, table: &mut PublishedTable) -> Result<(), CodecError> {
+fn read_line(batch: &RecordBatch, line: usize) -> Result<Line, CodecError> {
     let column = |name: &str| {
         batch
             .column_by_name(name)
@@ -164,59 +282,39 @@ fn read_line(batch: &RecordBatch, line: usize, table: &mut PublishedTable) -> Re
             .ok_or_else(|| CodecError(format!("{name} is no number")))?;
         Ok(values.is_valid(line).then(|| values.value(line)))
     };
-    let country = |name: &str| {
-        text(name)?
-            .and_then(|code| code.parse().ok())
-            .ok_or_else(|| CodecError(format!("{name} is no country code")))
+    let mut read = Line {
+        moves: number(MOVES)?,
+        ..Line::default()
     };
-    let corridor = Corridor::try_new(Origin(country("origin")?), Destination(country("destination")?))
-        .map_err(|error| CodecError(error.to_string()))?;
-    let year = text("year")?
-        .map(|year| year.parse::<i16>())
-        .transpose()
-        .map_err(|_| CodecError("year is no year".to_owned()))?;
-    match text("part")?.as_deref() {
-        Some("rows") => {
-            let mut counts = [None; 5];
-            for (value, name) in counts.iter_mut().zip(FlowRow::COUNTS) {
-                *value = number(name)?;
-            }
-            let mut figures = [None; 8];
-            for (value, name) in figures.iter_mut().zip(FlowRow::FIGURES) {
-                *value = figure(name)?;
-            }
-            let sex = text("sex")?
-                .map(|word| Sex::from_word(&word).ok_or_else(|| CodecError("unknown sex".to_owned())))
-                .transpose()?;
-            table.rows.push(FlowRow {
-                corridor,
-                year,
-                sex,
-                age_band: text("age_band")?,
-                counts: FlowRow::counts_from_values(counts),
-                estimate: FlowRow::estimate_from_values(figures),
-            });
-        }
-        Some("years") => {
-            let mut counts = [None; 9];
-            for (value, name) in counts.iter_mut().zip(YearRow::COLUMNS) {
-                *value = number(name)?;
-            }
-            let year = year.ok_or_else(|| CodecError("a year is missing".to_owned()))?;
-            table.years.push(YearRow::from_counts(corridor, year, counts));
-        }
-        _ => return Err(CodecError("unknown part".to_owned())),
+    for (value, name) in read.texts.iter_mut().zip(TEXTS) {
+        *value = text(name)?;
     }
-    Ok(())
+    for variable in Variable::ALL {
+        if let Some(label) = text(variable.as_str())? {
+            read.group.0.insert(variable, label);
+        }
+    }
+    for (value, measure) in read.counts.iter_mut().zip(Measure::ALL) {
+        *value = number(measure.as_str())?;
+    }
+    for (value, name) in read.estimate.iter_mut().zip(FlowRow::FIGURES) {
+        *value = figure(name)?;
+    }
+    for (value, name) in read.corrected.iter_mut().zip(CarriedError::FIGURES) {
+        *value = figure(name)?;
+    }
+    Ok(read)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::carried::LinkQuality;
     use crate::disclosure::protect;
+    use crate::interval::Interval;
+    use crate::perturb::PerturbationSecret;
     use crate::reconcile::tests::{any_lists, terms};
     use crate::table::{FlowInput, FlowTable};
-    use corridor_core::{AgeBands, DisclosureRule};
     use proptest::prelude::*;
 
     proptest! {
@@ -225,15 +323,21 @@ mod tests {
         #[test]
         fn a_table_read_back_is_the_table_written((origin, destination, pairs) in any_lists()) {
             let pairs: Vec<_> = pairs.iter().map(|pair| (pair.emigration, pair.immigration)).collect();
+            let terms = terms();
             let input = FlowInput {
-                terms: terms(),
+                terms: &terms,
                 origin: &origin,
                 destination: &destination,
                 pairs: &pairs,
+                origin_record_keys: &[],
+                destination_record_keys: &[],
             };
-            let bands = AgeBands::try_from(vec![0, 15, 65]).unwrap();
-            let rule = DisclosureRule { minimum_count: 3 };
-            let table = protect(FlowTable::reconcile(&input).unwrap(), &rule, &bands).into_published();
+            let noise = PerturbationSecret::new([7; 32]);
+            let mut table = protect(FlowTable::reconcile(&input).unwrap(), &noise).unwrap().into_published();
+            table.carry_linkage_error(&|_| {
+                let interval = Interval { low: 0.9, high: 0.95 };
+                Some(("all".to_owned(), LinkQuality { precision: interval, recall: interval }))
+            });
             prop_assert_eq!(&PublishedTable::from_parquet(table.to_parquet()).unwrap(), &table);
             let json = serde_json::to_string(&table).unwrap();
             prop_assert_eq!(&serde_json::from_str::<PublishedTable>(&json).unwrap(), &table);

@@ -1,9 +1,19 @@
-use corridor_core::{AgeBands, Corridor, DisclosureRule};
+//! What may be seen of a flow table.
 
+use std::collections::BTreeMap;
+
+use corridor_core::{Corridor, DisclosureMethod, DurationRule, RuleFlag, Variable};
+
+use crate::classes::{Class, Measure};
 use crate::estimate::chapman;
-use crate::published::{FlowCounts, FlowRow, PublishedTable, YearRow};
-use crate::reconcile::{Counts, SideClasses, YearClasses};
-use crate::table::{CorridorTable, FlowTable, Group, Node};
+use crate::perturb::PerturbationSecret;
+use crate::published::{FlowCounts, FlowRow, Group, LagRow, PublishedTable, StayRow};
+use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN};
+use crate::table::{CorridorTable, FlowTable, TableRow};
+use crate::terms::{ALL_CATEGORIES, CellKey, FlowTerms};
+
+mod perturbed;
+mod suppressed;
 
 /// Something after disclosure control: the only form in which a table may leave. Made by [`protect`] alone.
 ///
@@ -39,198 +49,163 @@ impl Disclosable<FlowTable> {
     }
 }
 
-/// Suppresses what must not be seen.
+/// A table that cannot be protected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DisclosureError {
+    /// There are more counts than are added up exactly.
+    #[error("the table holds more moves than can be counted exactly")]
+    TooLarge,
+    /// What earlier tables of the same years tell leaves nothing of this one that could be shown.
+    #[error(
+        "tables of the same years that were released before tell so much that some counts of this one could be computed, whatever \
+         is left out of it"
+    )]
+    ToldBefore,
+}
+
+/// Makes of a table what may be seen of it, by the method its terms name.
 ///
-/// A row is unsafe when one of its counts is above 0 and below the rule's minimum; the whole row goes then.
-/// The table is a tree (all → years → sexes → age bands), so that the only sums an outsider can use are
-/// "children add up to their parent": under every published parent, further rows go until the suppressed ones
-/// are at least two and together reach the minimum in every count they have (or have none of it). What is
-/// below a suppressed row goes too. Then any suppressed count can be anything from 0 to that sum. Which of the
-/// suppressed rows was unsafe is not said, since that would narrow the others.
+/// *Suppression*: a count above 0 and below the rule's minimum is left out, and with it as many others as needed, so that nobody
+/// who adds and subtracts what is shown can tell that it is not 0, nor that it is below the minimum. All rows, classes and their sums
+/// of one direction are protected together, as one table with all its identities. Which of the counts left out were
+/// small is not said.
 ///
-/// The yearly classes share sums with the table and are suppressed in the groups that share them. A move counted in two
-/// years joins these: what one office has as "timing" in one year, the other has in the next. So where one such count
-/// must not be seen, none of the corridor is shown.
-pub fn protect(table: FlowTable, rule: &DisclosureRule, age_bands: &AgeBands) -> Disclosable<FlowTable> {
-    let minimum = u64::from(rule.minimum_count);
-    let mut published = PublishedTable::default();
+/// *Random rounding* and *cell key*: the classes of every row are changed by a little, and its other counts are the sums of the
+/// changed classes. So a row adds up; rows do not add up to their totals exactly. `secret` decides by how much, and must be
+/// known to nobody who sees the table.
+///
+/// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
+/// rules of minimum stay are tables of their own, protected with the totals that the rows show.
+///
+/// # Errors
+/// [`DisclosureError`].
+pub fn protect(
+    table: FlowTable,
+    secret: &PerturbationSecret,
+) -> Result<Disclosable<FlowTable>, DisclosureError> {
+    let terms = &table.terms;
+    let mut published = PublishedTable {
+        terms: terms.clone(),
+        rows: Vec::new(),
+        lags: Vec::new(),
+        stays: Vec::new(),
+    };
     for corridor in &table.corridors {
-        let suppressed_root = is_unsafe(&corridor.root.counts, minimum);
-        let mut walk = Walk {
-            corridor: corridor.terms.corridor,
-            minimum,
-            age_bands,
-            rows: &mut published.rows,
-        };
-        walk.publish(&corridor.root, suppressed_root, Place::default());
-        publish_years(corridor, minimum, &published.rows, &mut published.years);
-    }
-    Disclosable {
-        inner: table,
-        published,
-    }
-}
-
-fn measures(counts: &Counts) -> [u64; 5] {
-    [
-        counts.matched,
-        counts.only_origin,
-        counts.only_destination,
-        counts.emigrations(),
-        counts.immigrations(),
-    ]
-}
-
-const fn is_small(count: u64, minimum: u64) -> bool {
-    count > 0 && count < minimum
-}
-
-fn is_unsafe(counts: &Counts, minimum: u64) -> bool {
-    measures(counts).iter().any(|&count| is_small(count, minimum))
-}
-
-/// Which children of a published parent are suppressed.
-fn suppressed_children(children: &[Node], minimum: u64) -> Vec<bool> {
-    let mut suppressed: Vec<bool> = children
-        .iter()
-        .map(|child| is_unsafe(&child.counts, minimum))
-        .collect();
-    if !suppressed.contains(&true) {
-        return suppressed;
-    }
-    // Empty rows hide nothing, so that only others can go along; the smallest lose least.
-    let size = |child: &Node| child.counts.emigrations() + child.counts.immigrations();
-    let mut others: Vec<usize> = (0..children.len())
-        .filter(|&position| !suppressed[position] && size(&children[position]) > 0)
-        .collect();
-    others.sort_by_key(|&position| (size(&children[position]), position));
-    let mut others = others.into_iter();
-    while !hides(children, &suppressed, minimum) {
-        // All children with a count together are the parent, which is safe: the loop ends before.
-        let Some(next) = others.next() else { break };
-        suppressed[next] = true;
-    }
-    suppressed
-}
-
-fn hides(children: &[Node], suppressed: &[bool], minimum: u64) -> bool {
-    let mut sum = Counts::default();
-    let mut count = 0;
-    for (child, _) in children
-        .iter()
-        .zip(suppressed)
-        .filter(|(_, suppressed)| **suppressed)
-    {
-        sum.add(&child.counts);
-        count += 1;
-    }
-    count >= 2 && !is_unsafe(&sum, minimum)
-}
-
-/// Where in the tree a row is.
-#[derive(Debug, Clone, Default)]
-struct Place {
-    year: Option<i16>,
-    sex: Option<corridor_core::Sex>,
-    age_band: Option<String>,
-}
-
-struct Walk<'a> {
-    corridor: Corridor,
-    minimum: u64,
-    age_bands: &'a AgeBands,
-    rows: &'a mut Vec<FlowRow>,
-}
-
-impl Walk<'_> {
-    fn publish(&mut self, node: &Node, suppressed: bool, place: Place) {
-        let counts = (!suppressed).then(|| FlowCounts {
-            emigrations: node.counts.emigrations(),
-            immigrations: node.counts.immigrations(),
-            matched: node.counts.matched,
-            only_origin: node.counts.only_origin,
-            only_destination: node.counts.only_destination,
-        });
-        self.rows.push(FlowRow {
-            corridor: self.corridor,
-            year: place.year,
-            sex: place.sex,
-            age_band: place.age_band.clone(),
-            counts,
-            estimate: counts.and_then(|c| chapman(c.emigrations, c.immigrations, c.matched)),
-        });
-        let below = if suppressed {
-            vec![true; node.children.len()]
-        } else {
-            suppressed_children(&node.children, self.minimum)
-        };
-        for (child, suppressed) in node.children.iter().zip(below) {
-            let mut place = place.clone();
-            match child.group {
-                Group::All => {}
-                Group::Year(year) => place.year = Some(year),
-                Group::Sex(sex) => place.sex = Some(sex),
-                Group::AgeBand(band) => {
-                    let label = band.and_then(|band| self.age_bands.label(band));
-                    place.age_band = Some(label.unwrap_or_else(|| "unknown".to_owned()));
-                }
+        let seen = match terms.disclosure.method {
+            DisclosureMethod::Suppression => suppressed::see(corridor, terms)?,
+            DisclosureMethod::RandomRounding | DisclosureMethod::CellKey => {
+                perturbed::see(corridor, terms, secret)
             }
-            self.publish(child, suppressed, place);
+        };
+        for (row, counts) in corridor.rows.iter().zip(seen.rows) {
+            published.rows.push(to_row(terms, corridor.corridor, row, counts));
+        }
+        for (step, moves) in seen.lags.into_iter().enumerate() {
+            published.lags.push(LagRow {
+                corridor: corridor.corridor,
+                days: LAG_STEPS
+                    .get(step)
+                    .map_or(LAG_UNKNOWN, |(_, _, label)| label)
+                    .to_owned(),
+                moves,
+            });
+        }
+        for (place, moves) in seen.stays {
+            published
+                .stays
+                .push(to_stay(terms, corridor.corridor, place, moves));
         }
     }
+    Ok(Disclosable {
+        inner: table,
+        published,
+    })
 }
 
-/// The yearly classes. Sums with published rows: matched = agree + timing (destination); only_origin =
-/// partner + unmatched (origin); only_destination = partner + unmatched (destination).
-fn publish_years(corridor: &CorridorTable, minimum: u64, rows: &[FlowRow], years: &mut Vec<YearRow>) {
-    let show_pairs = corridor.years.values().all(|classes| {
-        let pairs = [classes.agree, classes.origin.timing, classes.destination.timing];
-        !pairs.iter().any(|&count| is_small(count, minimum))
-    });
-    for (&year, classes) in &corridor.years {
-        let row_is_published = rows.iter().any(|row| {
-            row.corridor == corridor.terms.corridor
-                && row.year == Some(year)
-                && row.sex.is_none()
-                && row.counts.is_some()
-        });
-        years.push(if row_is_published {
-            publish_year((corridor.terms.corridor, year), classes, show_pairs, minimum)
-        } else {
-            YearRow::suppressed(corridor.terms.corridor, year)
-        });
+/// What may be seen of one direction.
+struct Seen {
+    /// Of each row, in their order.
+    rows: Vec<FlowCounts>,
+    /// Of each step of days, then of those not known.
+    lags: Vec<Option<u64>>,
+    stays: BTreeMap<StayPlace, Option<u64>>,
+}
+
+/// Where a count of the table of stays stands: period, side, rule and flag.
+type StayPlace = (u16, corridor_core::Side, DurationRule, RuleFlag);
+
+/// Moves of the table of stays, as they are.
+fn stay_counts(corridor: &CorridorTable) -> BTreeMap<StayPlace, u64> {
+    let mut counts = BTreeMap::new();
+    for (&(period, side), by_flags) in &corridor.stays {
+        for rule in DurationRule::ALL {
+            for flag in RuleFlag::ALL {
+                counts.insert((period, side, rule, flag), 0);
+            }
+        }
+        for (flags, moves) in by_flags {
+            for (rule, flag) in DurationRule::ALL.into_iter().zip(flags) {
+                *counts.entry((period, side, rule, *flag)).or_insert(0) += moves;
+            }
+        }
     }
+    counts
 }
 
-fn publish_year(
-    (corridor, year): (Corridor, i16),
-    classes: &YearClasses,
-    show_pairs: bool,
-    minimum: u64,
-) -> YearRow {
-    let YearClasses {
-        agree,
-        origin,
-        destination,
-    } = *classes;
-    let any_small = |counts: &[u64]| counts.iter().any(|&count| is_small(count, minimum));
-    let show = |side: SideClasses| !any_small(&[side.partner, side.unmatched]);
-    // agree + timing (origin) is E less the published only_origin: a small one must not be derived.
-    let show_emigrations = !any_small(&[agree + origin.timing, classes.emigrations()]);
-    let (show_origin, show_destination) = (show(origin), show(destination));
-    YearRow {
+fn to_row(terms: &FlowTerms, corridor: Corridor, row: &TableRow, counts: FlowCounts) -> FlowRow {
+    let shown = (
+        counts.get(Measure::Emigrations),
+        counts.get(Measure::Immigrations),
+        counts.get(Measure::Matched),
+    );
+    let estimate = match shown {
+        (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m),
+        _ => None,
+    };
+    FlowRow {
         corridor,
-        year,
-        emigrations: show_emigrations.then(|| classes.emigrations()),
-        immigrations: Some(classes.immigrations()),
-        agree: show_pairs.then_some(agree),
-        timing_origin: (show_pairs && show_emigrations).then_some(origin.timing),
-        timing_destination: show_pairs.then_some(destination.timing),
-        partner_origin: show_origin.then_some(origin.partner),
-        partner_destination: show_destination.then_some(destination.partner),
-        unmatched_origin: show_origin.then_some(origin.unmatched),
-        unmatched_destination: show_destination.then_some(destination.unmatched),
+        group: to_group(terms, &row.key),
+        counts,
+        estimate,
+        corrected: None,
     }
+}
+
+fn to_group(terms: &FlowTerms, key: &CellKey) -> Group {
+    let labels = Variable::ALL.into_iter().zip(key);
+    Group(
+        labels
+            .filter_map(|(variable, category)| Some((variable, terms.label(variable, *category)?)))
+            .collect(),
+    )
+}
+
+fn to_stay(terms: &FlowTerms, corridor: Corridor, place: StayPlace, moves: Option<u64>) -> StayRow {
+    let (period, side, rule, counts) = place;
+    StayRow {
+        corridor,
+        period: terms.label(Variable::Period, period).unwrap_or_default(),
+        side,
+        rule,
+        counts,
+        moves,
+    }
+}
+
+/// The row of everything taken together.
+fn is_total(row: &TableRow) -> bool {
+    row.key.iter().all(|category| *category == ALL_CATEGORIES)
+}
+
+/// The row of a period with everything else taken together.
+fn is_of_period(row: &TableRow, period: u16) -> bool {
+    let [of_row, others @ ..] = &row.key;
+    *of_row == period && others.iter().all(|category| *category == ALL_CATEGORIES)
+}
+
+/// The counts of a row from those of its classes.
+fn add_up(classes: &[u64; Class::ALL.len()]) -> [u64; Measure::ALL.len()] {
+    Measure::ALL.map(|measure| measure.classes().iter().map(|class| classes[class.index()]).sum())
 }
 
 #[cfg(test)]

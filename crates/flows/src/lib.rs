@@ -1,9 +1,10 @@
 //! From paired events to figures an office can publish. Pure functions on values.
 //!
-//! The events of two offices and which of them are the same move go into [`FlowTable::reconcile`], which places
-//! every move in both lists or in one, and says why the yearly counts differ. [`protect`] suppresses what must
+//! The events of two offices and which of them are the same move go into [`FlowTable::reconcile`], which puts
+//! every move into a class: both offices agree, or why they do not. [`protect`] hides what must
 //! not be seen and is the only way out: a [`Disclosable`] gives a [`PublishedTable`], with, per group, E, I, matched,
-//! only-origin, only-destination, each list's coverage and Chapman's estimate with its interval.
+//! only-origin, only-destination and the classes, each list's coverage and Chapman's estimate with its interval;
+//! [`PublishedTable::carry_linkage_error`] puts beside them what they are once linkage error is taken out.
 //!
 //! Three things can be had without any linkage of ours, from counts alone:
 //! - **How many moves there were**, from two lists ([`DualCounts`]), in strata ([`stratified_chapman`]), where linkage
@@ -16,32 +17,39 @@
 //!
 //! ```
 //! use corridor_core::*;
-//! use corridor_flows::{FlowInput, FlowTable, FlowTerms, protect};
+//! use corridor_flows::{FlowInput, FlowTable, FlowTerms, Measure, PerturbationSecret, protect};
 //!
+//! let counted = StayFlags { own: RuleFlag::Yes, ..StayFlags::default() };
 //! let event = |direction| MigrationEvent {
 //!     direction,
 //!     counterpart: Counterpart::Partner,
 //!     date: EventDate { date: "2023-05-01".parse().unwrap(), precision: DatePrecision::Day },
 //!     sex: Sex::Female,
 //!     age_band: Some(AgeBand(1)),
+//!     facts: MoverFacts { stay: counted, ..MoverFacts::default() },
 //! };
 //! let emigrations = vec![event(Direction::Emigration); 80];
 //! let immigrations = vec![event(Direction::Immigration); 70];
 //! let pairs: Vec<(u32, u32)> = (0..50).map(|i| (i, i)).collect();
+//! let terms = FlowTerms {
+//!     corridor: Corridor::try_new(Origin("TN".parse()?), Destination("IT".parse()?))?,
+//!     period: Period { first: "2023-01-01".parse()?, last: "2023-12-31".parse()? },
+//!     age_bands: AgeBands::try_from(vec![0, 15])?,
+//!     statistics: StatisticsTerms::default(),
+//!     disclosure: DisclosureRule { minimum_count: 10, method: DisclosureMethod::Suppression },
+//! };
 //! let input = FlowInput {
-//!     terms: FlowTerms {
-//!         corridor: Corridor::try_new(Origin("TN".parse()?), Destination("IT".parse()?))?,
-//!         period: Period { first: "2023-01-01".parse()?, last: "2023-12-31".parse()? },
-//!     },
+//!     terms: &terms,
 //!     origin: &emigrations,
 //!     destination: &immigrations,
 //!     pairs: &pairs,
+//!     origin_record_keys: &[],
+//!     destination_record_keys: &[],
 //! };
-//! let bands = AgeBands::try_from(vec![0, 15])?;
-//! let table = protect(FlowTable::reconcile(&input)?, &DisclosureRule { minimum_count: 10 }, &bands);
+//! let table = protect(FlowTable::reconcile(&input)?, &PerturbationSecret::new([0; 32]))?;
 //! let all = &table.as_published().rows[0];
-//! let counts = all.counts.unwrap();
-//! assert_eq!((counts.emigrations, counts.immigrations, counts.matched), (80, 70, 50));
+//! let shown = [Measure::Emigrations, Measure::Immigrations, Measure::Matched].map(|m| all.counts.get(m));
+//! assert_eq!(shown, [Some(80), Some(70), Some(50)]);
 //! assert_eq!(all.estimate.unwrap().point.round(), 112.0); // 81·71/51 − 1
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -80,21 +88,26 @@
 #![warn(clippy::as_conversions)]
 
 mod carried;
+mod classes;
 mod codec;
 mod disclosure;
 mod dual_system;
 mod duration;
 mod estimate;
 mod interval;
+mod linear;
 mod mirror;
 mod number;
+mod perturb;
 mod published;
 mod reconcile;
 mod table;
+mod terms;
 
-pub use carried::{CarriedError, LinkQuality, carry_linkage_error};
+pub use carried::{CarriedError, CorrectedClasses, LinkQuality, carry_linkage_error};
+pub use classes::Measure;
 pub use codec::CodecError;
-pub use disclosure::{Disclosable, protect};
+pub use disclosure::{Disclosable, DisclosureError, protect};
 pub use dual_system::{
     AssociationTest, Bootstrap, ChiSquared, CompletedCells, Consistency, Convergence, CorrectedEstimate,
     Dependence, DependenceRow, DualCounts, DualSystemError, Estimator, IncompleteCells, IncompleteEstimate,
@@ -114,6 +127,10 @@ pub use mirror::{
     MirrorError, MirrorTable, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Totals, Weighting,
     bilateral_ratio,
 };
-pub use published::{ALL, FlowCounts, FlowRow, PublishedTable, SUPPRESSED, YearRow};
-pub use reconcile::{FlowError, FlowTerms};
+pub use perturb::PerturbationSecret;
+pub use published::{
+    ALL, FlowCounts, FlowRow, Group, LagRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,
+};
+pub use reconcile::FlowError;
 pub use table::{FlowInput, FlowTable};
+pub use terms::FlowTerms;

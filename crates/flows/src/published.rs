@@ -1,16 +1,28 @@
-use corridor_core::{Corridor, Sex};
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
 
+use corridor_core::{Corridor, DurationRule, RuleFlag, Side, Variable};
+use serde::de::Error as _;
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::carried::CarriedError;
+use crate::classes::Measure;
 use crate::estimate::Estimate;
+use crate::terms::FlowTerms;
 
-/// A table after disclosure control, as it leaves, is stored and is read back.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Tables after disclosure control, as they leave, are stored and are read back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedTable {
-    /// Moves, by corridor; then all, then by year, each followed by its sexes, each followed by its age bands.
+    /// What they were made for.
+    pub terms: FlowTerms,
+    /// Moves by group: by corridor, then by the categories of the variables, totals before what they are made of.
     pub rows: Vec<FlowRow>,
-    /// Why the two counts of a year differ, by corridor, then year.
-    pub years: Vec<YearRow>,
+    /// Days between the two dates of a move, by corridor, then in the order of days.
+    pub lags: Vec<LagRow>,
+    /// How many moves count under which rule of minimum stay, by corridor, period, side, rule and flag.
+    pub stays: Vec<StayRow>,
 }
 
 /// Moves of one group.
@@ -19,142 +31,114 @@ pub struct PublishedTable {
 pub struct FlowRow {
     /// From where to where.
     pub corridor: Corridor,
-    /// Year; `None` for all years.
-    pub year: Option<i16>,
-    /// Sex; `None` for all.
-    pub sex: Option<Sex>,
-    /// Age band; `None` for all, `unknown` when the age is not known.
-    pub age_band: Option<String>,
-    /// The counts; `None` when suppressed.
-    pub counts: Option<FlowCounts>,
-    /// The estimate; `None` when suppressed or when nothing can be said.
+    /// Which moves.
+    pub group: Group,
+    /// The counts.
+    pub counts: FlowCounts,
+    /// The estimate; `None` when a count it is made of is suppressed, or when nothing can be said.
     pub estimate: Option<Estimate>,
+    /// The same with linkage error taken out; `None` as well where too little is known of the links.
+    pub corrected: Option<CarriedError>,
 }
 
-/// Counts of one group. A move both offices have counts in the year, sex and age band the destination gives
-/// it, so that emigrations = matched + only_origin and immigrations = matched + only_destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlowCounts {
-    /// Emigrations reported by the origin.
-    pub emigrations: u64,
-    /// Immigrations reported by the destination.
-    pub immigrations: u64,
-    /// Moves both report.
-    pub matched: u64,
-    /// Moves the origin alone reports.
-    pub only_origin: u64,
-    /// Moves the destination alone reports.
-    pub only_destination: u64,
+/// Which moves a row counts: the label of each variable it tells apart; all categories of the others are taken together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Group(pub BTreeMap<Variable, String>);
+
+impl Group {
+    /// The label of a variable; `None` where all its categories are taken together.
+    pub fn get(&self, variable: Variable) -> Option<&str> {
+        self.0.get(&variable).map(String::as_str)
+    }
+
+    /// Whether exactly these variables are told apart.
+    pub fn is_by(&self, variables: &[Variable]) -> bool {
+        self.0.len() == variables.len() && variables.iter().all(|variable| self.0.contains_key(variable))
+    }
 }
 
-/// Why emigrations and immigrations of a year differ, as each office counts them; `None` is suppressed.
-///
-/// Exactly: immigrations − emigrations = (timing_destination − timing_origin) + (partner_destination −
-/// partner_origin) + (unmatched_destination − unmatched_origin).
+/// The counts of a row, each `None` when it is suppressed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct FlowCounts([Option<u64>; Measure::ALL.len()]);
+
+impl FlowCounts {
+    /// Counts in the order of [`Measure::ALL`].
+    pub const fn from_array(counts: [Option<u64>; Measure::ALL.len()]) -> Self {
+        Self(counts)
+    }
+
+    /// The counts in the order of [`Measure::ALL`].
+    pub const fn as_array(&self) -> &[Option<u64>; Measure::ALL.len()] {
+        &self.0
+    }
+
+    /// A count; `None` when it is suppressed.
+    pub fn get(&self, measure: Measure) -> Option<u64> {
+        self.0[measure.index()]
+    }
+}
+
+impl fmt::Debug for FlowCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(Measure::ALL.iter().zip(&self.0)).finish()
+    }
+}
+
+impl Serialize for FlowCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (measure, count) in Measure::ALL.iter().zip(&self.0) {
+            map.serialize_entry(measure.as_str(), count)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for FlowCounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = BTreeMap::<Measure, Option<u64>>::deserialize(deserializer)?;
+        let mut counts = Self::default();
+        for (measure, count) in counts.0.iter_mut().enumerate() {
+            *count = *map
+                .get(&Measure::ALL[measure])
+                .ok_or_else(|| D::Error::custom(format!("no count {}", Measure::ALL[measure])))?;
+        }
+        Ok(counts)
+    }
+}
+
+/// Moves both offices have, by the days from the origin's date to the destination's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct YearRow {
+pub struct LagRow {
     /// From where to where.
     pub corridor: Corridor,
-    /// Year.
-    pub year: i16,
-    /// Emigrations in the origin's own year.
-    pub emigrations: Option<u64>,
-    /// Immigrations in the destination's own year.
-    pub immigrations: Option<u64>,
-    /// The same move on both sides, in the same year.
-    pub agree: Option<u64>,
-    /// The destination has the move in another year.
-    pub timing_origin: Option<u64>,
-    /// The origin has the move in another year.
-    pub timing_destination: Option<u64>,
-    /// The destination has the move, and names another country or none.
-    pub partner_origin: Option<u64>,
-    /// The origin has the move, and names another country or none.
-    pub partner_destination: Option<u64>,
-    /// The destination does not have the move.
-    pub unmatched_origin: Option<u64>,
-    /// The origin does not have the move.
-    pub unmatched_destination: Option<u64>,
+    /// Days: below 0 where the destination has the move before the origin.
+    pub days: String,
+    /// How many; `None` when suppressed.
+    pub moves: Option<u64>,
 }
 
-impl YearRow {
-    pub(crate) const fn suppressed(corridor: Corridor, year: i16) -> Self {
-        Self {
-            corridor,
-            year,
-            emigrations: None,
-            immigrations: None,
-            agree: None,
-            timing_origin: None,
-            timing_destination: None,
-            partner_origin: None,
-            partner_destination: None,
-            unmatched_origin: None,
-            unmatched_destination: None,
-        }
-    }
-
-    /// The counts in the order of [`YearRow::COLUMNS`].
-    pub const fn counts(&self) -> [Option<u64>; 9] {
-        [
-            self.emigrations,
-            self.immigrations,
-            self.agree,
-            self.timing_origin,
-            self.timing_destination,
-            self.partner_origin,
-            self.partner_destination,
-            self.unmatched_origin,
-            self.unmatched_destination,
-        ]
-    }
-
-    /// A row from counts in the order of [`YearRow::COLUMNS`].
-    pub const fn from_counts(corridor: Corridor, year: i16, counts: [Option<u64>; 9]) -> Self {
-        Self {
-            corridor,
-            year,
-            emigrations: counts[0],
-            immigrations: counts[1],
-            agree: counts[2],
-            timing_origin: counts[3],
-            timing_destination: counts[4],
-            partner_origin: counts[5],
-            partner_destination: counts[6],
-            unmatched_origin: counts[7],
-            unmatched_destination: counts[8],
-        }
-    }
-
-    /// Names of the counts.
-    pub const COLUMNS: [&'static str; 9] = [
-        "emigrations",
-        "immigrations",
-        "agree",
-        "timing_origin",
-        "timing_destination",
-        "partner_origin",
-        "partner_destination",
-        "unmatched_origin",
-        "unmatched_destination",
-    ];
+/// Moves of one office's list, counted or not, by whether they count under a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StayRow {
+    /// From where to where.
+    pub corridor: Corridor,
+    /// The period of the tables.
+    pub period: String,
+    /// Whose list.
+    pub side: Side,
+    /// The rule.
+    pub rule: DurationRule,
+    /// Whether it counts them.
+    pub counts: RuleFlag,
+    /// How many; `None` when suppressed.
+    pub moves: Option<u64>,
 }
 
 impl FlowRow {
-    /// The counts in the order of [`FlowRow::COUNTS`]; `None` when suppressed.
-    pub fn count_values(&self) -> [Option<u64>; 5] {
-        let value = |get: fn(&FlowCounts) -> u64| self.counts.as_ref().map(get);
-        [
-            value(|c| c.emigrations),
-            value(|c| c.immigrations),
-            value(|c| c.matched),
-            value(|c| c.only_origin),
-            value(|c| c.only_destination),
-        ]
-    }
-
     /// The figures of the estimate in the order of [`FlowRow::FIGURES`].
     pub fn figure_values(&self) -> [Option<f64>; 8] {
         let value = |get: fn(&Estimate) -> f64| self.estimate.as_ref().map(get);
@@ -170,17 +154,6 @@ impl FlowRow {
         ]
     }
 
-    /// Counts in the order of [`FlowRow::COUNTS`], when all are there.
-    pub fn counts_from_values(values: [Option<u64>; 5]) -> Option<FlowCounts> {
-        Some(FlowCounts {
-            emigrations: values[0]?,
-            immigrations: values[1]?,
-            matched: values[2]?,
-            only_origin: values[3]?,
-            only_destination: values[4]?,
-        })
-    }
-
     /// An estimate from figures in the order of [`FlowRow::FIGURES`], when all are there.
     pub fn estimate_from_values(values: [Option<f64>; 8]) -> Option<Estimate> {
         Some(Estimate {
@@ -194,15 +167,6 @@ impl FlowRow {
             if_odds_ratio_three_halves: values[7]?,
         })
     }
-
-    /// Names of the counts.
-    pub const COUNTS: [&'static str; 5] = [
-        "emigrations",
-        "immigrations",
-        "matched",
-        "only_origin",
-        "only_destination",
-    ];
 
     /// Names of the figures of the estimate.
     pub const FIGURES: [&'static str; 8] = [
@@ -222,45 +186,97 @@ pub const SUPPRESSED: &str = "suppressed";
 /// What stands in a table where all groups are taken together.
 pub const ALL: &str = "all";
 
+/// Measures that say why the two offices' own counts of a period differ, in the order of columns.
+pub const RECONCILIATION: [Measure; 11] = [
+    Measure::EmigrationsOwn,
+    Measure::Immigrations,
+    Measure::Agree,
+    Measure::TimingOrigin,
+    Measure::TimingDestination,
+    Measure::DefinitionOrigin,
+    Measure::DefinitionDestination,
+    Measure::PartnerOrigin,
+    Measure::PartnerDestination,
+    Measure::UnmatchedOrigin,
+    Measure::UnmatchedDestination,
+];
+
 impl PublishedTable {
     /// The rows as CSV: `all` for groups taken together, `suppressed` for what must not be seen, an empty
     /// text where nothing can be said. Figures have the fewest digits that give the same number back.
     pub fn rows_to_csv(&self) -> String {
-        let mut header = vec!["origin", "destination", "year", "sex", "age_band"];
-        header.extend(FlowRow::COUNTS);
+        let variables = self.terms.statistics.variables();
+        let mut header = vec!["origin", "destination"];
+        header.extend(variables.iter().map(|variable| self.terms.column(*variable)));
+        header.extend(Measure::ALL.map(Measure::as_str));
         header.extend(FlowRow::FIGURES);
+        header.extend(CarriedError::FIGURES);
         let records = self.rows.iter().map(|row| {
-            let hidden = row.counts.is_none();
-            let mut record = vec![
-                row.corridor.origin().0.to_string(),
-                row.corridor.destination().0.to_string(),
-                row.year.map_or_else(|| ALL.to_owned(), |year| year.to_string()),
-                row.sex.map_or(ALL, Sex::as_str).to_owned(),
-                row.age_band.clone().unwrap_or_else(|| ALL.to_owned()),
-            ];
-            let blank = if hidden { SUPPRESSED } else { "" };
-            record.extend(row.count_values().map(|count| to_text(count, SUPPRESSED)));
-            record.extend(row.figure_values().map(|figure| to_text(figure, blank)));
+            let mut record = to_corridor(&row.corridor).to_vec();
+            let label = |variable: &Variable| row.group.get(*variable).unwrap_or(ALL).to_owned();
+            record.extend(variables.iter().map(label));
+            record.extend(row.counts.as_array().map(|count| to_text(count, SUPPRESSED)));
+            record.extend(row.figure_values().map(|figure| to_text(figure, "")));
+            let corrected = row.corrected.as_ref().map(CarriedError::figure_values);
+            record.extend(corrected.unwrap_or_default().map(|figure| to_text(figure, "")));
             record
         });
         to_csv(&header, records)
     }
 
-    /// The yearly classes as CSV, written as [`PublishedTable::rows_to_csv`].
+    /// Why each office's own count of a period differs, as CSV, written as [`PublishedTable::rows_to_csv`].
     pub fn years_to_csv(&self) -> String {
-        let mut header = vec!["origin", "destination", "year"];
-        header.extend(YearRow::COLUMNS);
-        let records = self.years.iter().map(|row| {
-            let mut record = vec![
-                row.corridor.origin().0.to_string(),
-                row.corridor.destination().0.to_string(),
-                row.year.to_string(),
-            ];
-            record.extend(row.counts().map(|count| to_text(count, SUPPRESSED)));
+        let mut header = vec!["origin", "destination", self.terms.column(Variable::Period)];
+        header.extend(RECONCILIATION.map(|measure| match measure {
+            Measure::EmigrationsOwn => Measure::Emigrations.as_str(),
+            other => other.as_str(),
+        }));
+        let periods = self
+            .rows
+            .iter()
+            .filter(|row| row.group.is_by(&[Variable::Period]));
+        let records = periods.map(|row| {
+            let mut record = to_corridor(&row.corridor).to_vec();
+            record.extend(row.group.get(Variable::Period).map(str::to_owned));
+            record.extend(RECONCILIATION.map(|measure| to_text(row.counts.get(measure), SUPPRESSED)));
             record
         });
         to_csv(&header, records)
     }
+
+    /// The days between the two dates of a move, as CSV.
+    pub fn lags_to_csv(&self) -> String {
+        let records = self.lags.iter().map(|row| {
+            let mut record = to_corridor(&row.corridor).to_vec();
+            record.push(row.days.clone());
+            record.push(to_text(row.moves, SUPPRESSED));
+            record
+        });
+        to_csv(&["origin", "destination", "days", "moves"], records)
+    }
+
+    /// How many moves count under which rule, as CSV.
+    pub fn stays_to_csv(&self) -> String {
+        let records = self.stays.iter().map(|row| {
+            let mut record = to_corridor(&row.corridor).to_vec();
+            record.push(row.period.clone());
+            record.extend([row.side.as_str(), row.rule.as_str(), row.counts.as_str()].map(str::to_owned));
+            record.push(to_text(row.moves, SUPPRESSED));
+            record
+        });
+        let period = self.terms.column(Variable::Period);
+        to_csv(
+            &["origin", "destination", period, "list", "rule", "counts", "moves"],
+            records,
+        )
+    }
+}
+
+fn to_corridor(corridor: &Corridor) -> [String; 2] {
+    [
+        corridor.origin().0.to_string(),
+        corridor.destination().0.to_string(),
+    ]
 }
 
 fn to_text<T: ToString>(value: Option<T>, blank: &str) -> String {

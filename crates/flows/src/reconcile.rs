@@ -1,15 +1,13 @@
+//! Both lists of one corridor, move by move: which class each is in.
+
 use std::collections::BTreeMap;
 
-use corridor_core::{AgeBand, Corridor, Counterpart, Direction, MigrationEvent, Period, Sex};
+use corridor_core::{
+    Corridor, Counterpart, DatePrecision, Direction, DurationRule, MigrationEvent, RuleFlag, Side,
+};
 
-/// What a reconciliation is made for.
-#[derive(Debug, Clone, Copy)]
-pub struct FlowTerms {
-    /// From where to where.
-    pub corridor: Corridor,
-    /// Reference period.
-    pub period: Period,
-}
+use crate::classes::{Account, Class};
+use crate::terms::{Category, CellKey, FlowTerms};
 
 /// Two events found to be the same move: positions in the emigrations' and the immigrations' list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,197 +30,223 @@ pub enum FlowError {
     /// A pair of two events that cannot be one move.
     #[error("a pair joins events that are not an emigration and an immigration")]
     PairDirection,
+    /// Record keys of another number than events.
+    #[error("there are {keys} record keys for {events} events")]
+    RecordKeys {
+        /// Record keys given.
+        keys: usize,
+        /// Events given.
+        events: usize,
+    },
 }
 
-/// A group of moves: year, sex, age band (`None`: not known).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Stratum {
-    pub(crate) year: i16,
-    pub(crate) sex: Sex,
-    pub(crate) age_band: Option<AgeBand>,
+/// Events of one office, with what the cell key method adds up of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MoveList<'a> {
+    pub(crate) events: &'a [MigrationEvent],
+    /// One for each event, or none.
+    pub(crate) record_keys: &'a [u64],
 }
 
-/// Moves of a stratum: in both lists, or in one only.
-///
-/// A move in both lists counts in the year, sex and age band the destination gives it, so that it counts
-/// once. E = matched + only_origin and I = matched + only_destination.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) matched: u64,
-    pub(crate) only_origin: u64,
-    pub(crate) only_destination: u64,
-}
+/// Days between both dates of a move, destination's less origin's, in the steps of [`LAG_STEPS`]; the last step is for dates not
+/// known by the day.
+pub(crate) type LagCounts = [u64; LAG_STEPS.len() + 1];
 
-impl Counts {
-    pub(crate) const fn emigrations(&self) -> u64 {
-        self.matched + self.only_origin
-    }
+/// First and last day of each step of the lag distribution, and its label.
+pub(crate) const LAG_STEPS: [(i32, i32, &str); 13] = [
+    (i32::MIN, -366, "< -365"),
+    (-365, -182, "-365 to -182"),
+    (-181, -91, "-181 to -91"),
+    (-90, -31, "-90 to -31"),
+    (-30, -8, "-30 to -8"),
+    (-7, -1, "-7 to -1"),
+    (0, 0, "0"),
+    (1, 7, "1 to 7"),
+    (8, 30, "8 to 30"),
+    (31, 90, "31 to 90"),
+    (91, 181, "91 to 181"),
+    (182, 365, "182 to 365"),
+    (366, i32::MAX, "> 365"),
+];
 
-    pub(crate) const fn immigrations(&self) -> u64 {
-        self.matched + self.only_destination
-    }
+/// Label of the moves one of whose dates is not known by the day.
+pub(crate) const LAG_UNKNOWN: &str = "not known by the day";
 
-    pub(crate) const fn add(&mut self, other: &Self) {
-        self.matched += other.matched;
-        self.only_origin += other.only_origin;
-        self.only_destination += other.only_destination;
-    }
-}
-
-/// Why E and I of one year differ, as each office counts them.
-///
-/// E = agree + timing_origin + partner_origin + unmatched_origin, and the same for I, so that exactly
-/// I − E = Δtiming + Δpartner + Δunmatched.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct YearClasses {
-    /// Paired, both in this year, both counted.
-    pub(crate) agree: u64,
-    pub(crate) origin: SideClasses,
-    pub(crate) destination: SideClasses,
-}
-
-/// One office's moves of a year that are not agreed on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct SideClasses {
-    /// Paired, but the partner's event is in another year.
-    pub(crate) timing: u64,
-    /// The same move is on the other side, which names another country or none.
-    pub(crate) partner: u64,
-    /// Nothing found.
-    pub(crate) unmatched: u64,
-}
-
-impl YearClasses {
-    pub(crate) const fn emigrations(&self) -> u64 {
-        self.agree + self.origin.timing + self.origin.partner + self.origin.unmatched
-    }
-
-    pub(crate) const fn immigrations(&self) -> u64 {
-        self.agree + self.destination.timing + self.destination.partner + self.destination.unmatched
-    }
-}
+/// Moves by the flags of all rules, in the order of [`DurationRule::ALL`].
+pub(crate) type StayCounts = BTreeMap<[RuleFlag; DurationRule::ALL.len()], u64>;
 
 /// Both lists of one corridor, reconciled. Counts are not safe to show: see [`crate::protect`].
 #[derive(Debug, Clone)]
 pub(crate) struct Reconciliation {
-    pub(crate) terms: FlowTerms,
-    pub(crate) strata: BTreeMap<Stratum, Counts>,
-    pub(crate) years: BTreeMap<i16, YearClasses>,
+    pub(crate) corridor: Corridor,
+    /// The finest cells in which there are moves.
+    pub(crate) cells: BTreeMap<CellKey, Account>,
+    pub(crate) lags: LagCounts,
+    /// Every move of a list for this corridor, counted or not, by period.
+    pub(crate) stays: BTreeMap<(Category, Side), StayCounts>,
 }
 
 /// Reconciles the emigrations reported by the origin's office with the immigrations reported by the
-/// destination's. Both lists may hold moves of other directions, countries and years; those are not
-/// counted, but pairs with them tell why the other side's move has no counterpart here.
+/// destination's. Both lists may hold moves of other directions, countries and periods, and such as a rule does not count; those are
+/// not counted, but pairs with them tell why the other side's move has no counterpart here.
 ///
 /// # Errors
 /// When `pairs` is no one-to-one pairing of emigrations with immigrations of the two lists.
 pub(crate) fn reconcile(
-    terms: FlowTerms,
-    origin: &[MigrationEvent],
-    destination: &[MigrationEvent],
+    terms: &FlowTerms,
+    corridor: Corridor,
+    (origin, destination): (MoveList<'_>, MoveList<'_>),
     pairs: &[MovePair],
 ) -> Result<Reconciliation, FlowError> {
-    let mut partner_of_emigration: Vec<Option<&MigrationEvent>> = vec![None; origin.len()];
-    let mut partner_of_immigration: Vec<Option<&MigrationEvent>> = vec![None; destination.len()];
+    let mut partner_of_emigration: Vec<Option<usize>> = vec![None; origin.events.len()];
+    let mut partner_of_immigration: Vec<Option<usize>> = vec![None; destination.events.len()];
     for pair in pairs {
         let at = |index: u32| usize::try_from(index).map_err(|_| FlowError::EventOutOfRange);
         let (left, right) = (at(pair.emigration)?, at(pair.immigration)?);
-        let emigration = origin.get(left).ok_or(FlowError::EventOutOfRange)?;
-        let immigration = destination.get(right).ok_or(FlowError::EventOutOfRange)?;
+        let emigration = origin.events.get(left).ok_or(FlowError::EventOutOfRange)?;
+        let immigration = destination.events.get(right).ok_or(FlowError::EventOutOfRange)?;
         if emigration.direction != Direction::Emigration || immigration.direction != Direction::Immigration {
             return Err(FlowError::PairDirection);
         }
-        if partner_of_emigration[left].replace(immigration).is_some()
-            || partner_of_immigration[right].replace(emigration).is_some()
+        if partner_of_emigration[left].replace(right).is_some()
+            || partner_of_immigration[right].replace(left).is_some()
         {
             return Err(FlowError::EventPairedTwice);
         }
     }
-
-    let years = terms
-        .period
-        .years()
-        .map(|year| (year, YearClasses::default()))
-        .collect();
     let mut result = Reconciliation {
-        terms,
-        strata: BTreeMap::new(),
-        years,
+        corridor,
+        cells: BTreeMap::new(),
+        lags: [0; LAG_STEPS.len() + 1],
+        stays: BTreeMap::new(),
     };
-    for (emigration, partner) in origin.iter().zip(&partner_of_emigration) {
-        if !is_counted(emigration, Direction::Emigration, &terms.period) {
+    let key_of = |list: MoveList<'_>, index: usize| list.record_keys.get(index).copied().unwrap_or(0);
+    for (index, (emigration, partner)) in origin.events.iter().zip(&partner_of_emigration).enumerate() {
+        if !is_reported(emigration, Direction::Emigration, terms) {
             continue;
         }
-        let class = classify(emigration, *partner);
-        let year = result.years.entry(emigration.date.year()).or_default();
-        match class {
+        result.add_stay(terms, Side::Origin, emigration);
+        if !is_counted(emigration, terms) {
+            continue;
+        }
+        let class = match outcome(terms, emigration, partner.map(|at| &destination.events[at])) {
             // Agreed moves are counted once, from the other list.
-            Class::Agree => {}
-            Class::Timing => year.origin.timing += 1,
-            Class::Partner => year.origin.partner += 1,
-            Class::Unmatched => year.origin.unmatched += 1,
-        }
-        if matches!(class, Class::Partner | Class::Unmatched) {
-            result.strata.entry(stratum(emigration)).or_default().only_origin += 1;
-        }
+            Outcome::Agree => continue,
+            Outcome::Timing => Class::TimingOrigin,
+            Outcome::Definition => Class::DefinitionOrigin,
+            Outcome::Partner => Class::PartnerOrigin,
+            Outcome::Unmatched => Class::UnmatchedOrigin,
+        };
+        let other = partner.map_or(0, |at| key_of(destination, at));
+        let record_key = key_of(origin, index).wrapping_add(other);
+        result.add(terms, emigration, class, record_key);
     }
-    for (immigration, partner) in destination.iter().zip(&partner_of_immigration) {
-        if !is_counted(immigration, Direction::Immigration, &terms.period) {
+    for (index, (immigration, partner)) in destination.events.iter().zip(&partner_of_immigration).enumerate()
+    {
+        if !is_reported(immigration, Direction::Immigration, terms) {
             continue;
         }
-        let class = classify(immigration, *partner);
-        let year = result.years.entry(immigration.date.year()).or_default();
-        let counts = result.strata.entry(stratum(immigration)).or_default();
-        match class {
-            Class::Agree => year.agree += 1,
-            Class::Timing => year.destination.timing += 1,
-            Class::Partner => year.destination.partner += 1,
-            Class::Unmatched => year.destination.unmatched += 1,
+        result.add_stay(terms, Side::Destination, immigration);
+        if !is_counted(immigration, terms) {
+            continue;
         }
-        match class {
-            Class::Agree | Class::Timing => counts.matched += 1,
-            Class::Partner | Class::Unmatched => counts.only_destination += 1,
+        let partner = partner.map(|at| (&origin.events[at], key_of(origin, at)));
+        let class = match outcome(terms, immigration, partner.map(|(event, _)| event)) {
+            Outcome::Agree => Class::Agree,
+            Outcome::Timing => Class::TimingDestination,
+            Outcome::Definition => Class::DefinitionDestination,
+            Outcome::Partner => Class::PartnerDestination,
+            Outcome::Unmatched => Class::UnmatchedDestination,
+        };
+        if let (Class::Agree | Class::TimingDestination, Some((emigration, _))) = (class, partner) {
+            result.lags[lag_step(emigration, immigration)] += 1;
         }
+        let other = partner.map_or(0, |(_, key)| key);
+        let record_key = key_of(destination, index).wrapping_add(other);
+        result.add(terms, immigration, class, record_key);
     }
     Ok(result)
 }
 
-enum Class {
+impl Reconciliation {
+    fn add(&mut self, terms: &FlowTerms, event: &MigrationEvent, class: Class, record_key: u64) {
+        let account = self.cells.entry(terms.key(event)).or_default();
+        account.add_move(class, record_key);
+    }
+
+    fn add_stay(&mut self, terms: &FlowTerms, side: Side, event: &MigrationEvent) {
+        let by_flags = self
+            .stays
+            .entry((terms.period_category(event), side))
+            .or_default();
+        *by_flags.entry(event.facts.stay.to_array()).or_default() += 1;
+    }
+}
+
+enum Outcome {
     Agree,
     Timing,
+    Definition,
     Partner,
     Unmatched,
 }
 
-fn is_counted(event: &MigrationEvent, direction: Direction, period: &Period) -> bool {
+/// Whether an office reports the move for this corridor and the reference period, counted by the rule or not.
+fn is_reported(event: &MigrationEvent, direction: Direction, terms: &FlowTerms) -> bool {
     event.direction == direction
         && event.counterpart == Counterpart::Partner
-        && period.contains(event.date.date)
+        && terms.period.contains(event.date.date)
 }
 
-fn classify(event: &MigrationEvent, partner: Option<&MigrationEvent>) -> Class {
+/// Whether the rule counts the move. One of which that is not known is not counted, and stands as not known in the table of stays.
+fn is_counted(event: &MigrationEvent, terms: &FlowTerms) -> bool {
+    event.facts.stay.under(terms.statistics.duration_rule) == RuleFlag::Yes
+}
+
+/// What the other list has of a counted move. That it names another country goes before its rule, and that before its date.
+fn outcome(terms: &FlowTerms, event: &MigrationEvent, partner: Option<&MigrationEvent>) -> Outcome {
     match partner {
-        None => Class::Unmatched,
-        Some(partner) if partner.counterpart != Counterpart::Partner => Class::Partner,
-        Some(partner) if partner.date.year() != event.date.year() => Class::Timing,
-        Some(_) => Class::Agree,
+        None => Outcome::Unmatched,
+        Some(partner) if partner.counterpart != Counterpart::Partner => Outcome::Partner,
+        Some(partner) if !is_counted(partner, terms) => Outcome::Definition,
+        Some(partner) if !terms.period.contains(partner.date.date) || !terms.same_period(event, partner) => {
+            Outcome::Timing
+        }
+        Some(_) => Outcome::Agree,
     }
 }
 
-fn stratum(event: &MigrationEvent) -> Stratum {
-    Stratum {
-        year: event.date.year(),
-        sex: event.sex,
-        age_band: event.age_band,
+fn lag_step(emigration: &MigrationEvent, immigration: &MigrationEvent) -> usize {
+    let is_exact = |event: &MigrationEvent| event.date.precision == DatePrecision::Day;
+    if !is_exact(emigration) || !is_exact(immigration) {
+        return LAG_STEPS.len();
     }
+    let days = i32::try_from(emigration.date.days_apart(&immigration.date)).unwrap_or(i32::MAX);
+    let days = if immigration.date.date < emigration.date.date {
+        -days
+    } else {
+        days
+    };
+    LAG_STEPS
+        .iter()
+        .position(|(first, last, _)| (*first..=*last).contains(&days))
+        .unwrap_or(LAG_STEPS.len())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use corridor_core::{DatePrecision, Destination, EventDate, Origin};
+    use corridor_core::{
+        AgeBand, AgeBands, CountryGroup, CountryGroups, Destination, DisclosureMethod, DisclosureRule,
+        EventDate, MoverFacts, NamedCountries, Origin, Period, PeriodUnit, Sex, StatisticsTerms, StayFlags,
+        Variable,
+    };
     use proptest::prelude::*;
 
+    use crate::classes::Measure;
+    use crate::table::{FlowInput, FlowTable};
+
+    /// Tables by year, sex and age, and by year and citizenship.
     pub(crate) fn terms() -> FlowTerms {
         let country = |code: &str| code.parse().unwrap();
         FlowTerms {
@@ -231,40 +255,73 @@ pub(crate) mod tests {
                 first: "2022-01-01".parse().unwrap(),
                 last: "2024-12-31".parse().unwrap(),
             },
+            age_bands: AgeBands::try_from(vec![0, 15, 65]).unwrap(),
+            statistics: StatisticsTerms {
+                country_groups: CountryGroups(vec![NamedCountries {
+                    name: "maghreb".to_owned(),
+                    countries: vec![country("TN")],
+                }]),
+                tables: vec![
+                    vec![Variable::Period, Variable::Sex, Variable::Age],
+                    vec![Variable::Period, Variable::Citizenship],
+                ],
+                ..StatisticsTerms::default()
+            },
+            disclosure: DisclosureRule {
+                minimum_count: 3,
+                method: DisclosureMethod::Suppression,
+            },
+        }
+    }
+
+    pub(crate) fn event_in(year: i16) -> MigrationEvent {
+        MigrationEvent {
+            direction: Direction::Emigration,
+            counterpart: Counterpart::Partner,
+            date: EventDate {
+                date: format!("{year}-06-15").parse().unwrap(),
+                precision: DatePrecision::Day,
+            },
+            sex: Sex::Female,
+            age_band: None,
+            facts: MoverFacts {
+                stay: StayFlags {
+                    own: RuleFlag::Yes,
+                    ..StayFlags::default()
+                },
+                ..MoverFacts::default()
+            },
         }
     }
 
     fn any_event() -> impl Strategy<Value = MigrationEvent> {
         (
-            prop::bool::weighted(0.9),
-            0..10_u8,
-            2021_i16..=2025,
-            0..2_u8,
+            (prop::bool::weighted(0.9), 0..10_u8, 2021_i16..=2025, 0..2_u8),
             prop::option::weighted(0.9, 0..3_u8),
+            prop::option::weighted(0.9, 0..2_u8),
+            0..10_u8,
         )
-            .prop_map(|(usual, counterpart, year, sex, band)| MigrationEvent {
+            .prop_map(|((usual, counterpart, year, sex), band, group, own)| {
+                let mut event = event_in(year);
                 // Flipped for the destination's list.
-                direction: if usual {
-                    Direction::Emigration
-                } else {
-                    Direction::Immigration
-                },
-                counterpart: match counterpart {
+                if !usual {
+                    event.direction = Direction::Immigration;
+                }
+                event.counterpart = match counterpart {
                     0 => Counterpart::Other,
                     1 => Counterpart::Unknown,
                     _ => Counterpart::Partner,
-                },
-                date: in_year(year),
-                sex: if sex == 0 { Sex::Female } else { Sex::Male },
-                age_band: band.map(AgeBand),
+                };
+                event.sex = if sex == 0 { Sex::Female } else { Sex::Male };
+                event.age_band = band.map(AgeBand);
+                event.facts.citizenship = group.map(CountryGroup);
+                event.facts.stay.own = match own {
+                    0 => RuleFlag::No,
+                    1 => RuleFlag::Unknown,
+                    _ => RuleFlag::Yes,
+                };
+                event
             })
-    }
-
-    fn in_year(year: i16) -> EventDate {
-        EventDate {
-            date: format!("{year}-06-15").parse().unwrap(),
-            precision: DatePrecision::Day,
-        }
     }
 
     /// Both lists and a random one-to-one pairing between their possible partners.
@@ -304,50 +361,257 @@ pub(crate) mod tests {
             })
     }
 
+    /// The table of two lists.
+    pub(crate) fn table(
+        terms: &FlowTerms,
+        origin: &[MigrationEvent],
+        destination: &[MigrationEvent],
+        pairs: &[MovePair],
+    ) -> FlowTable {
+        let pairs: Vec<(u32, u32)> = pairs
+            .iter()
+            .map(|pair| (pair.emigration, pair.immigration))
+            .collect();
+        FlowTable::reconcile(&FlowInput {
+            terms,
+            origin,
+            destination,
+            pairs: &pairs,
+            origin_record_keys: &[],
+            destination_record_keys: &[],
+        })
+        .unwrap()
+    }
+
+    fn signed(count: u64) -> i64 {
+        i64::try_from(count).unwrap()
+    }
+
     proptest! {
         #[test]
-        fn the_difference_of_the_two_counts_is_exactly_its_parts((origin, destination, pairs) in any_lists()) {
-            let result = reconcile(terms(), &origin, &destination, &pairs).unwrap();
-            let counted = |list: &[MigrationEvent], direction, year| {
-                list.iter()
-                    .filter(|e| is_counted(e, direction, &terms().period) && e.date.year() == year)
-                    .count()
+        fn the_difference_of_the_two_counts_is_exactly_its_parts_in_every_row((origin, destination, pairs) in any_lists()) {
+            use Measure::{
+                DefinitionDestination, DefinitionOrigin, Emigrations, EmigrationsOwn, Immigrations, Matched,
+                OnlyDestination, OnlyOrigin, PartnerDestination, PartnerOrigin, TimingDestination, TimingOrigin,
+                UnmatchedDestination, UnmatchedOrigin,
             };
-            for (&year, classes) in &result.years {
-                let e = counted(&origin, Direction::Emigration, year);
-                let i = counted(&destination, Direction::Immigration, year);
-                // Agreed moves seen from the origin's list, which the code counts from the other.
-                prop_assert_eq!(classes.emigrations(), u64::try_from(e).unwrap());
-                prop_assert_eq!(classes.immigrations(), u64::try_from(i).unwrap());
-                let difference = |a: u64, b: u64| i64::try_from(a).unwrap() - i64::try_from(b).unwrap();
-                let parts = difference(classes.destination.timing, classes.origin.timing)
-                    + difference(classes.destination.partner, classes.origin.partner)
-                    + difference(classes.destination.unmatched, classes.origin.unmatched);
-                prop_assert_eq!(difference(classes.immigrations(), classes.emigrations()), parts);
+            let table = table(&terms(), &origin, &destination, &pairs);
+            for row in table.corridors.iter().flat_map(|corridor| &corridor.rows) {
+                let count = |measure| signed(row.account.measure(measure));
+                let parts = count(TimingDestination) - count(TimingOrigin)
+                    + count(DefinitionDestination) - count(DefinitionOrigin)
+                    + count(PartnerDestination) - count(PartnerOrigin)
+                    + count(UnmatchedDestination) - count(UnmatchedOrigin);
+                prop_assert_eq!(count(Immigrations) - count(EmigrationsOwn), parts);
+                prop_assert_eq!(count(Emigrations), count(Matched) + count(OnlyOrigin));
+                prop_assert_eq!(count(Immigrations), count(Matched) + count(OnlyDestination));
             }
         }
 
         #[test]
-        fn every_counted_move_is_in_the_strata_once((origin, destination, pairs) in any_lists()) {
-            let result = reconcile(terms(), &origin, &destination, &pairs).unwrap();
-            let mut total = Counts::default();
-            result.strata.values().for_each(|counts| total.add(counts));
-            let immigrations: u64 = result.years.values().map(YearClasses::immigrations).sum();
-            prop_assert_eq!(total.immigrations(), immigrations);
-            let only_origin: u64 =
-                result.years.values().map(|y| y.origin.partner + y.origin.unmatched).sum();
-            prop_assert_eq!(total.only_origin, only_origin);
+        fn each_office_s_count_of_a_year_is_its_own((origin, destination, pairs) in any_lists()) {
+            let terms = terms();
+            let table = table(&terms, &origin, &destination, &pairs);
+            let counted = |list: &[MigrationEvent], direction, year: i16| {
+                let own = list.iter().filter(|event| {
+                    event.direction == direction
+                        && event.counterpart == Counterpart::Partner
+                        && event.facts.stay.own == RuleFlag::Yes
+                        && event.date.year() == year
+                });
+                u64::try_from(own.count()).unwrap()
+            };
+            for year in 2022_i16..=2024 {
+                let period = u16::try_from(year - 2022).unwrap() + 1;
+                let mut key = [0; 8];
+                key[0] = period;
+                let row = table.corridors[0].rows.iter().find(|row| row.key == key).unwrap();
+                let e = counted(&origin, Direction::Emigration, year);
+                let i = counted(&destination, Direction::Immigration, year);
+                prop_assert_eq!(row.account.measure(Measure::EmigrationsOwn), e);
+                prop_assert_eq!(row.account.measure(Measure::Immigrations), i);
+            }
         }
+
+        #[test]
+        fn every_row_is_the_sum_of_the_rows_it_is_made_of((origin, destination, pairs) in any_lists()) {
+            let table = table(&terms(), &origin, &destination, &pairs);
+            for corridor in &table.corridors {
+                for row in &corridor.rows {
+                    for variable in (0..row.key.len()).filter(|&variable| row.key[variable] == 0) {
+                        let parts = corridor.rows.iter().filter(|part| {
+                            (0..row.key.len()).all(|other| {
+                                if other == variable { part.key[other] > 0 } else { part.key[other] == row.key[other] }
+                            })
+                        });
+                        let (mut sum, mut any) = (Account::default(), false);
+                        for part in parts {
+                            sum.add(&part.account);
+                            any = true;
+                        }
+                        prop_assert!(!any || sum == row.account, "{:?} {variable}", row.key);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn every_reported_move_is_in_the_stays_once_for_each_rule((origin, destination, pairs) in any_lists()) {
+            let table = table(&terms(), &origin, &destination, &pairs);
+            for corridor in &table.corridors {
+                let all: u64 = corridor.stays.values().flat_map(BTreeMap::values).sum();
+                let is_in = |event: &&MigrationEvent| {
+                    event.counterpart == Counterpart::Partner && (2022..=2024).contains(&event.date.year())
+                };
+                let is_out = corridor.corridor == terms().corridor;
+                let (first, second) =
+                    if is_out { (Direction::Emigration, Direction::Immigration) }
+                    else { (Direction::Immigration, Direction::Emigration) };
+                let of = |list: &[MigrationEvent], direction| {
+                    list.iter().filter(is_in).filter(|event| event.direction == direction).count()
+                };
+                let expected = of(&origin, first) + of(&destination, second);
+                prop_assert_eq!(all, u64::try_from(expected).unwrap());
+                let matched = corridor.rows[0].account.measure(Measure::Matched);
+                prop_assert_eq!(corridor.lags.iter().sum::<u64>(), matched);
+            }
+        }
+    }
+
+    #[test]
+    fn each_class_is_told_by_its_reason() {
+        let immigration = |year| MigrationEvent {
+            direction: Direction::Immigration,
+            ..event_in(year)
+        };
+        let mut elsewhere = immigration(2022);
+        elsewhere.counterpart = Counterpart::Other;
+        let mut short = immigration(2022);
+        short.facts.stay.own = RuleFlag::No;
+        let destination = [
+            immigration(2022),
+            immigration(2023),
+            short,
+            elsewhere,
+            immigration(2025),
+        ];
+        let origin = vec![event_in(2022); 6];
+        let pairs: Vec<MovePair> = (0..5)
+            .map(|index| MovePair {
+                emigration: index,
+                immigration: index,
+            })
+            .collect();
+        let table = table(&terms(), &origin, &destination, &pairs);
+        let mut key = [0; 8];
+        key[0] = 1;
+        let row = table.corridors[0].rows.iter().find(|row| row.key == key).unwrap();
+        let count = |measure| row.account.measure(measure);
+        assert_eq!(
+            [
+                count(Measure::Agree),
+                // In 2023, and in 2025, which is outside.
+                count(Measure::TimingOrigin),
+                count(Measure::DefinitionOrigin),
+                count(Measure::PartnerOrigin),
+                count(Measure::UnmatchedOrigin),
+            ],
+            [1, 2, 1, 1, 1]
+        );
+    }
+
+    #[test]
+    fn a_common_rule_counts_what_meets_it_on_either_side() {
+        let with = |mut event: MigrationEvent, flag| {
+            event.facts.stay.months_12 = flag;
+            event
+        };
+        let immigration = MigrationEvent {
+            direction: Direction::Immigration,
+            ..event_in(2022)
+        };
+        let origin = [
+            with(event_in(2022), RuleFlag::Yes),
+            with(event_in(2022), RuleFlag::No),
+            with(event_in(2022), RuleFlag::Unknown),
+        ];
+        let destination = [with(immigration, RuleFlag::No)];
+        let pairs = [MovePair {
+            emigration: 0,
+            immigration: 0,
+        }];
+        let mut terms = terms();
+        terms.statistics.duration_rule = DurationRule::Months12;
+        let table = table(&terms, &origin, &destination, &pairs);
+        let total = &table.corridors[0].rows[0].account;
+        let counts = [
+            total.measure(Measure::EmigrationsOwn),
+            total.measure(Measure::DefinitionOrigin),
+            total.measure(Measure::Immigrations),
+        ];
+        assert_eq!(counts, [1, 1, 0]);
+    }
+
+    #[test]
+    fn quarters_are_told_where_they_are_known() {
+        let mut terms = terms();
+        terms.statistics.period_unit = PeriodUnit::Quarter;
+        let at = |date: &str, precision| MigrationEvent {
+            date: EventDate {
+                date: date.parse().unwrap(),
+                precision,
+            },
+            ..event_in(2022)
+        };
+        let label =
+            |date, precision| terms.label(Variable::Period, terms.period_category(&at(date, precision)));
+        assert_eq!(
+            label("2022-03-31", DatePrecision::Day).as_deref(),
+            Some("2022-Q1")
+        );
+        assert_eq!(
+            label("2023-10-01", DatePrecision::Month).as_deref(),
+            Some("2023-Q4")
+        );
+        assert_eq!(
+            label("2022-01-01", DatePrecision::Year).as_deref(),
+            Some("2022-unknown")
+        );
+        let (known, open) = (
+            at("2022-08-01", DatePrecision::Day),
+            at("2022-01-01", DatePrecision::Year),
+        );
+        assert!(terms.same_period(&known, &open));
+        assert!(!terms.same_period(&known, &at("2022-02-01", DatePrecision::Day)));
+        assert!(!terms.same_period(&open, &at("2023-02-01", DatePrecision::Day)));
+        assert_eq!(terms.periods().len(), 12);
+    }
+
+    #[test]
+    fn days_between_the_dates_are_signed() {
+        let at = |date: &str| MigrationEvent {
+            date: EventDate {
+                date: date.parse().unwrap(),
+                precision: DatePrecision::Day,
+            },
+            ..event_in(2022)
+        };
+        let label = |from, to| LAG_STEPS[lag_step(&at(from), &at(to))].2;
+        assert_eq!(label("2022-05-01", "2022-05-01"), "0");
+        assert_eq!(label("2022-05-01", "2022-05-08"), "1 to 7");
+        assert_eq!(label("2022-05-09", "2022-05-01"), "-30 to -8");
+        assert_eq!(label("2022-05-01", "2023-05-02"), "> 365");
+        let mut year_only = at("2022-01-01");
+        year_only.date.precision = DatePrecision::Year;
+        assert_eq!(lag_step(&year_only, &at("2022-05-01")), LAG_STEPS.len());
+        assert!(LAG_STEPS.windows(2).all(|steps| steps[0].1 + 1 == steps[1].0));
     }
 
     #[test]
     fn pairs_that_are_no_pairing_are_refused() {
         let event = |direction| MigrationEvent {
             direction,
-            counterpart: Counterpart::Partner,
-            date: in_year(2022),
-            sex: Sex::Female,
-            age_band: None,
+            ..event_in(2022)
         };
         let origin = [event(Direction::Emigration), event(Direction::Immigration)];
         let destination = [event(Direction::Immigration), event(Direction::Immigration)];
@@ -355,13 +619,33 @@ pub(crate) mod tests {
             emigration,
             immigration,
         };
-        let outcome = |pairs: &[MovePair]| reconcile(terms(), &origin, &destination, pairs).map(drop);
+        let list = |events| MoveList {
+            events,
+            record_keys: &[],
+        };
+        let outcome = |pairs: &[MovePair]| {
+            let terms = terms();
+            reconcile(&terms, terms.corridor, (list(&origin), list(&destination)), pairs).map(drop)
+        };
         assert_eq!(outcome(&[pair(0, 0)]), Ok(()));
         assert_eq!(outcome(&[pair(2, 0)]), Err(FlowError::EventOutOfRange));
         assert_eq!(outcome(&[pair(1, 0)]), Err(FlowError::PairDirection));
         assert_eq!(
             outcome(&[pair(0, 0), pair(0, 1)]),
             Err(FlowError::EventPairedTwice)
+        );
+        let terms = terms();
+        let half_keyed = FlowTable::reconcile(&FlowInput {
+            terms: &terms,
+            origin: &origin,
+            destination: &destination,
+            pairs: &[],
+            origin_record_keys: &[1],
+            destination_record_keys: &[],
+        });
+        assert_eq!(
+            half_keyed.map(drop),
+            Err(FlowError::RecordKeys { keys: 1, events: 2 })
         );
     }
 }

@@ -1,8 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use corridor_core::{AgeBand, MigrationEvent, Sex};
+use corridor_core::{Corridor, Direction, MigrationEvent, Variable};
 
-use crate::reconcile::{Counts, FlowError, FlowTerms, MovePair, Reconciliation, YearClasses, reconcile};
+use crate::classes::Account;
+use crate::reconcile::{FlowError, LagCounts, MoveList, MovePair, Reconciliation, StayCounts, reconcile};
+use crate::terms::{ALL_CATEGORIES, Category, CellKey, FlowTerms};
 
 /// The moves of both directions of a corridor, reconciled and counted. Its counts cannot be read: only
 /// [`crate::protect`] turns them into something that may leave.
@@ -13,51 +15,54 @@ use crate::reconcile::{Counts, FlowError, FlowTerms, MovePair, Reconciliation, Y
 /// ```
 #[derive(Debug, Clone)]
 pub struct FlowTable {
+    pub(crate) terms: FlowTerms,
     pub(crate) corridors: Vec<CorridorTable>,
 }
 
-/// One direction, as a tree: all → years → sexes → age bands. Every count is the sum of those below it.
+/// One direction: the finest cells, and the rows of the tables, each the sum of some of these.
 #[derive(Debug, Clone)]
 pub(crate) struct CorridorTable {
-    pub(crate) terms: FlowTerms,
-    pub(crate) root: Node,
-    pub(crate) years: BTreeMap<i16, YearClasses>,
+    pub(crate) corridor: Corridor,
+    /// The finest cells in which there are moves, in order.
+    pub(crate) cells: Vec<(CellKey, Account)>,
+    /// Rows of all tables and their margins, each once, totals first.
+    pub(crate) rows: Vec<TableRow>,
+    pub(crate) lags: LagCounts,
+    pub(crate) stays: BTreeMap<(Category, corridor_core::Side), StayCounts>,
 }
 
-/// What a node of the tree stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Group {
-    All,
-    Year(i16),
-    Sex(Sex),
-    AgeBand(Option<AgeBand>),
-}
-
+/// A row: what it stands for and which of the finest cells it is made of.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) group: Group,
-    pub(crate) counts: Counts,
-    pub(crate) children: Vec<Node>,
+pub(crate) struct TableRow {
+    pub(crate) key: CellKey,
+    /// Positions in [`CorridorTable::cells`], ascending.
+    pub(crate) cells: Vec<u32>,
+    pub(crate) account: Account,
 }
 
 /// The events of the two offices and which of them are the same move.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowInput<'a> {
-    /// The corridor as agreed, and its reference period.
-    pub terms: FlowTerms,
+    /// What the tables are made for.
+    pub terms: &'a FlowTerms,
     /// Events of the office of the origin.
     pub origin: &'a [MigrationEvent],
     /// Events of the office of the destination.
     pub destination: &'a [MigrationEvent],
     /// Pairs (origin's event, destination's event), each event at most once, of either direction.
     pub pairs: &'a [(u32, u32)],
+    /// For the cell key method: a number of each of the origin's events, uniform in 64 bits and known to no office; empty where
+    /// another method is agreed.
+    pub origin_record_keys: &'a [u64],
+    /// The same of the destination's.
+    pub destination_record_keys: &'a [u64],
 }
 
 impl FlowTable {
     /// Reconciles the corridor and, from the same lists, its reverse: those who return.
     ///
     /// # Errors
-    /// When the pairs are no one-to-one pairing of an emigration with an immigration.
+    /// When the pairs are no one-to-one pairing of an emigration with an immigration, or record keys are given for some events only.
     pub fn reconcile(input: &FlowInput<'_>) -> Result<Self, FlowError> {
         let mut outward = Vec::new();
         let mut back = Vec::new();
@@ -67,87 +72,106 @@ impl FlowTable {
                 .and_then(|index| input.origin.get(index))
                 .ok_or(FlowError::EventOutOfRange)?;
             match event.direction {
-                corridor_core::Direction::Emigration => outward.push(MovePair {
+                Direction::Emigration => outward.push(MovePair {
                     emigration: origin,
                     immigration: destination,
                 }),
-                corridor_core::Direction::Immigration => back.push(MovePair {
+                Direction::Immigration => back.push(MovePair {
                     emigration: destination,
                     immigration: origin,
                 }),
             }
         }
-        let reverse = FlowTerms {
-            corridor: input.terms.corridor.to_reverse(),
-            ..input.terms
-        };
-        let corridors = vec![
-            reconcile(input.terms, input.origin, input.destination, &outward)?.into(),
-            reconcile(reverse, input.destination, input.origin, &back)?.into(),
-        ];
-        Ok(Self { corridors })
+        let origin = to_list(input.origin, input.origin_record_keys)?;
+        let destination = to_list(input.destination, input.destination_record_keys)?;
+        let corridor = input.terms.corridor;
+        let there = reconcile(input.terms, corridor, (origin, destination), &outward)?;
+        let and_back = reconcile(input.terms, corridor.to_reverse(), (destination, origin), &back)?;
+        Ok(Self {
+            terms: input.terms.clone(),
+            corridors: vec![
+                CorridorTable::new(input.terms, there),
+                CorridorTable::new(input.terms, and_back),
+            ],
+        })
     }
 }
 
-impl From<Reconciliation> for CorridorTable {
-    fn from(reconciliation: Reconciliation) -> Self {
-        let mut years: Vec<Node> = reconciliation
-            .years
-            .keys()
-            .map(|&year| Node::empty(Group::Year(year)))
-            .collect();
-        for (stratum, counts) in &reconciliation.strata {
-            let year = child(&mut years, Group::Year(stratum.year));
-            let sex = child(&mut year.children, Group::Sex(stratum.sex));
-            child(&mut sex.children, Group::AgeBand(stratum.age_band)).counts = *counts;
-        }
-        let mut root = Node {
-            children: years,
-            ..Node::empty(Group::All)
-        };
-        root.add_up();
-        Self {
-            terms: reconciliation.terms,
-            root,
-            years: reconciliation.years,
-        }
-    }
-}
-
-impl Node {
-    const fn empty(group: Group) -> Self {
-        Self {
-            group,
-            counts: Counts {
-                matched: 0,
-                only_origin: 0,
-                only_destination: 0,
-            },
-            children: Vec::new(),
-        }
-    }
-
-    fn add_up(&mut self) {
-        if self.children.is_empty() {
-            return;
-        }
-        let mut total = Counts::default();
-        for child in &mut self.children {
-            child.add_up();
-            total.add(&child.counts);
-        }
-        self.counts = total;
-    }
-}
-
-/// The child of that group, made when it is not there. Strata come in order, so children do too.
-fn child(children: &mut Vec<Node>, group: Group) -> &mut Node {
-    let position = children
-        .iter()
-        .position(|node| node.group == group)
-        .unwrap_or_else(|| {
-            children.push(Node::empty(group));
-            children.len() - 1
+fn to_list<'a>(events: &'a [MigrationEvent], record_keys: &'a [u64]) -> Result<MoveList<'a>, FlowError> {
+    if !record_keys.is_empty() && record_keys.len() != events.len() {
+        return Err(FlowError::RecordKeys {
+            keys: record_keys.len(),
+            events: events.len(),
         });
-    &mut children[position]
+    }
+    Ok(MoveList { events, record_keys })
+}
+
+impl CorridorTable {
+    fn new(terms: &FlowTerms, reconciliation: Reconciliation) -> Self {
+        let cells: Vec<(CellKey, Account)> = reconciliation.cells.into_iter().collect();
+        let margins = margins(&terms.statistics.tables);
+        let mut rows: BTreeMap<CellKey, TableRow> = BTreeMap::new();
+        // The total and every period stand in the table, moves or none.
+        let total = [ALL_CATEGORIES; Variable::ALL.len()];
+        let periods = terms.periods().into_iter().map(|period| {
+            let mut key = total;
+            key[0] = period;
+            key
+        });
+        for key in std::iter::once(total).chain(periods) {
+            rows.insert(key, TableRow::empty(key));
+        }
+        for (position, (key, account)) in cells.iter().enumerate() {
+            let position = u32::try_from(position).unwrap_or(u32::MAX);
+            for margin in &margins {
+                let key: CellKey = std::array::from_fn(|variable| {
+                    if margin[variable] {
+                        key[variable]
+                    } else {
+                        ALL_CATEGORIES
+                    }
+                });
+                let row = rows.entry(key).or_insert_with(|| TableRow::empty(key));
+                row.cells.push(position);
+                row.account.add(account);
+            }
+        }
+        Self {
+            corridor: reconciliation.corridor,
+            cells,
+            rows: rows.into_values().collect(),
+            lags: reconciliation.lags,
+            stays: reconciliation.stays,
+        }
+    }
+}
+
+impl TableRow {
+    const fn empty(key: CellKey) -> Self {
+        Self {
+            key,
+            cells: Vec::new(),
+            account: Account {
+                counts: [0; 9],
+                keys: [0; 9],
+            },
+        }
+    }
+}
+
+/// Which variables each margin of the tables tells apart, each once: every subset of the variables of a table.
+fn margins(tables: &[Vec<Variable>]) -> BTreeSet<[bool; Variable::ALL.len()]> {
+    let mut margins = BTreeSet::new();
+    for table in tables {
+        for subset in 0..1_u32 << table.len() {
+            margins.insert(Variable::ALL.map(|variable| {
+                table
+                    .iter()
+                    .position(|named| *named == variable)
+                    .is_some_and(|position| subset >> position & 1 == 1)
+            }));
+        }
+    }
+    margins
 }

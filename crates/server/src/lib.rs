@@ -20,6 +20,7 @@
 //! `corridor.v1`), and names the field where one is wrong (`google.rpc.BadRequest`).
 
 mod config;
+mod flow_messages;
 mod identity;
 mod plan;
 mod serve;

@@ -1,9 +1,7 @@
 use std::pin::Pin;
 
 use corridor_core::{Digest, OfficeId, RunStatus};
-use corridor_engine::{
-    Engine, EngineError, FieldReport, Frame, LevelReport, LinkageReport, PublishedTable, StratumReport,
-};
+use corridor_engine::{Engine, EngineError, FieldReport, Frame, LevelReport, LinkageReport, StratumReport};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -12,6 +10,7 @@ use corridor_wire::{FieldViolation, to_digest, to_signature, v1};
 use futures::stream::{self, Stream};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::flow_messages::{Page, ROWS_PER_MESSAGE, to_flow_row, to_flow_table};
 use crate::identity::Callers;
 use crate::plan::to_plan;
 use crate::status::{frame_too_large, from_engine, from_violation};
@@ -400,50 +399,50 @@ impl FlowService for Services {
             result_digest: result.digest.as_bytes().to_vec(),
         }))
     }
-}
 
-fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
-    let rows = table.rows.iter().map(|row| v1::FlowRow {
-        origin: row.corridor.origin().0.to_string(),
-        destination: row.corridor.destination().0.to_string(),
-        year: row.year.map(i32::from),
-        sex: row.sex.map(|sex| sex.as_str().to_owned()),
-        age_band: row.age_band.clone(),
-        counts: row.counts.map(|counts| v1::FlowCounts {
-            emigrations: counts.emigrations,
-            immigrations: counts.immigrations,
-            matched: counts.matched,
-            only_origin: counts.only_origin,
-            only_destination: counts.only_destination,
-        }),
-        estimate: row.estimate.map(|estimate| v1::FlowEstimate {
-            coverage_origin: estimate.coverage_origin,
-            coverage_destination: estimate.coverage_destination,
-            point: estimate.point,
-            standard_error: estimate.standard_error,
-            low: estimate.low,
-            high: estimate.high,
-            if_odds_ratio_two_thirds: estimate.if_odds_ratio_two_thirds,
-            if_odds_ratio_three_halves: estimate.if_odds_ratio_three_halves,
-        }),
-    });
-    let years = table.years.iter().map(|row| v1::YearRow {
-        origin: row.corridor.origin().0.to_string(),
-        destination: row.corridor.destination().0.to_string(),
-        year: i32::from(row.year),
-        emigrations: row.emigrations,
-        immigrations: row.immigrations,
-        agree: row.agree,
-        timing_origin: row.timing_origin,
-        timing_destination: row.timing_destination,
-        partner_origin: row.partner_origin,
-        partner_destination: row.partner_destination,
-        unmatched_origin: row.unmatched_origin,
-        unmatched_destination: row.unmatched_destination,
-    });
-    v1::FlowTable {
-        rows: rows.collect(),
-        years: years.collect(),
+    async fn list_flow_rows(
+        &self,
+        request: Request<v1::ListFlowRowsRequest>,
+    ) -> Result<Response<v1::ListFlowRowsResponse>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let page = Page::new(message.page_size, &message.page_token).map_err(refuse)?;
+        let result = self
+            .engine
+            .released_result(&office, id)
+            .await
+            .map_err(from_engine)?;
+        let (rows, next_page_token) = page.of(&result.table.rows);
+        Ok(Response::new(v1::ListFlowRowsResponse {
+            rows: rows.iter().map(to_flow_row).collect(),
+            next_page_token,
+        }))
+    }
+
+    type StreamFlowRowsStream = ResponseStream<v1::StreamFlowRowsResponse>;
+
+    async fn stream_flow_rows(
+        &self,
+        request: Request<v1::StreamFlowRowsRequest>,
+    ) -> Result<Response<Self::StreamFlowRowsStream>, Status> {
+        let (office, message) = self.open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let result = self
+            .engine
+            .released_result(&office, id)
+            .await
+            .map_err(from_engine)?;
+        let messages: Vec<_> = result
+            .table
+            .rows
+            .chunks(ROWS_PER_MESSAGE)
+            .map(|rows| {
+                Ok(v1::StreamFlowRowsResponse {
+                    rows: rows.iter().map(to_flow_row).collect(),
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(stream::iter(messages))))
     }
 }
 

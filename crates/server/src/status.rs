@@ -68,6 +68,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::DatasetMismatch { .. } => (Code::InvalidArgument, "DATASET_MISMATCH"),
         EngineError::DatasetTooLarge { .. } => (Code::InvalidArgument, "DATASET_TOO_LARGE"),
         EngineError::DatasetsMissing => (Code::FailedPrecondition, "DATASETS_MISSING"),
+        EngineError::Disclosure(_) => (Code::FailedPrecondition, "NOT_DISCLOSABLE"),
         EngineError::FrameChecksum { .. } => (Code::DataLoss, "FRAME_CHECKSUM"),
         EngineError::Link(_) | EngineError::MeasureMismatch | EngineError::NoEvents => {
             (Code::FailedPrecondition, "NOT_LINKABLE")

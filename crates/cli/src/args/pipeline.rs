@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use corridor_core::{Assignment, Profile, Recall, Threshold};
 
-use super::{parse_share, parse_threads};
+use super::{DisclosureArg, StatisticsArgs, parse_share, parse_threads};
 
 /// What a rehearsal and a demonstration share.
 #[derive(Debug, Args)]
@@ -47,6 +47,11 @@ pub(crate) struct PipelineArgs {
         default_value = "0,15,30,45,65"
     )]
     pub(crate) age_bands: Vec<u8>,
+    #[command(flatten)]
+    pub(crate) statistics: StatisticsArgs,
+    /// How small counts are kept from telling of few people.
+    #[arg(long, value_name = "METHOD", default_value = "suppression")]
+    pub(crate) disclosure: DisclosureArg,
     /// Counts above 0 and below this are suppressed.
     #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) minimum_count: u32,

@@ -11,7 +11,7 @@ use corridor_encode::{
     EncodeTerms, EncodedRegister, Identity, Mapping, PendingExchange, ProjectSecret, accept_offer,
     draft_mapping, encode_register, write_dataset, write_pseudonyms,
 };
-use corridor_engine::{Compute, Engine, FlowTableTerms, Limits, LinkedPair, Store};
+use corridor_engine::{Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
 use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -321,7 +321,7 @@ struct Play<'a> {
     args: &'a DemoArgs,
     folder: &'a Path,
     registers: &'a Registers,
-    flows: &'a FlowTableTerms,
+    flows: &'a FlowTerms,
     truth: Option<&'a Path>,
     offices: &'a Offices,
     compute: &'a Compute,
@@ -408,6 +408,7 @@ impl Play<'_> {
             encoding: to_encoding_terms(&self.registers.schema),
             linkage: self.registers.linkage.clone(),
             age_bands: self.flows.age_bands.clone(),
+            statistics: self.flows.statistics.clone(),
             // Link lists leave so that they can be set against the truth. A real agreement leaves them out.
             outputs: vec![Output::FlowTable, Output::LinkList],
             disclosure: self.flows.disclosure,
@@ -449,6 +450,7 @@ impl Play<'_> {
                     schema: &schema,
                     key: &key,
                     age_bands: &agreement.age_bands,
+                    statistics: &agreement.statistics,
                 };
                 let encoded = encode_register(&path, &mapping, &terms, limit, &|rows| {
                     bar.set_length(rows);
@@ -529,7 +531,7 @@ fn to_closing(out: &Path, has_quality: bool) -> String {
     let out = out.display();
     let quality = if has_quality { ", quality.json" } else { "" };
     format!(
-        "\nWritten to {out}: flows.csv, years.csv, corrected.csv, flows.json, links.csv{quality}\n\n\
+        "\nWritten to {out}: flows.csv, years.csv, lags.csv, stays.csv, flows.json, links.csv{quality}\n\n\
          The same on your own files:\n  \
          corridor mapping init my.csv -o my.toml        # then correct it; the same for theirs.csv\n  \
          corridor rehearse --left my.csv --right theirs.csv --left-mapping my.toml --right-mapping theirs.toml --out try\n  \

@@ -57,6 +57,7 @@ pub(crate) fn run(args: &EncodeArgs) -> anyhow::Result<()> {
         schema: &schema,
         key: &key,
         age_bands: &agreement.age_bands,
+        statistics: &agreement.statistics,
     };
     let limit = RefusalLimit::try_new(args.max_refused).unwrap_or(RefusalLimit::NONE);
     let bar = progress(0, "encoding");

@@ -56,7 +56,7 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             add_flows(&mut files, &result)?;
             files.write_new()?;
             talk(&format!(
-                "wrote flows.csv, years.csv, corrected.csv and flows.json to {}",
+                "wrote flows.csv, years.csv, lags.csv, stays.csv and flows.json to {}",
                 out.display()
             ));
             Ok(())

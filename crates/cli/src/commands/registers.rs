@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{
     AgeBands, Construction, Corridor, Destination, DisclosureRule, EncodingTerms, LinkageTerms, Origin,
-    Period, Profile, ThresholdPolicy,
+    Period, Profile, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect, read_persons};
-use corridor_engine::{FlowTableTerms, LinkageReport};
+use corridor_engine::{FlowTerms, LinkageReport};
 use corridor_link::LinkageQuality;
 use serde::Serialize;
 
@@ -34,8 +34,10 @@ pub(crate) struct Registers {
     /// What the linkage is done under.
     pub(crate) linkage: LinkageTerms,
     /// What a flow table is made under, or why there is none.
-    pub(crate) flows: Result<FlowTableTerms, String>,
+    pub(crate) flows: Result<FlowTerms, String>,
     pub(crate) age_bands: AgeBands,
+    /// What leaves the office of moves, and what tables count.
+    pub(crate) statistics: StatisticsTerms,
     pub(crate) limit: RefusalLimit,
 }
 
@@ -47,12 +49,15 @@ impl Registers {
         let schema = schema_for(&[&left.mapping, &right.mapping], args)?;
         let age_bands = AgeBands::try_from(args.age_bands.clone())
             .map_err(|error| input_error(error.to_string(), "correct --age-bands"))?;
-        let flows = corridor_and_period(&left, &right, args)?.map(|(corridor, period)| FlowTableTerms {
+        let statistics = args.statistics.to_terms()?;
+        let flows = corridor_and_period(&left, &right, args)?.map(|(corridor, period)| FlowTerms {
             corridor,
             period,
             age_bands: age_bands.clone(),
+            statistics: statistics.clone(),
             disclosure: DisclosureRule {
                 minimum_count: args.minimum_count,
+                method: args.disclosure.into(),
             },
         });
         let encoding = to_encoding_terms(&schema);
@@ -83,6 +88,7 @@ impl Registers {
             encoding,
             linkage,
             age_bands,
+            statistics,
             flows,
             limit: RefusalLimit::try_new(args.max_refused).unwrap_or(RefusalLimit::NONE),
             left,

@@ -2,7 +2,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use corridor_core::{AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, Stopwatch, SystemClock};
+use corridor_core::{
+    AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, StatisticsTerms, Stopwatch, SystemClock,
+};
 use corridor_encode::{
     EncodeTerms, EncodedRegister, EncodingSchema, LinkageKey, Mapping, ProjectSecret, RefusalLimit,
 };
@@ -160,6 +162,7 @@ fn attack_alone(register: &Register, args: &RehearseArgs) -> anyhow::Result<()> 
     let terms = RehearsedTerms {
         schema: &schema,
         age_bands: &AgeBands::try_from(vec![0]).expect("one band"),
+        statistics: &StatisticsTerms::default(),
         limit: RefusalLimit::try_new(args.pipeline.max_refused).unwrap_or(RefusalLimit::NONE),
         partner: nowhere(),
     };
@@ -214,6 +217,7 @@ fn encode(
     let terms = RehearsedTerms {
         schema: &registers.schema,
         age_bands: &registers.age_bands,
+        statistics: &registers.statistics,
         limit: registers.limit,
         partner,
     };
@@ -224,6 +228,7 @@ fn encode(
 struct RehearsedTerms<'a> {
     schema: &'a EncodingSchema,
     age_bands: &'a AgeBands,
+    statistics: &'a StatisticsTerms,
     limit: RefusalLimit,
     partner: CountryCode,
 }
@@ -243,6 +248,7 @@ fn encode_one(
         schema: terms.schema,
         key,
         age_bands: terms.age_bands,
+        statistics: terms.statistics,
     };
     let bar = progress(0, "encoding");
     let encoded = encode_register_on(
@@ -311,7 +317,7 @@ fn link(
         Ok(terms) => {
             let moves = pipeline.pair_moves(&links)?;
             let flows = FlowResult {
-                table: pipeline.reconcile(&moves, terms)?.into_published(),
+                table: pipeline.reconcile(&moves, terms, &report)?,
                 report: report.clone(),
                 provenance: Provenance {
                     agreement: None,

@@ -1,20 +1,21 @@
-use std::fmt::Write as _;
-
 use anyhow::bail;
-
-use corridor_core::{Corridor, Digest, Sex};
+use corridor_core::Digest;
 use corridor_engine::{
     BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, result_digest,
 };
-use corridor_flows::{FlowRow, PublishedTable, YearRow};
+use corridor_flows::PublishedTable;
 use serde::Serialize;
 
 use crate::client::Client;
-use crate::commands::carried;
 use crate::output::{FileSet, to_columns};
 
+mod method;
+mod page;
+
+pub(crate) use page::to_page;
+
 /// Every file a rehearsal or a demonstration may write.
-pub(crate) const RESULT_FILES: [&str; 9] = [
+pub(crate) const RESULT_FILES: [&str; 10] = [
     "attack.json",
     "links.csv",
     "moves.csv",
@@ -22,7 +23,8 @@ pub(crate) const RESULT_FILES: [&str; 9] = [
     "quality.json",
     "flows.csv",
     "years.csv",
-    "corrected.csv",
+    "lags.csv",
+    "stays.csv",
     "flows.json",
 ];
 
@@ -68,47 +70,22 @@ impl FlowResult {
     /// The JSON document: provenance, method and definitions beside the figures.
     pub(crate) fn to_document(&self) -> serde_json::Value {
         serde_json::json!({
+            "version": 2,
             "provenance": self.provenance,
             "linkage": self.report,
-            "method": {
-                "estimate": "Chapman 1951; variance Seber 1970; 95 % log-normal interval after Chao 1987; \
-                             links as they are: see linkage_error; if being in one list makes being in the other \
-                             likelier, it is too low: see the two figures under dependence",
-                "suppression": "a row with a count above 0 and below the agreed minimum is suppressed whole, and \
-                                further rows with it, so that no suppressed count can be derived",
-            },
-            "definitions": {
-                "emigrations": "in the table: reported by the origin's office, a matched move in the year, sex and age \
-                                band the destination gives it, so that it counts once; a move whose arrival is outside \
-                                the period is in no row. In years: in the origin's own year",
-                "immigrations": "reported by the destination's office",
-                "matched": "moves both offices report",
-                "only_origin": "moves the origin's office alone reports for this corridor",
-                "only_destination": "moves the destination's office alone reports for this corridor",
-                "coverage_origin": "matched / immigrations",
-                "coverage_destination": "matched / emigrations",
-                "years": "each office's own count of its year, and why they differ: immigrations - emigrations = \
-                          (timing_destination - timing_origin) + (partner_destination - partner_origin) + \
-                          (unmatched_destination - unmatched_origin)",
-            },
+            "method": method::methods(&self.table.terms),
+            "definitions": method::definitions(),
             "table": self.table,
-            "linkage_error": {
-                "method": "m = matched * precision / recall; N = E * I / m, variance by the delta method (Ding & Fienberg \
-                           1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019), 95 % log-normal interval; \
-                           precision and recall in the middle of their intervals, recall times what blocks let meet; rows \
-                           whose counts are too small for it, and all rows under a given threshold, have none",
-                "rows": carried::carry(&self.table, &self.report),
-            },
         })
     }
 }
 
-/// Adds flows.csv, years.csv, corrected.csv and flows.json.
+/// Adds flows.csv, years.csv, lags.csv, stays.csv and flows.json.
 pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
     files.add("flows.csv", &result.table.rows_to_csv())?;
     files.add("years.csv", &result.table.years_to_csv())?;
-    let corrected = carried::carry(&result.table, &result.report);
-    files.add("corrected.csv", &carried::to_csv(&corrected)?)?;
+    files.add("lags.csv", &result.table.lags_to_csv())?;
+    files.add("stays.csv", &result.table.stays_to_csv())?;
     files.add(
         "flows.json",
         &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
@@ -203,111 +180,4 @@ pub(crate) fn to_strata_lines(strata: &[StratumReport]) -> String {
 
 fn to_share(share: Option<f64>) -> String {
     share.map_or_else(|| "not known".to_owned(), |share| format!("{share:.4}"))
-}
-
-/// The table as a page, and what becomes of it without linkage error.
-pub(crate) fn to_page(result: &FlowResult) -> String {
-    let table = &result.table;
-    let mut corridors: Vec<Corridor> = Vec::new();
-    for row in &table.rows {
-        if !corridors.contains(&row.corridor) {
-            corridors.push(row.corridor);
-        }
-    }
-    let mut page = String::new();
-    for corridor in corridors {
-        let (origin, destination) = (corridor.origin().0, corridor.destination().0);
-        writeln!(page, "{origin} → {destination}: moves by year, sex and age").expect("writing to a String");
-        let rows: Vec<Vec<String>> = table
-            .rows
-            .iter()
-            .filter(|row| row.corridor == corridor)
-            .map(to_cells)
-            .collect();
-        let header = [
-            "group",
-            "E",
-            "I",
-            "matched",
-            "only orig.",
-            "only dest.",
-            "cov. orig.",
-            "cov. dest.",
-            "estimate",
-            "95 % interval",
-        ];
-        page += &to_columns(&header, &rows);
-        let years: Vec<Vec<String>> = table
-            .years
-            .iter()
-            .filter(|row| row.corridor == corridor)
-            .map(|row| {
-                let counts = row
-                    .counts()
-                    .map(|count| count.map_or_else(|| "··".to_owned(), |c| c.to_string()));
-                std::iter::once(row.year.to_string()).chain(counts).collect()
-            })
-            .collect();
-        let header = [
-            "year",
-            "E",
-            "I",
-            "agree",
-            "timing E",
-            "timing I",
-            "partner E",
-            "partner I",
-            "unmatched E",
-            "unmatched I",
-        ];
-        const { assert!(YearRow::COLUMNS.len() == 9, "one heading a column") };
-        writeln!(
-            page,
-            "\n{origin} → {destination}: why each office's own count of a year differs"
-        )
-        .expect("writing to a String");
-        page += &to_columns(&header, &years);
-        page.push('\n');
-    }
-    page += "··  suppressed. E: emigrations reported by the origin; in the table by sex and age, a matched one where the\n\
-             destination has it, so that it counts once. I: immigrations reported by the destination.\n\
-             cov.: share of the other list's moves that this list has. estimate: moves in truth (Chapman), if the two\n\
-             lists are independent and every link is taken at its word.\n\n";
-    page + &carried::to_page(&carried::carry(table, &result.report))
-}
-
-fn to_cells(row: &FlowRow) -> Vec<String> {
-    let group = match (row.year, row.sex, &row.age_band) {
-        (None, ..) => "all years".to_owned(),
-        (Some(year), None, _) => year.to_string(),
-        (Some(_), Some(sex), None) => format!("  {}", to_word(sex)),
-        (Some(_), Some(_), Some(band)) => format!("    {band}"),
-    };
-    let mut cells = vec![group];
-    if row.counts.is_none() {
-        cells.extend(std::iter::repeat_n("··".to_owned(), 9));
-        return cells;
-    }
-    cells.extend(
-        row.count_values()
-            .map(|count| count.map_or_else(String::new, |c| c.to_string())),
-    );
-    match &row.estimate {
-        Some(estimate) => cells.extend([
-            format!("{:.1} %", 100.0 * estimate.coverage_origin),
-            format!("{:.1} %", 100.0 * estimate.coverage_destination),
-            format!("{:.0}", estimate.point),
-            format!("{:.0} – {:.0}", estimate.low, estimate.high),
-        ]),
-        None => cells.extend(std::iter::repeat_n("–".to_owned(), 4)),
-    }
-    cells
-}
-
-const fn to_word(sex: Sex) -> &'static str {
-    match sex {
-        Sex::Female => "women",
-        Sex::Male => "men",
-        Sex::Unknown => "sex not known",
-    }
 }

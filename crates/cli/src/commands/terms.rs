@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
-    AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DisclosureRule, EncodingTerms,
-    LinkageTerms, Office, Output, Period, Profile, Recall, ThresholdPolicy,
+    AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DisclosureMethod, DisclosureRule,
+    EncodingTerms, LinkageTerms, Office, Output, Period, Profile, Recall, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -43,10 +43,23 @@ seed = 1
 
 # Lower bounds of age bands, in completed years at the move: all that is uploaded of a person's age.
 age_bands = [0, 15, 30, 45, 65]
+# What the tables count by. Every table begins with period and may have sex, age, age_reached (the age reached in the year),
+# citizenship, birth_country, migratory_status and reason, in this order; only what a table names leaves the office. When there is
+# no section [statistics], one table by year, sex and age is made. Others need these lines at the end of the file:
+# [statistics]
+# tables = [["period", "sex", "age"], ["period", "citizenship"]]
+# period_unit = "quarter"          # or "year"
+# duration_rule = "12_months"      # the stay with which a move counts: own (each office's), 12_months, 6_months, 3_months, half_year
+# [[statistics.country_groups]]    # countries of citizenship and birth that are told apart; all others are one group
+# name = "maghreb"
+# countries = ["DZ", "MA", "TN"]
+
 # What may leave: flow_table, link_list.
 outputs = ["flow_table"]
 # Counts above 0 and below this are suppressed, and others with them.
 minimum_count = 10
+# How: "suppression", "random_rounding" (to multiples of 3) or "cell_key" (the same moves always changed by the same).
+disclosure_method = "suppression"
 # Days after release until the service purges the datasets.
 retention_days = 90
 
@@ -79,6 +92,10 @@ struct TermsFile {
     age_bands: AgeBands,
     outputs: Vec<Output>,
     minimum_count: u32,
+    #[serde(default)]
+    disclosure_method: DisclosureMethod,
+    #[serde(default)]
+    statistics: StatisticsTerms,
     retention_days: u32,
     corridor: Corridor,
     period: Period,
@@ -142,9 +159,11 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
             lsh_recall,
         },
         age_bands: file.age_bands,
+        statistics: file.statistics,
         outputs,
         disclosure: DisclosureRule {
             minimum_count: file.minimum_count,
+            method: file.disclosure_method,
         },
         retention_days: file.retention_days,
     };

@@ -1408,14 +1408,53 @@ pub struct GetFlowTableResponse {
     #[prost(bytes = "vec", tag = "3")]
     pub result_digest: ::prost::alloc::vec::Vec<u8>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFlowRowsRequest {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub run_id: ::prost::alloc::vec::Vec<u8>,
+    /// At most 1,000; 0 for 1,000.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FlowTable {
-    /// By corridor; all, then by year, each followed by its sexes, each followed by its age bands.
+pub struct ListFlowRowsResponse {
+    /// By corridor, then by the categories of the variables, totals before what they are made of.
     #[prost(message, repeated, tag = "1")]
     pub rows: ::prost::alloc::vec::Vec<FlowRow>,
-    /// By corridor, then year.
-    #[prost(message, repeated, tag = "2")]
-    pub years: ::prost::alloc::vec::Vec<YearRow>,
+    /// Empty after the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamFlowRowsRequest {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub run_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// Some rows, in the order of `ListFlowRowsResponse`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamFlowRowsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub rows: ::prost::alloc::vec::Vec<FlowRow>,
+}
+/// Released tables; their rows are read with `ListFlowRows` or `StreamFlowRows`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FlowTable {
+    /// What the tables were made for: corridor, period, age bands, statistics and disclosure rule of the agreement, as JSON.
+    #[prost(string, tag = "1")]
+    pub terms: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub row_count: u64,
+    /// By corridor, then in the order of days.
+    #[prost(message, repeated, tag = "3")]
+    pub lags: ::prost::alloc::vec::Vec<LagRow>,
+    /// By corridor, period, list, rule and flag.
+    #[prost(message, repeated, tag = "4")]
+    pub stays: ::prost::alloc::vec::Vec<StayRow>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowRow {
@@ -1424,34 +1463,61 @@ pub struct FlowRow {
     pub origin: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub destination: ::prost::alloc::string::String,
-    /// Absent: all years.
-    #[prost(int32, optional, tag = "3")]
-    pub year: ::core::option::Option<i32>,
-    /// "female", "male" or "unknown"; absent: all.
-    #[prost(string, optional, tag = "4")]
-    pub sex: ::core::option::Option<::prost::alloc::string::String>,
-    /// Absent: all.
-    #[prost(string, optional, tag = "5")]
-    pub age_band: ::core::option::Option<::prost::alloc::string::String>,
-    /// Absent: suppressed.
-    #[prost(message, optional, tag = "6")]
+    /// The variables told apart, in the agreement's order; all categories of the others are taken together.
+    #[prost(message, repeated, tag = "3")]
+    pub group: ::prost::alloc::vec::Vec<GroupLabel>,
+    #[prost(message, optional, tag = "4")]
     pub counts: ::core::option::Option<FlowCounts>,
-    /// Absent: suppressed, or nothing can be said.
-    #[prost(message, optional, tag = "7")]
+    /// Absent: a count it is made of is suppressed, or nothing can be said.
+    #[prost(message, optional, tag = "5")]
     pub estimate: ::core::option::Option<FlowEstimate>,
+    /// Absent as well where too little is known of the links.
+    #[prost(message, optional, tag = "6")]
+    pub corrected: ::core::option::Option<CorrectedFigures>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GroupLabel {
+    /// "period", "sex", "age", "age_reached", "citizenship", "birth_country", "migratory_status" or "reason".
+    #[prost(string, tag = "1")]
+    pub variable: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+}
+/// An absent count is suppressed. Exactly: immigrations - emigrations_own = (timing_destination - timing_origin) +
+/// (definition_destination - definition_origin) + (partner_destination - partner_origin) + (unmatched_destination -
+/// unmatched_origin); emigrations = matched + only_origin; immigrations = matched + only_destination.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FlowCounts {
-    #[prost(uint64, tag = "1")]
-    pub emigrations: u64,
-    #[prost(uint64, tag = "2")]
-    pub immigrations: u64,
-    #[prost(uint64, tag = "3")]
-    pub matched: u64,
-    #[prost(uint64, tag = "4")]
-    pub only_origin: u64,
-    #[prost(uint64, tag = "5")]
-    pub only_destination: u64,
+    #[prost(uint64, optional, tag = "1")]
+    pub emigrations: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "2")]
+    pub immigrations: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "3")]
+    pub matched: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    pub only_origin: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "5")]
+    pub only_destination: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "6")]
+    pub emigrations_own: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "7")]
+    pub agree: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "8")]
+    pub timing_origin: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "9")]
+    pub timing_destination: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "10")]
+    pub definition_origin: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "11")]
+    pub definition_destination: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "12")]
+    pub partner_origin: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "13")]
+    pub partner_destination: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "14")]
+    pub unmatched_origin: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "15")]
+    pub unmatched_destination: ::core::option::Option<u64>,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct FlowEstimate {
@@ -1472,33 +1538,97 @@ pub struct FlowEstimate {
     #[prost(double, tag = "8")]
     pub if_odds_ratio_three_halves: f64,
 }
-/// Why the two counts of a year differ. An absent count is suppressed.
+/// Figures of a row with linkage error taken out.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CorrectedFigures {
+    /// Whose links the quality is of: "all", or the variable and label of a group.
+    #[prost(string, tag = "1")]
+    pub quality_of: ::prost::alloc::string::String,
+    #[prost(double, tag = "2")]
+    pub precision_low: f64,
+    #[prost(double, tag = "3")]
+    pub precision_high: f64,
+    #[prost(double, tag = "4")]
+    pub recall_low: f64,
+    #[prost(double, tag = "5")]
+    pub recall_high: f64,
+    #[prost(double, tag = "6")]
+    pub matched: f64,
+    /// Petersen's estimate with the links as they are.
+    #[prost(double, tag = "7")]
+    pub naive: f64,
+    #[prost(double, tag = "8")]
+    pub estimate: f64,
+    /// 95 % interval.
+    #[prost(double, tag = "9")]
+    pub low: f64,
+    #[prost(double, tag = "10")]
+    pub high: f64,
+    #[prost(double, tag = "11")]
+    pub coverage_origin: f64,
+    #[prost(double, tag = "12")]
+    pub coverage_destination: f64,
+    /// Absent when a class is suppressed.
+    #[prost(message, optional, tag = "13")]
+    pub classes: ::core::option::Option<CorrectedClasses>,
+}
+/// Moves by class after expected false and missed links moved between unmatched and the others.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct CorrectedClasses {
+    #[prost(double, tag = "1")]
+    pub agree: f64,
+    #[prost(double, tag = "2")]
+    pub timing_origin: f64,
+    #[prost(double, tag = "3")]
+    pub timing_destination: f64,
+    #[prost(double, tag = "4")]
+    pub definition_origin: f64,
+    #[prost(double, tag = "5")]
+    pub definition_destination: f64,
+    #[prost(double, tag = "6")]
+    pub partner_origin: f64,
+    #[prost(double, tag = "7")]
+    pub partner_destination: f64,
+    #[prost(double, tag = "8")]
+    pub unmatched_origin: f64,
+    #[prost(double, tag = "9")]
+    pub unmatched_destination: f64,
+}
+/// Moves both offices have, by the days from the origin's date to the destination's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct YearRow {
+pub struct LagRow {
     #[prost(string, tag = "1")]
     pub origin: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub destination: ::prost::alloc::string::String,
-    #[prost(int32, tag = "3")]
-    pub year: i32,
+    /// As in "-7 to -1".
+    #[prost(string, tag = "3")]
+    pub days: ::prost::alloc::string::String,
+    /// Absent: suppressed.
     #[prost(uint64, optional, tag = "4")]
-    pub emigrations: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "5")]
-    pub immigrations: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "6")]
-    pub agree: ::core::option::Option<u64>,
+    pub moves: ::core::option::Option<u64>,
+}
+/// Moves of one office's list, counted or not, by whether they count under a rule of minimum stay.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StayRow {
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub destination: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub period: ::prost::alloc::string::String,
+    /// "origin" or "destination".
+    #[prost(string, tag = "4")]
+    pub list: ::prost::alloc::string::String,
+    /// "own", "12_months", "6_months", "3_months" or "half_year".
+    #[prost(string, tag = "5")]
+    pub rule: ::prost::alloc::string::String,
+    /// "yes", "no" or "unknown".
+    #[prost(string, tag = "6")]
+    pub counts: ::prost::alloc::string::String,
+    /// Absent: suppressed.
     #[prost(uint64, optional, tag = "7")]
-    pub timing_origin: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "8")]
-    pub timing_destination: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "9")]
-    pub partner_origin: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "10")]
-    pub partner_destination: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "11")]
-    pub unmatched_origin: ::core::option::Option<u64>,
-    #[prost(uint64, optional, tag = "12")]
-    pub unmatched_destination: ::core::option::Option<u64>,
+    pub moves: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LinkageReport {
@@ -1802,7 +1932,7 @@ pub mod flow_service_client {
                 .insert(GrpcMethod::new("corridor.v1.FlowService", "ReleaseFlowTable"));
             self.inner.unary(req, path, codec).await
         }
-        /// The released table of a run.
+        /// The released tables of a run, without their rows.
         pub async fn get_flow_table(
             &mut self,
             request: impl tonic::IntoRequest<super::GetFlowTableRequest>,
@@ -1827,6 +1957,56 @@ pub mod flow_service_client {
                 .insert(GrpcMethod::new("corridor.v1.FlowService", "GetFlowTable"));
             self.inner.unary(req, path, codec).await
         }
+        /// The rows of the released tables, a page at a time.
+        pub async fn list_flow_rows(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFlowRowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFlowRowsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/corridor.v1.FlowService/ListFlowRows",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("corridor.v1.FlowService", "ListFlowRows"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// All rows of the released tables.
+        pub async fn stream_flow_rows(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StreamFlowRowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::StreamFlowRowsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/corridor.v1.FlowService/StreamFlowRows",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("corridor.v1.FlowService", "StreamFlowRows"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1850,12 +2030,34 @@ pub mod flow_service_server {
             tonic::Response<super::ReleaseFlowTableResponse>,
             tonic::Status,
         >;
-        /// The released table of a run.
+        /// The released tables of a run, without their rows.
         async fn get_flow_table(
             &self,
             request: tonic::Request<super::GetFlowTableRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetFlowTableResponse>,
+            tonic::Status,
+        >;
+        /// The rows of the released tables, a page at a time.
+        async fn list_flow_rows(
+            &self,
+            request: tonic::Request<super::ListFlowRowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFlowRowsResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the StreamFlowRows method.
+        type StreamFlowRowsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::StreamFlowRowsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// All rows of the released tables.
+        async fn stream_flow_rows(
+            &self,
+            request: tonic::Request<super::StreamFlowRowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::StreamFlowRowsStream>,
             tonic::Status,
         >;
     }
@@ -2023,6 +2225,97 @@ pub mod flow_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/corridor.v1.FlowService/ListFlowRows" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFlowRowsSvc<T: FlowService>(pub Arc<T>);
+                    impl<
+                        T: FlowService,
+                    > tonic::server::UnaryService<super::ListFlowRowsRequest>
+                    for ListFlowRowsSvc<T> {
+                        type Response = super::ListFlowRowsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFlowRowsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FlowService>::list_flow_rows(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFlowRowsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/corridor.v1.FlowService/StreamFlowRows" => {
+                    #[allow(non_camel_case_types)]
+                    struct StreamFlowRowsSvc<T: FlowService>(pub Arc<T>);
+                    impl<
+                        T: FlowService,
+                    > tonic::server::ServerStreamingService<super::StreamFlowRowsRequest>
+                    for StreamFlowRowsSvc<T> {
+                        type Response = super::StreamFlowRowsResponse;
+                        type ResponseStream = T::StreamFlowRowsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StreamFlowRowsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FlowService>::stream_flow_rows(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StreamFlowRowsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

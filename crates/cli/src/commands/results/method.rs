@@ -1,0 +1,147 @@
+//! How figures were made and what they mean, in words that go with every file.
+
+use corridor_core::{DisclosureMethod, DurationRule};
+use corridor_flows::FlowTerms;
+use serde_json::{Value, json};
+
+/// Name and text of each method.
+pub(crate) fn methods(terms: &FlowTerms) -> Value {
+    json!({
+        "estimate": ESTIMATE,
+        "linkage_error": LINKAGE_ERROR,
+        "disclosure": disclosure(terms),
+        "duration_rule": duration_rule(terms.statistics.duration_rule),
+    })
+}
+
+const ESTIMATE: &str = "Chapman 1951; variance Seber 1970; 95 % log-normal interval after Chao 1987; links as they are: see \
+                        corrected; if being in one list makes being in the other likelier, it is too low: see the two figures \
+                        under dependence";
+
+const LINKAGE_ERROR: &str = "corrected: m = matched * precision / recall; N = E * I / m, variance by the delta method (Ding & Fienberg \
+                             1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019), 95 % log-normal interval; precision and \
+                             recall in the middle of their intervals, recall times what blocks let meet; classes of moves found are \
+                             multiplied by precision / recall, those not found take the rest of each office's own count; rows whose counts \
+                             are too small for it, and all rows under a given threshold, have none";
+
+fn disclosure(terms: &FlowTerms) -> String {
+    let minimum = terms.disclosure.minimum_count;
+    match terms.disclosure.method {
+        DisclosureMethod::Suppression => format!(
+            "a count above 0 and below {minimum} is suppressed, and further counts with it, so that nobody who adds and subtracts \
+             what is shown can tell of one that it is not 0 or that it is below {minimum}"
+        ),
+        DisclosureMethod::RandomRounding => {
+            "the classes of every row are rounded to multiples of 3 by chance and without bias, and its other counts are the sums of \
+             these; rows do not add up to their totals exactly"
+                .to_owned()
+        }
+        DisclosureMethod::CellKey => {
+            "the classes of every row are changed by at most 2 without bias, the same moves always by the same (cell key method), and its \
+             other counts are the sums of these; rows do not add up to their totals exactly"
+                .to_owned()
+        }
+    }
+}
+
+const fn duration_rule(rule: DurationRule) -> &'static str {
+    match rule {
+        DurationRule::Own => "a move counts when the office that reports it counts it",
+        DurationRule::Months12 => {
+            "a move counts when the stay after it was, or was meant to be, of twelve months"
+        }
+        DurationRule::Months6 => {
+            "a move counts when the stay after it was, or was meant to be, of six months"
+        }
+        DurationRule::Months3 => {
+            "a move counts when the stay after it was, or was meant to be, of three months"
+        }
+        DurationRule::HalfYear => {
+            "a move counts when the person was there for six months and a day of the twelve months after it"
+        }
+    }
+}
+
+/// Name and meaning of each figure.
+pub(crate) fn definitions() -> Value {
+    let all: serde_json::Map<String, Value> = DEFINITIONS
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), json!(text)))
+        .collect();
+    Value::Object(all)
+}
+
+/// Name and meaning of each figure, in the order of columns.
+pub(crate) const DEFINITIONS: [(&str, &str); 21] = [
+    (
+        "emigrations",
+        "reported by the origin's office, a matched move in the period and group the destination gives it, so that it counts once; a \
+         move whose arrival is outside the reference period is in no row: matched + only_origin",
+    ),
+    ("immigrations", "reported by the destination's office"),
+    ("matched", "moves both offices report and count"),
+    (
+        "only_origin",
+        "moves the origin's office alone reports and counts for this corridor",
+    ),
+    (
+        "only_destination",
+        "moves the destination's office alone reports and counts for this corridor",
+    ),
+    (
+        "emigrations_own",
+        "reported by the origin's office, in its own period; a move both have in one period in the group the destination gives it",
+    ),
+    ("agree", "moves both offices report and count in the same period"),
+    (
+        "timing_origin",
+        "the origin's moves that the destination has in another period",
+    ),
+    (
+        "timing_destination",
+        "the destination's moves that the origin has in another period",
+    ),
+    (
+        "definition_origin",
+        "the origin's moves that the destination has and does not count by the rule",
+    ),
+    (
+        "definition_destination",
+        "the destination's moves that the origin has and does not count by the rule",
+    ),
+    (
+        "partner_origin",
+        "the origin's moves that the destination has with another country or none",
+    ),
+    (
+        "partner_destination",
+        "the destination's moves that the origin has with another country or none",
+    ),
+    (
+        "unmatched_origin",
+        "the origin's moves that the destination does not have",
+    ),
+    (
+        "unmatched_destination",
+        "the destination's moves that the origin does not have",
+    ),
+    (
+        "identity",
+        "immigrations - emigrations_own = (timing_destination - timing_origin) + (definition_destination - definition_origin) + \
+         (partner_destination - partner_origin) + (unmatched_destination - unmatched_origin)",
+    ),
+    ("coverage_origin", "matched / immigrations"),
+    ("coverage_destination", "matched / emigrations"),
+    (
+        "estimate",
+        "moves in truth, if the two lists are independent and every link is taken at its word",
+    ),
+    (
+        "lags",
+        "days from the origin's date of a matched move to the destination's",
+    ),
+    (
+        "stays",
+        "moves of one office's list, counted or not, by whether they count under each rule of minimum stay",
+    ),
+];

@@ -1,0 +1,235 @@
+//! Flow tables as a page of text.
+
+use std::fmt::Write as _;
+
+use corridor_core::{Corridor, DisclosureMethod, Variable};
+use corridor_flows::{FlowRow, Measure, PublishedTable, RECONCILIATION};
+
+use super::FlowResult;
+use crate::output::to_columns;
+
+/// What stands in place of a suppressed count.
+const HIDDEN: &str = "··";
+
+/// The tables as a page, and what becomes of them without linkage error.
+pub(crate) fn to_page(result: &FlowResult) -> String {
+    let table = &result.table;
+    let mut corridors: Vec<Corridor> = Vec::new();
+    for row in &table.rows {
+        if !corridors.contains(&row.corridor) {
+            corridors.push(row.corridor);
+        }
+    }
+    let mut page = String::new();
+    for corridor in corridors {
+        let (origin, destination) = (corridor.origin().0, corridor.destination().0);
+        for (position, variables) in table.terms.statistics.tables.iter().enumerate() {
+            writeln!(
+                page,
+                "{origin} → {destination}: moves by {}",
+                to_list(table, variables)
+            )
+            .expect("writing to a String");
+            page += &to_moves(table, corridor, variables, position == 0);
+            page.push('\n');
+        }
+        let period = table.terms.column(Variable::Period);
+        writeln!(
+            page,
+            "{origin} → {destination}: why each office's own count of a {period} differs"
+        )
+        .expect("writing to a String");
+        page += &to_reconciliation(table, corridor);
+        page.push('\n');
+    }
+    page += &legend(table);
+    page + &to_corrected(table)
+}
+
+fn to_list(table: &PublishedTable, variables: &[Variable]) -> String {
+    let mut words: Vec<String> = variables
+        .iter()
+        .map(|variable| match variable {
+            Variable::Period => table.terms.column(Variable::Period).to_owned(),
+            Variable::AgeReached => "age reached in the year".to_owned(),
+            Variable::Sex
+            | Variable::Age
+            | Variable::Citizenship
+            | Variable::BirthCountry
+            | Variable::MigratoryStatus
+            | Variable::Reason => variable.as_str().replace('_', " "),
+        })
+        .collect();
+    match words.pop() {
+        Some(last) if !words.is_empty() => format!("{} and {last}", words.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
+/// A table as a tree: each row under the one it is a part of. The first table has the total.
+fn to_moves(table: &PublishedTable, corridor: Corridor, variables: &[Variable], is_first: bool) -> String {
+    let rows: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .filter(|row| row.corridor == corridor)
+        .filter_map(|row| {
+            let depth = row.group.0.len();
+            let is_branch = depth <= variables.len() && row.group.is_by(&variables[..depth]);
+            (is_branch && (is_first || depth > 0)).then(|| to_cells(table, row, variables))
+        })
+        .collect();
+    let header = [
+        "group",
+        "E",
+        "I",
+        "matched",
+        "only orig.",
+        "only dest.",
+        "cov. orig.",
+        "cov. dest.",
+        "estimate",
+        "95 % interval",
+    ];
+    to_columns(&header, &rows)
+}
+
+fn to_cells(table: &PublishedTable, row: &FlowRow, variables: &[Variable]) -> Vec<String> {
+    let depth = row.group.0.len();
+    let group = match depth.checked_sub(1).and_then(|last| variables.get(last)) {
+        None => format!("all {}s", table.terms.column(Variable::Period)),
+        Some(variable) => {
+            let label = row.group.get(*variable).unwrap_or_default();
+            format!("{}{}", "  ".repeat(depth - 1), to_words(*variable, label))
+        }
+    };
+    let mut cells = vec![group];
+    let shown = [
+        Measure::Emigrations,
+        Measure::Immigrations,
+        Measure::Matched,
+        Measure::OnlyOrigin,
+        Measure::OnlyDestination,
+    ];
+    cells.extend(shown.map(|measure| to_count(row, measure)));
+    let is_hidden = shown[..3]
+        .iter()
+        .any(|measure| row.counts.get(*measure).is_none());
+    match &row.estimate {
+        Some(estimate) => cells.extend([
+            format!("{:.1} %", 100.0 * estimate.coverage_origin),
+            format!("{:.1} %", 100.0 * estimate.coverage_destination),
+            format!("{:.0}", estimate.point),
+            format!("{:.0} – {:.0}", estimate.low, estimate.high),
+        ]),
+        None => {
+            let mark = if is_hidden { HIDDEN } else { "–" };
+            cells.extend(std::iter::repeat_n(mark.to_owned(), 4));
+        }
+    }
+    cells
+}
+
+fn to_count(row: &FlowRow, measure: Measure) -> String {
+    row.counts
+        .get(measure)
+        .map_or_else(|| HIDDEN.to_owned(), |count| count.to_string())
+}
+
+fn to_words(variable: Variable, label: &str) -> String {
+    match (variable, label) {
+        (Variable::Sex, "female") => "women".to_owned(),
+        (Variable::Sex, "male") => "men".to_owned(),
+        (Variable::Sex, _) => "sex not known".to_owned(),
+        (_, label) => label.replace('_', " "),
+    }
+}
+
+fn to_reconciliation(table: &PublishedTable, corridor: Corridor) -> String {
+    let is_of_period = |row: &&FlowRow| row.corridor == corridor && row.group.is_by(&[Variable::Period]);
+    let rows: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .filter(is_of_period)
+        .map(|row| {
+            let period = row.group.get(Variable::Period).unwrap_or_default().to_owned();
+            let counts = RECONCILIATION.map(|measure| to_count(row, measure));
+            std::iter::once(period).chain(counts).collect()
+        })
+        .collect();
+    let header = [
+        table.terms.column(Variable::Period),
+        "E",
+        "I",
+        "agree",
+        "timing E",
+        "timing I",
+        "defin. E",
+        "defin. I",
+        "partner E",
+        "partner I",
+        "unmatched E",
+        "unmatched I",
+    ];
+    const { assert!(RECONCILIATION.len() == 11, "one heading a column") };
+    to_columns(&header, &rows)
+}
+
+fn legend(table: &PublishedTable) -> String {
+    let method = match table.terms.disclosure.method {
+        DisclosureMethod::Suppression => "··  suppressed.",
+        DisclosureMethod::RandomRounding => {
+            "Counts are rounded by chance; rows do not add up to totals exactly."
+        }
+        DisclosureMethod::CellKey => "Counts are changed by a little; rows do not add up to totals exactly.",
+    };
+    format!(
+        "{method} E: emigrations reported by the origin; in the tables of moves, a matched one where the\n\
+         destination has it, so that it counts once. I: immigrations reported by the destination.\n\
+         cov.: share of the other list's moves that this list has. estimate: moves in truth (Chapman), if the two\n\
+         lists are independent and every link is taken at its word.\n\n"
+    )
+}
+
+/// The rows of all periods and of each, with linkage error taken out; why there are none, where there are none.
+fn to_corrected(table: &PublishedTable) -> String {
+    let of_periods = table
+        .rows
+        .iter()
+        .filter(|row| row.group.0.is_empty() || row.group.is_by(&[Variable::Period]));
+    let cells: Vec<Vec<String>> = of_periods
+        .filter_map(|row| {
+            let figures = row.corrected.as_ref()?;
+            let period = row.group.get(Variable::Period);
+            Some(vec![
+                row.corridor.to_string(),
+                period.map_or_else(
+                    || format!("all {}s", table.terms.column(Variable::Period)),
+                    str::to_owned,
+                ),
+                to_count(row, Measure::Matched),
+                format!("{:.0}", figures.matched),
+                format!("{:.0}", figures.naive),
+                format!("{:.0}", figures.estimate),
+                format!("{:.0} – {:.0}", figures.interval.low, figures.interval.high),
+            ])
+        })
+        .collect();
+    if cells.is_empty() {
+        return "not corrected for linkage error: the threshold was given, or the counts are too small for what is known of \
+                the links\n"
+            .to_owned();
+    }
+    let header = [
+        "",
+        "",
+        "matched",
+        "corrected",
+        "naive",
+        "estimate",
+        "95 % interval",
+    ];
+    format!(
+        "With expected false links taken out and missed ones put in:\n{}",
+        to_columns(&header, &cells)
+    )
+}

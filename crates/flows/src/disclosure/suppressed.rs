@@ -1,0 +1,264 @@
+//! Suppression of a whole direction as one linear table.
+
+use std::collections::BTreeMap;
+
+use corridor_core::{DurationRule, RuleFlag, Side};
+
+use super::{DisclosureError, Seen, StayPlace, is_of_period, is_total, stay_counts};
+use crate::classes::{Class, Measure};
+use crate::linear::{CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress};
+use crate::number::real;
+use crate::published::FlowCounts;
+use crate::table::{CorridorTable, TableRow};
+use crate::terms::{ALL_CATEGORIES, FlowTerms};
+
+impl From<LinearTableError> for DisclosureError {
+    fn from(_: LinearTableError) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl From<SuppressionError> for DisclosureError {
+    fn from(_: SuppressionError) -> Self {
+        Self::ToldBefore
+    }
+}
+
+pub(super) fn see(corridor: &CorridorTable, terms: &FlowTerms) -> Result<Seen, DisclosureError> {
+    let minimum = u64::from(terms.disclosure.minimum_count);
+    let rows = see_rows(corridor, minimum)?;
+    let lags = see_lags(corridor, &rows, minimum)?;
+    let stays = see_stays(corridor, terms, &rows, minimum)?;
+    Ok(Seen { rows, lags, stays })
+}
+
+/// Every count of every row is a cell; the atoms are the classes of the finest cells.
+///
+/// An atom that is 0 is left out, as if everybody knew that: where the finest cells are rows of a table they do, and elsewhere it makes
+/// the outsider stronger than one can be.
+fn see_rows(corridor: &CorridorTable, minimum: u64) -> Result<Vec<FlowCounts>, DisclosureError> {
+    let mut atoms = Vec::new();
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); corridor_core::Variable::ALL.len() + 1];
+    let mut atom_of: Vec<[Option<u32>; Class::ALL.len()]> = Vec::with_capacity(corridor.cells.len());
+    for (key, account) in &corridor.cells {
+        let mut of_classes = [None; Class::ALL.len()];
+        for (class, &count) in account.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            of_classes[class] = u32::try_from(atoms.len()).ok();
+            atoms.push(count);
+            for (place, category) in places.iter_mut().zip(key) {
+                place.push(u32::from(*category));
+            }
+            if let Some(place) = places.last_mut() {
+                place.push(u32::try_from(class).unwrap_or_default());
+            }
+        }
+        atom_of.push(of_classes);
+    }
+    let mut cells = Vec::new();
+    // Position of each count among the cells; a count without an atom is 0, and shown.
+    let mut position_of = Vec::with_capacity(corridor.rows.len());
+    for row in &corridor.rows {
+        position_of.push(Measure::ALL.map(|measure| {
+            let atoms = atoms_of(row, measure, &atom_of);
+            if atoms.is_empty() {
+                return None;
+            }
+            cells.push(LinearCell {
+                atoms,
+                kind: CellKind::Wanted,
+                cost: Some(cost(row, measure)),
+            });
+            Some(cells.len() - 1)
+        }));
+    }
+    let table = LinearTable::try_new(atoms, cells)?.with_places(places)?;
+    let suppression = suppress(&table, minimum)?;
+    let suppressed = suppression.suppressed();
+    let see = |row: &TableRow, positions: &[Option<usize>; Measure::ALL.len()]| {
+        let mut counts = [None; Measure::ALL.len()];
+        for ((count, measure), position) in counts.iter_mut().zip(Measure::ALL).zip(positions) {
+            let is_suppressed = position.is_some_and(|position| suppressed[position]);
+            *count = (!is_suppressed).then(|| row.account.measure(measure));
+        }
+        FlowCounts::from_array(counts)
+    };
+    Ok(corridor
+        .rows
+        .iter()
+        .zip(&position_of)
+        .map(|(row, positions)| see(row, positions))
+        .collect())
+}
+
+fn atoms_of(row: &TableRow, measure: Measure, atom_of: &[[Option<u32>; Class::ALL.len()]]) -> Vec<u32> {
+    let of_cell = |&cell: &u32| {
+        let of_classes = usize::try_from(cell).ok().and_then(|cell| atom_of.get(cell));
+        measure
+            .classes()
+            .iter()
+            .filter_map(move |class| of_classes.and_then(|atoms| atoms[class.index()]))
+    };
+    let mut atoms: Vec<u32> = row.cells.iter().flat_map(of_cell).collect();
+    atoms.sort_unstable();
+    atoms
+}
+
+/// What is lost when a count goes along: totals, and the counts the estimate is made of, last.
+fn cost(row: &TableRow, measure: Measure) -> f64 {
+    let together = row
+        .key
+        .iter()
+        .filter(|category| **category == ALL_CATEGORIES)
+        .count();
+    let of_row = real(1_u64 << together.min(16));
+    let of_measure = match measure {
+        Measure::Emigrations | Measure::Immigrations | Measure::Matched => 4.0,
+        Measure::OnlyOrigin | Measure::OnlyDestination | Measure::EmigrationsOwn | Measure::Agree => 2.0,
+        Measure::TimingOrigin
+        | Measure::TimingDestination
+        | Measure::DefinitionOrigin
+        | Measure::DefinitionDestination
+        | Measure::PartnerOrigin
+        | Measure::PartnerDestination
+        | Measure::UnmatchedOrigin
+        | Measure::UnmatchedDestination => 1.0,
+    };
+    (1.0 + real(row.account.measure(measure)).ln_1p()) * of_row * of_measure
+}
+
+/// The steps add up to all matched moves, which the rows show or not.
+fn see_lags(
+    corridor: &CorridorTable,
+    rows: &[FlowCounts],
+    minimum: u64,
+) -> Result<Vec<Option<u64>>, DisclosureError> {
+    let total = corridor.rows.iter().zip(rows).find(|(row, _)| is_total(row));
+    let is_shown = total.is_some_and(|(_, counts)| counts.get(Measure::Matched).is_some());
+    if !is_shown {
+        return Ok(vec![None; corridor.lags.len()]);
+    }
+    let sets: Vec<Vec<u32>> = (0..corridor.lags.len())
+        .filter_map(|step| Some(vec![u32::try_from(step).ok()?]))
+        .collect();
+    let all = sets.concat();
+    see_part(&corridor.lags, &sets, &[all], &[], minimum)
+}
+
+/// Rules of which whoever meets the first meets the second too, so that the difference of what is shown of both is a count of people.
+const NESTED: [(DurationRule, DurationRule); 3] = [
+    (DurationRule::Months12, DurationRule::Months6),
+    (DurationRule::Months6, DurationRule::Months3),
+    (DurationRule::Months12, DurationRule::HalfYear),
+];
+
+fn see_stays(
+    corridor: &CorridorTable,
+    terms: &FlowTerms,
+    rows: &[FlowCounts],
+    minimum: u64,
+) -> Result<BTreeMap<StayPlace, Option<u64>>, DisclosureError> {
+    let mut seen = BTreeMap::new();
+    let counts = stay_counts(corridor);
+    for (&(period, side), by_flags) in &corridor.stays {
+        let places: Vec<StayPlace> = DurationRule::ALL
+            .into_iter()
+            .flat_map(|rule| RuleFlag::ALL.map(|flag| (period, side, rule, flag)))
+            .collect();
+        let own = match side {
+            Side::Origin => Measure::EmigrationsOwn,
+            Side::Destination => Measure::Immigrations,
+        };
+        let row = corridor
+            .rows
+            .iter()
+            .zip(rows)
+            .find(|(row, _)| is_of_period(row, period));
+        let is_shown = row.is_some_and(|(_, counts)| counts.get(own).is_some());
+        if !is_shown {
+            seen.extend(places.into_iter().map(|place| (place, None)));
+            continue;
+        }
+        let atoms: Vec<u64> = by_flags.values().copied().collect();
+        let set = |holds: &dyn Fn(&[RuleFlag; DurationRule::ALL.len()]) -> bool| -> Vec<u32> {
+            let positions = by_flags.keys().enumerate().filter(|(_, flags)| holds(flags));
+            positions
+                .filter_map(|(position, _)| u32::try_from(position).ok())
+                .collect()
+        };
+        let at = |rule: DurationRule| {
+            DurationRule::ALL
+                .iter()
+                .position(|other| *other == rule)
+                .unwrap_or(0)
+        };
+        let sets: Vec<Vec<u32>> = places
+            .iter()
+            .map(|(_, _, rule, flag)| set(&|flags| flags[at(*rule)] == *flag))
+            .collect();
+        let told = set(&|flags| flags[at(terms.statistics.duration_rule)] == RuleFlag::Yes);
+        let between: Vec<Vec<u32>> = NESTED
+            .into_iter()
+            .flat_map(|(stricter, wider)| {
+                [
+                    set(&|flags| flags[at(wider)] == RuleFlag::Yes && flags[at(stricter)] != RuleFlag::Yes),
+                    set(&|flags| flags[at(stricter)] == RuleFlag::No && flags[at(wider)] != RuleFlag::No),
+                ]
+            })
+            .collect();
+        let shown = see_part(&atoms, &sets, &[told], &between, minimum)?;
+        for (place, shown) in places.into_iter().zip(shown) {
+            // What the rows show is shown here too.
+            let is_told = place.2 == terms.statistics.duration_rule && place.3 == RuleFlag::Yes;
+            let moves = if is_told {
+                counts.get(&place).copied()
+            } else {
+                shown
+            };
+            seen.insert(place, moves);
+        }
+    }
+    Ok(seen)
+}
+
+/// A small table of its own: sets of atoms to be shown, sets that are told elsewhere, and sets that must not be computed.
+fn see_part(
+    atoms: &[u64],
+    wanted: &[Vec<u32>],
+    told: &[Vec<u32>],
+    hidden: &[Vec<u32>],
+    minimum: u64,
+) -> Result<Vec<Option<u64>>, DisclosureError> {
+    let mut cells = Vec::new();
+    let mut cells_of_wanted = Vec::with_capacity(wanted.len());
+    let kinds = [
+        (told, CellKind::Fixed),
+        (hidden, CellKind::Hidden),
+        (wanted, CellKind::Wanted),
+    ];
+    for (sets, kind) in kinds {
+        for set in sets {
+            // Atoms of which there are none are not told apart from none at all.
+            let filled = !set.is_empty();
+            if kind == CellKind::Wanted {
+                cells_of_wanted.push(filled.then_some(cells.len()));
+            }
+            if filled {
+                cells.push(LinearCell {
+                    atoms: set.clone(),
+                    kind,
+                    cost: None,
+                });
+            }
+        }
+    }
+    let table = LinearTable::try_new(atoms.to_vec(), cells)?;
+    let suppression = suppress(&table, minimum)?;
+    Ok(cells_of_wanted
+        .into_iter()
+        .map(|cell| match cell {
+            None => Some(0),
+            Some(cell) if suppression.suppressed()[cell] => None,
+            Some(cell) => Some(table.value(&table.cells()[cell])),
+        })
+        .collect())
+}
