@@ -111,14 +111,14 @@ pub use duration::{
 pub use estimate::Estimate;
 pub use interval::{Confidence, ConfidenceError, Interval};
 pub use manifest::{
-    AgeDefinition, AgeRule, Answer, BirthDates, BirthKnowledge, Cleaning, Coverage, DateBasis, DateRule,
-    DefinitionDifference, DefinitionManifest, DescribedOffice, DifferenceKind, DurationBasis, DurationRule,
-    Finding, FindingKind, FlowDefinition, FormerStates, Identification, Indicative, MANIFEST_VERSION,
-    ManifestComparison, ManifestError, ManifestTemplate, MinimumStay, Months, MonthsError, NameScript,
-    ObservedMove, OverCoverage, PartTreatment, PartnerBasis, PartnerRule, PersonKey, Perturbation,
-    Population, PopulationBase, Published, Quantity, ReasonCode, Reference, RegisterCheck, RegistrationRule,
-    RepeatedMoves, SeriesBreak, Severity, Source, SourceKind, Stated, StatedPrecision, Strength, Tendency,
-    Territory, Text, TextError, Treatment, Undercount, UnknownPartner, manifest_template,
+    AgeDefinition, AgeRule, AlikeRemark, Answer, BirthDates, BirthKnowledge, Cleaning, Coverage, DateBasis,
+    DateRule, DefinitionDifference, DefinitionManifest, DescribedOffice, DifferenceKind, DurationBasis,
+    DurationRule, Finding, FindingKind, FlowDefinition, FormerStates, Identification, Indicative,
+    MANIFEST_VERSION, ManifestComparison, ManifestError, ManifestTemplate, MinimumStay, Months, MonthsError,
+    NameScript, ObservedMove, OverCoverage, PartTreatment, PartnerBasis, PartnerRule, PersonKey,
+    Perturbation, Population, PopulationBase, Published, Quantity, ReasonCode, Reference, RegisterCheck,
+    RegistrationRule, RepeatedMoves, SeriesBreak, Severity, Source, SourceKind, Stated, StatedPrecision,
+    Strength, Tendency, Territory, Text, TextError, Treatment, Undercount, UnknownPartner, manifest_template,
 };
 pub use mirror::{
     AdjustmentFactors, BilateralRatio, Counted, Disagreement, FactorComponent, FactorPin, MirrorCell,

@@ -27,7 +27,9 @@ mod validate;
 pub use check::{BirthKnowledge, ObservedMove, RegisterCheck};
 pub use contradiction::{Finding, FindingKind, Severity};
 pub use coverage::{Coverage, FormerStates, PartTreatment, PopulationBase, Territory, Treatment};
-pub use difference::{DefinitionDifference, DifferenceKind, Indicative, ManifestComparison, Tendency};
+pub use difference::{
+    AlikeRemark, DefinitionDifference, DifferenceKind, Indicative, ManifestComparison, Tendency,
+};
 pub use direction::{
     DateBasis, DateRule, FlowDefinition, PartnerBasis, PartnerRule, RegistrationRule, StatedPrecision,
     Strength, Undercount, UnknownPartner,
@@ -174,7 +176,7 @@ impl DefinitionManifest {
         }
     }
 
-    /// Paths of the keys that are not said, in the order of the form, and how many keys could be said.
+    /// Paths of the keys that are not said, by name, and how many keys could be said.
     pub fn unknowns(&self) -> (Vec<String>, usize) {
         let (mut unknown, mut count) = (Vec::new(), 0);
         if let Ok(value) = serde_json::to_value(self) {

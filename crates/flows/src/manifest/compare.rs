@@ -6,7 +6,9 @@ use corridor_core::{Corridor, CountryCode, Destination, Direction, Origin};
 use jiff::civil::Date;
 
 use super::coverage::PartTreatment;
-use super::difference::{DefinitionDifference, DifferenceKind, Indicative, ManifestComparison, Tendency};
+use super::difference::{
+    AlikeRemark, DefinitionDifference, DifferenceKind, Indicative, ManifestComparison, Tendency,
+};
 use super::direction::Undercount;
 use super::error::ManifestError;
 use super::frame::SeriesBreak;
@@ -37,7 +39,11 @@ impl DefinitionManifest {
             direction: Direction::Immigration,
             partner: from,
         };
-        let (differences, alike) = compare_sides(&left, &right);
+        let Compared {
+            differences,
+            alike,
+            remarks,
+        } = compare_sides(&left, &right);
         Ok(ManifestComparison {
             version: 1,
             corridor,
@@ -45,29 +51,67 @@ impl DefinitionManifest {
             destination_manifest: destination.digest(),
             differences,
             alike,
+            remarks,
         })
     }
 }
 
-/// What differs between two sides, the left one standing for the origin, and the fields on which they are alike.
-pub(super) fn compare_sides(left: &Side<'_>, right: &Side<'_>) -> (Vec<DefinitionDifference>, Vec<String>) {
+/// Two sides held against each other.
+#[derive(Debug)]
+pub(super) struct Compared {
+    pub(super) differences: Vec<DefinitionDifference>,
+    pub(super) alike: Vec<String>,
+    pub(super) remarks: Vec<AlikeRemark>,
+}
+
+/// Holds two sides against each other, the left one standing for the origin.
+pub(super) fn compare_sides(left: &Side<'_>, right: &Side<'_>) -> Compared {
     let mut pairs: Vec<(Statement, Statement)> =
         statements(left).into_iter().zip(statements(right)).collect();
     pairs.extend(parts(left, right));
     pairs.extend(breaks(left, right));
     let names = Names::of(left, right);
-    let (mut differences, mut alike) = (Vec::new(), Vec::new());
+    let mut compared = Compared {
+        differences: Vec::new(),
+        alike: Vec::new(),
+        remarks: Vec::new(),
+    };
     for (on_left, on_right) in pairs {
+        let indicative = magnitude(&on_left.topic, left, right);
         if on_left.meaning.is_some() && on_left.meaning == on_right.meaning {
-            alike.push(on_left.topic.field);
+            compared
+                .remarks
+                .extend(indicative.and_then(|indicative| remark(&on_left, indicative, &names)));
+            compared.alike.push(on_left.topic.field);
         } else {
-            let indicative = magnitude(&on_left.topic, left, right);
-            differences.push(difference(on_left, on_right, indicative, &names));
+            compared
+                .differences
+                .push(difference(on_left, on_right, indicative, &names));
         }
     }
     // What is said comes first; a stable sort keeps the order of keys within a reason.
-    differences.sort_by_key(|found| (!found.kind.is_stated(), found.reason));
-    (differences, alike)
+    compared
+        .differences
+        .sort_by_key(|found| (!found.kind.is_stated(), found.reason));
+    compared
+}
+
+/// A ratio nearer to 1 than this is 1.
+const SAME: f64 = 1e-9;
+
+/// What is known of a rule that is alike on both sides, where it makes figures differ all the same.
+fn remark(statement: &Statement, indicative: Indicative, names: &Names) -> Option<AlikeRemark> {
+    let topic = &statement.topic;
+    ((indicative.ratio - 1.0).abs() > SAME).then(|| AlikeRemark {
+        reason: topic.reason,
+        letter: topic.reason.letter(),
+        field: topic.field.clone(),
+        sentence: format!(
+            "{}: each of {} and {} {}, and what is little or much is not the same for {} as for {}.",
+            topic.title, names.left, names.right, statement.phrase, names.left_count, names.right_count
+        ),
+        indicative,
+    })
 }
 
 /// How the two offices and their counts are named in sentences.
@@ -133,7 +177,7 @@ fn difference(
     let statement = match kind {
         DifferenceKind::BothSilent => format!("neither {} nor {} says", names.left, names.right),
         DifferenceKind::Differs | DifferenceKind::OriginSilent | DifferenceKind::DestinationSilent => {
-            format!("{} {}, {} {}", names.left, left.phrase, names.right, right.phrase)
+            format!("{} {}; {} {}", names.left, left.phrase, names.right, right.phrase)
         }
     };
     let why = if kind.is_stated() {

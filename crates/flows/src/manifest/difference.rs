@@ -80,6 +80,21 @@ pub struct DefinitionDifference {
     pub indicative: Option<Indicative>,
 }
 
+/// Something on which two manifests say the same, and that is known to make figures differ all the same.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlikeRemark {
+    /// Why it makes figures differ.
+    pub reason: ReasonCode,
+    /// The letter of the reason.
+    pub letter: char,
+    /// The key.
+    pub field: String,
+    /// What is known of it, in words.
+    pub sentence: String,
+    /// How much it may be, by published figures.
+    pub indicative: Indicative,
+}
+
 /// Two manifests held against each other for one corridor. Its JSON form is stable: keys may be added under the same version, and none
 /// removed or given another meaning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,4 +111,7 @@ pub struct ManifestComparison {
     pub differences: Vec<DefinitionDifference>,
     /// Keys on which both say the same.
     pub alike: Vec<String>,
+    /// Those among them by which figures differ all the same: offices of which experts think alike miss more emigrations than
+    /// immigrations.
+    pub remarks: Vec<AlikeRemark>,
 }

@@ -111,10 +111,7 @@ fn durations(country: CountryCode) -> Vec<Prefill> {
 }
 
 /// Rows of a table whose first column is `country`, in any code.
-fn rows_of<'a, const COLUMNS: usize>(
-    table: &'a str,
-    country: CountryCode,
-) -> impl Iterator<Item = [&'a str; COLUMNS]> {
+fn rows_of<const COLUMNS: usize>(table: &str, country: CountryCode) -> impl Iterator<Item = [&str; COLUMNS]> {
     table.lines().skip(1).filter_map(move |line| {
         let cells: Vec<&str> = line.split(',').collect();
         let cells: [&str; COLUMNS] = cells.try_into().ok()?;
