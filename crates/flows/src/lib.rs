@@ -14,6 +14,9 @@
 //! - **Counts under another minimum stay** ([`DurationConversion`]), from linked stays ([`Stays`]) or published tables.
 //! - **What each office misses**, from a double-entry table ([`MirrorTable`]).
 //!
+//! Before any record moves, each office says what its figures mean ([`DefinitionManifest`]). Two manifests are held against each
+//! other ([`DefinitionManifest::compare`]), and one against its register ([`RegisterCheck`]).
+//!
 //! ```
 //! use corridor_core::*;
 //! use corridor_flows::{FlowInput, FlowTable, FlowTerms, protect};
@@ -69,14 +72,15 @@
 //!
 //! # Errors
 //! Numbers from which nothing can be estimated are refused by name: [`DualSystemError`], [`DurationError`],
-//! [`MirrorError`], [`ConfidenceError`]. No estimate is ever NaN.
+//! [`MirrorError`], [`ConfidenceError`]; a manifest that contradicts itself with the path of the key: [`ManifestError`]. No estimate is ever NaN.
 //!
 //! # References
 //! Chapman 1951, Seber 1970 (estimate, variance); Bailey 1951; Chao 1987 (interval); Robson and Regier 1964 (thin
 //! strata); Seber 1982 (consistency tests); Ding and Fienberg 1994, Di Consiglio and Tuoto 2015, de Wolf, van der Laan
 //! and Zult 2019 (linkage error); Buckland and Garthwaite 1991 (bootstrap); Zhang and Dunne 2017 (trimming); van der
 //! Heijden, Smith, Cruyff and Bakker 2018 (covariates of one list, dependence); Kaplan and Meier 1958; Forsythe, Malcolm
-//! and Moler 1977 (spline); Katz et al. 1978 (ratios).
+//! and Moler 1977 (spline); Katz et al. 1978 (ratios); Raymer, Wiśniowski, Forster, Smith and Bijak 2013 (undercount, durations);
+//! Willekens 2019 (durations); Dańko 2022 (rules of registration).
 #![warn(clippy::as_conversions)]
 
 mod carried;

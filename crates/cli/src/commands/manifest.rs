@@ -77,17 +77,20 @@ struct CheckReport {
     unknown: Vec<String>,
     /// What was read of the register, where one is given.
     read: Option<ReadReport>,
+    /// What no column of the register tells, and is taken as the manifest says it.
+    not_told: Vec<&'static str>,
     findings: Vec<Finding>,
 }
 
 fn check(file: &Path, register: Option<(&Path, &Path)>, as_json: bool) -> anyhow::Result<()> {
     let manifest = load(file)?;
-    let (read, findings) = match register {
+    let (read, not_told, findings) = match register {
         Some((extract, mapping)) => {
-            let (read, findings) = check_register(&manifest, extract, &Mapping::load(mapping)?)?;
-            (Some(read), findings)
+            let mapping = Mapping::load(mapping)?;
+            let (read, findings) = check_register(&manifest, extract, &mapping)?;
+            (Some(read), not_told(&mapping), findings)
         }
-        None => (None, manifest.self_findings()),
+        None => (None, Vec::new(), manifest.self_findings()),
     };
     let (unknown, keys) = manifest.unknowns();
     let report = CheckReport {
@@ -102,6 +105,7 @@ fn check(file: &Path, register: Option<(&Path, &Path)>, as_json: bool) -> anyhow
         keys,
         unknown,
         read,
+        not_told,
         findings,
     };
     if as_json {
@@ -121,6 +125,22 @@ fn check(file: &Path, register: Option<(&Path, &Path)>, as_json: bool) -> anyhow
         ));
     }
     Ok(())
+}
+
+/// What the columns of a register cannot bear out.
+fn not_told(mapping: &Mapping) -> Vec<&'static str> {
+    let mut not_told = vec![
+        "duration",
+        "registration",
+        "groups other than nationals and foreigners",
+    ];
+    if mapping.columns.citizenship.is_none() {
+        not_told.push("nationals and foreigners");
+    }
+    if mapping.columns.birth().is_none() {
+        not_told.push("age definition");
+    }
+    not_told
 }
 
 /// Records read at a time.
@@ -198,6 +218,10 @@ fn to_check_page(report: &CheckReport) -> String {
         for problem in to_problem_lines(read).lines() {
             line(problem.to_owned());
         }
+        line(format!(
+            "no column tells, and so taken as said: {}",
+            report.not_told.join("; ")
+        ));
     }
     for (severity, title) in [
         (Severity::Contradiction, "contradictions"),
@@ -216,7 +240,7 @@ fn to_check_page(report: &CheckReport) -> String {
     if report.findings.is_empty() {
         line(String::new());
         line(match report.read {
-            Some(_) => "nothing in the register contradicts the manifest; what it has no column for was not checked".to_owned(),
+            Some(_) => "nothing in the register contradicts the manifest".to_owned(),
             None => "the manifest does not contradict itself; with --extract and --mapping it is held against a register".to_owned(),
         });
     }

@@ -293,7 +293,7 @@ fn timing(out: &mut Statements, manifest: &DefinitionManifest, flow: &FlowDefini
         topic_of(
             "age.definition",
             "Age",
-            "Up to half of the movers are a year older by the one than by the other; totals are not touched.",
+            "About half of the movers are a year older in the age reached in the year; totals are not touched.",
         ),
         manifest.age.definition,
         ANYWHERE,
