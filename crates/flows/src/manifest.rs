@@ -218,13 +218,32 @@ fn read_error(
     path: &str,
     problem: &impl std::fmt::Display,
 ) -> ManifestError {
-    let problem = problem.to_string().trim_end().to_owned();
+    let problem = showable(problem.to_string().trim_end());
     if is_syntax || path.is_empty() || path == "." {
         ManifestError::Syntax { form, problem }
     } else {
         ManifestError::Key {
-            key: path.to_owned(),
+            key: showable(path),
             problem,
         }
     }
+}
+
+/// Characters of a line of a message.
+const MOST_LINE: usize = 200;
+
+/// A message that quotes a text, with its lines cut and without what would do something to a terminal.
+fn showable(message: &str) -> String {
+    let lines = message.split('\n').map(|line| {
+        let mut shown: String = line
+            .chars()
+            .take(MOST_LINE)
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect();
+        if line.chars().nth(MOST_LINE).is_some() {
+            shown.push('…');
+        }
+        shown
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -214,6 +214,18 @@ fn what_is_no_toml_and_no_json_says_where() {
 }
 
 #[test]
+fn messages_do_nothing_to_a_terminal_and_are_short() {
+    let long = format!("version = 1\noffice = {}", "[".repeat(100_000));
+    let field = "{\"version\": 1, \"\\u001b[2J\": 1}";
+    let raw = "version = 1\nx\u{1b}[2J = 1";
+    for text in [long.as_str(), field, raw] {
+        let message = DefinitionManifest::from_text(text).unwrap_err().to_string();
+        assert!(message.len() < 1500, "{}", message.len());
+        assert!(!message.contains('\u{1b}'), "{message:?}");
+    }
+}
+
+#[test]
 fn the_bare_template_lacks_the_country_only() {
     let template = manifest_template(None);
     assert_eq!(template.filled, 0);
