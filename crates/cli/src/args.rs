@@ -9,6 +9,7 @@ use crate::failure::parse_digest;
 mod encode;
 mod extracts;
 mod figures;
+mod manifest;
 mod pipeline;
 mod schema;
 mod statistics;
@@ -16,6 +17,7 @@ mod statistics;
 pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
+pub(crate) use manifest::ManifestCommand;
 pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
 pub(crate) use statistics::{DisclosureArg, StatisticsArgs};
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     ///
     /// Example: corridor inspect register.csv --mapping mapping.toml
     Inspect(InspectArgs),
+    /// Describes what an office's figures mean, and lists why those of two offices will differ.
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
     /// Shows, checks and explains encoding schemas.
     #[command(subcommand)]
     Schema(SchemaCommand),

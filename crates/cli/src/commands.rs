@@ -13,6 +13,7 @@ mod estimate;
 mod flows;
 mod inspect;
 mod keys;
+mod manifest;
 mod mapping;
 mod mirror;
 mod passphrase;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Keys(command) => keys::run(command),
         Command::Mapping(command) => mapping::run(command),
+        Command::Manifest(command) => manifest::run(command),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(command) => schema::run(command),
         Command::Encode(args) => encode::run(&args),

@@ -15,6 +15,9 @@
 //! - **Counts under another minimum stay** ([`DurationConversion`]), from linked stays ([`Stays`]) or published tables.
 //! - **What each office misses**, from a double-entry table ([`MirrorTable`]).
 //!
+//! Before any record moves, each office says what its figures mean ([`DefinitionManifest`]). Two manifests are held against each
+//! other ([`DefinitionManifest::compare`]), and one against its register ([`RegisterCheck`]).
+//!
 //! ```
 //! use corridor_core::*;
 //! use corridor_flows::{FlowInput, FlowTable, FlowTerms, Measure, PerturbationSecret, protect};
@@ -77,14 +80,15 @@
 //!
 //! # Errors
 //! Numbers from which nothing can be estimated are refused by name: [`DualSystemError`], [`DurationError`],
-//! [`MirrorError`], [`ConfidenceError`]. No estimate is ever NaN.
+//! [`MirrorError`], [`ConfidenceError`]; a manifest that contradicts itself with the path of the key: [`ManifestError`]. No estimate is ever NaN.
 //!
 //! # References
 //! Chapman 1951, Seber 1970 (estimate, variance); Bailey 1951; Chao 1987 (interval); Robson and Regier 1964 (thin
 //! strata); Seber 1982 (consistency tests); Ding and Fienberg 1994, Di Consiglio and Tuoto 2015, de Wolf, van der Laan
 //! and Zult 2019 (linkage error); Buckland and Garthwaite 1991 (bootstrap); Zhang and Dunne 2017 (trimming); van der
 //! Heijden, Smith, Cruyff and Bakker 2018 (covariates of one list, dependence); Kaplan and Meier 1958; Forsythe, Malcolm
-//! and Moler 1977 (spline); Katz et al. 1978 (ratios).
+//! and Moler 1977 (spline); Katz et al. 1978 (ratios); Raymer, Wiśniowski, Forster, Smith and Bijak 2013 (undercount, durations);
+//! Willekens 2019 (durations); Dańko 2022 (rules of registration).
 #![warn(clippy::as_conversions)]
 
 mod carried;
@@ -96,6 +100,7 @@ mod duration;
 mod estimate;
 mod interval;
 mod linear;
+mod manifest;
 mod mirror;
 mod number;
 mod perturb;
@@ -122,6 +127,16 @@ pub use duration::{
 };
 pub use estimate::Estimate;
 pub use interval::{Confidence, ConfidenceError, Interval};
+pub use manifest::{
+    AgeDefinition, AgeRule, AlikeRemark, Answer, BirthDates, BirthKnowledge, Cleaning, Coverage, DateBasis,
+    DateRule, DefinitionDifference, DefinitionManifest, DescribedOffice, DifferenceKind, DurationBasis,
+    DurationRule, Finding, FindingKind, FlowDefinition, FormerStates, Identification, Indicative,
+    MANIFEST_VERSION, ManifestComparison, ManifestError, ManifestTemplate, MinimumStay, Months, MonthsError,
+    NameScript, ObservedMove, OverCoverage, PartTreatment, PartnerBasis, PartnerRule, PersonKey,
+    Perturbation, Population, PopulationBase, Published, Quantity, ReasonCode, Reference, RegisterCheck,
+    RegistrationRule, RepeatedMoves, SeriesBreak, Severity, Source, SourceKind, Stated, StatedPrecision,
+    Strength, Tendency, Territory, Text, TextError, Treatment, Undercount, UnknownPartner, manifest_template,
+};
 pub use mirror::{
     AdjustmentFactors, BilateralRatio, Counted, Disagreement, FactorComponent, FactorPin, MirrorCell,
     MirrorError, MirrorTable, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Totals, Weighting,
