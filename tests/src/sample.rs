@@ -159,6 +159,9 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
         },
         age_bands: AgeBands::try_from(vec![0, 30]).expect("two bands"),
         statistics: StatisticsTerms::default(),
+        definitions: None,
+        status: corridor_core::ReleaseStatus::Final,
+        revises: None,
         outputs: vec![Output::FlowTable],
         disclosure: DisclosureRule {
             minimum_count: 10,

@@ -114,6 +114,7 @@ fn to_corrected(figures: v1::CorrectedFigures) -> Result<CarriedError, FieldViol
         matched: figures.matched,
         naive: figures.naive,
         estimate: figures.estimate,
+        standard_error: figures.standard_error,
         interval: interval(figures.low, figures.high)?,
         coverage_origin: figures.coverage_origin,
         coverage_destination: figures.coverage_destination,

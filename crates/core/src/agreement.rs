@@ -298,6 +298,42 @@ impl DisclosureMethod {
     }
 }
 
+/// The manifests in which the two offices say what their figures mean, by digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DefinitionDigests {
+    /// Of the origin's office.
+    pub origin: Digest,
+    /// Of the destination's.
+    pub destination: Digest,
+}
+
+/// Whether figures may still change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseStatus {
+    /// A revision is expected.
+    Provisional,
+    /// No revision is expected.
+    #[default]
+    Final,
+}
+
+impl ReleaseStatus {
+    /// The word in agreements and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisional => "provisional",
+            Self::Final => "final",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+    fn is_final(&self) -> bool {
+        *self == Self::Final
+    }
+}
+
 /// What must not be seen in a released table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -341,6 +377,15 @@ pub struct Agreement {
     /// What the tables count, and by what. Stands in the canonical bytes only where it is not the default.
     #[serde(default, skip_serializing_if = "StatisticsTerms::is_default")]
     pub statistics: StatisticsTerms,
+    /// What the two offices' figures mean. Stands in the canonical bytes only where it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definitions: Option<DefinitionDigests>,
+    /// Whether the figures may still change. Stands in the canonical bytes only where they may.
+    #[serde(default, skip_serializing_if = "ReleaseStatus::is_final")]
+    pub status: ReleaseStatus,
+    /// The agreement whose figures these are a revision of, by digest. Stands in the canonical bytes only where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revises: Option<Digest>,
     /// What may leave the service, in order and without repetition.
     pub outputs: Vec<Output>,
     /// What must not be seen in a released table.
@@ -561,6 +606,9 @@ mod tests {
             },
             age_bands: AgeBands::try_from(vec![0, 15]).unwrap(),
             statistics: StatisticsTerms::default(),
+            definitions: None,
+            status: ReleaseStatus::Final,
+            revises: None,
             outputs: vec![Output::FlowTable],
             disclosure: DisclosureRule {
                 minimum_count: 10,

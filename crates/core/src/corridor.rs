@@ -37,6 +37,40 @@ impl CountryCode {
     }
 }
 
+/// A system of country codes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CountryCoding {
+    /// ISO 3166-1 alpha-2.
+    #[default]
+    Iso,
+    /// The three digits of the United Nations (M49), which are ISO 3166-1 numeric.
+    M49,
+    /// Eurostat's: alpha-2, but `EL` for Greece and `UK` for the United Kingdom.
+    Eurostat,
+}
+
+impl CountryCode {
+    /// The code in another system; `None` where it has none for this country, as M49 for Kosovo.
+    pub fn to_coding(self, coding: CountryCoding) -> Option<String> {
+        let alpha2 = self.as_str();
+        match coding {
+            CountryCoding::Iso => Some(alpha2.to_owned()),
+            CountryCoding::M49 if alpha2 == "XK" => None,
+            CountryCoding::M49 => celes::Country::from_alpha2(alpha2)
+                .ok()
+                .map(|country| format!("{:03}", country.value)),
+            CountryCoding::Eurostat => Some(
+                match alpha2 {
+                    "GR" => "EL",
+                    "GB" => "UK",
+                    other => other,
+                }
+                .to_owned(),
+            ),
+        }
+    }
+}
+
 impl FromStr for CountryCode {
     type Err = CountryCodeError;
 
@@ -240,6 +274,27 @@ mod tests {
                 Err(CountryCodeError::Unknown),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn codes_are_written_in_every_system_and_read_back() {
+        let in_coding = |code: &str, coding| code.parse::<CountryCode>().unwrap().to_coding(coding);
+        assert_eq!(in_coding("GR", CountryCoding::Eurostat).as_deref(), Some("EL"));
+        assert_eq!(in_coding("GB", CountryCoding::Eurostat).as_deref(), Some("UK"));
+        assert_eq!(in_coding("DZ", CountryCoding::M49).as_deref(), Some("012"));
+        assert_eq!(in_coding("XK", CountryCoding::M49), None);
+        for code in ["TN", "IT", "GR", "GB", "DZ", "CI"] {
+            for coding in [CountryCoding::Iso, CountryCoding::M49, CountryCoding::Eurostat] {
+                assert_eq!(
+                    in_coding(code, coding)
+                        .unwrap()
+                        .parse::<CountryCode>()
+                        .unwrap()
+                        .as_str(),
+                    code
+                );
+            }
         }
     }
 

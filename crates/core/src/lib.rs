@@ -39,12 +39,14 @@ mod status;
 mod threshold;
 
 pub use agreement::{
-    AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DisclosureMethod,
-    DisclosureRule, EncodingTerms, LinkageTerms, Office, OfficeId, OfficeIdError, Output, Period, Side,
-    SignedAgreement,
+    AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DefinitionDigests,
+    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, OfficeId, OfficeIdError, Output,
+    Period, ReleaseStatus, Side, SignedAgreement,
 };
 pub use clock::{Clock, Stopwatch, SystemClock};
-pub use corridor::{Corridor, CorridorError, CountryCode, CountryCodeError, Destination, Origin};
+pub use corridor::{
+    Corridor, CorridorError, CountryCode, CountryCodeError, CountryCoding, Destination, Origin,
+};
 pub use dataset::{
     BlockColumn, BlockKey, DatasetManifest, EncodedDataset, Pseudonym, SEAL_TAIL_BYTES, column, find_seal,
     metadata,

@@ -32,6 +32,8 @@ pub struct CarriedError {
     pub naive: f64,
     /// The estimate corrected for linkage error: N̂ = n₁n₂/m̂.
     pub estimate: f64,
+    /// Its standard error.
+    pub standard_error: f64,
     /// 95 % interval of it, log-normal on the unseen (Chao 1987), with what is not known of the links in its variance.
     pub interval: Interval,
     /// Coverage of the origin's list, m̂/n₂.
@@ -139,7 +141,7 @@ impl CorrectedClasses {
 
 impl CarriedError {
     /// Names of the figures in files.
-    pub const FIGURES: [&'static str; 20] = [
+    pub const FIGURES: [&'static str; 21] = [
         "precision_low",
         "precision_high",
         "recall_low",
@@ -147,6 +149,7 @@ impl CarriedError {
         "matched_corrected",
         "estimate_naive",
         "estimate_corrected",
+        "corrected_standard_error",
         "corrected_ci95_low",
         "corrected_ci95_high",
         "coverage_origin_corrected",
@@ -163,9 +166,9 @@ impl CarriedError {
     ];
 
     /// The figures in the order of [`CarriedError::FIGURES`].
-    pub fn figure_values(&self) -> [Option<f64>; 20] {
+    pub fn figure_values(&self) -> [Option<f64>; 21] {
         let LinkQuality { precision, recall } = self.quality;
-        let mut values = [None; 20];
+        let mut values = [None; 21];
         let figures = [
             precision.low,
             precision.high,
@@ -174,6 +177,7 @@ impl CarriedError {
             self.matched,
             self.naive,
             self.estimate,
+            self.standard_error,
             self.interval.low,
             self.interval.high,
             self.coverage_origin,
@@ -188,14 +192,14 @@ impl CarriedError {
     }
 
     /// Figures in the order of [`CarriedError::FIGURES`], when all but the classes are there.
-    pub fn from_values(quality_of: String, values: [Option<f64>; 20]) -> Option<Self> {
+    pub fn from_values(quality_of: String, values: [Option<f64>; 21]) -> Option<Self> {
         let interval = |low: Option<f64>, high: Option<f64>| {
             Some(Interval {
                 low: low?,
                 high: high?,
             })
         };
-        let classes: [Option<f64>; 9] = std::array::from_fn(|class| values[11 + class]);
+        let classes: [Option<f64>; 9] = std::array::from_fn(|class| values[12 + class]);
         Some(Self {
             quality_of,
             quality: LinkQuality {
@@ -205,9 +209,10 @@ impl CarriedError {
             matched: values[4]?,
             naive: values[5]?,
             estimate: values[6]?,
-            interval: interval(values[7], values[8])?,
-            coverage_origin: values[9]?,
-            coverage_destination: values[10]?,
+            standard_error: values[7]?,
+            interval: interval(values[8], values[9])?,
+            coverage_origin: values[10]?,
+            coverage_destination: values[11]?,
             classes: CorrectedClasses::from_array(classes),
         })
     }
@@ -284,6 +289,7 @@ pub fn carry_linkage_error(
         matched: corrected.matched,
         naive: corrected.naive,
         estimate: corrected.estimate.point,
+        standard_error: corrected.estimate.standard_error,
         interval: corrected.estimate.log_normal,
         coverage_origin: corrected.matched / real(n2),
         coverage_destination: corrected.matched / real(n1),

@@ -40,6 +40,8 @@
 //!     age_bands: AgeBands::try_from(vec![0, 15])?,
 //!     statistics: StatisticsTerms::default(),
 //!     disclosure: DisclosureRule { minimum_count: 10, method: DisclosureMethod::Suppression },
+//!     definitions: None,
+//!     status: ReleaseStatus::Final,
 //! };
 //! let input = FlowInput {
 //!     terms: &terms,
@@ -98,12 +100,14 @@ mod disclosure;
 mod dual_system;
 mod duration;
 mod estimate;
+mod export;
 mod interval;
 mod linear;
 mod manifest;
 mod mirror;
 mod number;
 mod perturb;
+mod provenance;
 mod published;
 mod reconcile;
 mod table;
@@ -126,6 +130,7 @@ pub use duration::{
     KaplanMeier, MIXTURE_WILLEKENS_2019, POISSON_WILLEKENS_2019, Stay, Stays, SurvivalStep,
 };
 pub use estimate::Estimate;
+pub use export::{CodingError, Export, SDMX_STRUCTURE};
 pub use interval::{Confidence, ConfidenceError, Interval};
 pub use manifest::{
     AgeDefinition, AgeRule, AlikeRemark, Answer, BirthDates, BirthKnowledge, Cleaning, Coverage, DateBasis,
@@ -143,6 +148,7 @@ pub use mirror::{
     bilateral_ratio,
 };
 pub use perturb::PerturbationSecret;
+pub use provenance::{DEFINITIONS, Provenance};
 pub use published::{
     ALL, FlowCounts, FlowRow, Group, LagRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,
 };

@@ -271,6 +271,8 @@ pub(crate) mod tests {
                 minimum_count: 3,
                 method: DisclosureMethod::Suppression,
             },
+            definitions: None,
+            status: corridor_core::ReleaseStatus::Final,
         }
     }
 

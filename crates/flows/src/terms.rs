@@ -1,8 +1,9 @@
 //! What a flow table is made for, and the categories its moves fall into.
 
 use corridor_core::{
-    AgeBand, AgeBands, Agreement, Corridor, CountryGroup, DatePrecision, DisclosureRule, MigrationEvent,
-    MigratoryStatus, Period, PeriodUnit, Reason, Sex, StatisticsTerms, Variable,
+    AgeBand, AgeBands, Agreement, Corridor, CountryGroup, DatePrecision, DefinitionDigests, DisclosureRule,
+    MigrationEvent, MigratoryStatus, Period, PeriodUnit, Reason, ReleaseStatus, Sex, StatisticsTerms,
+    Variable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,12 @@ pub struct FlowTerms {
     pub statistics: StatisticsTerms,
     /// What must not be seen.
     pub disclosure: DisclosureRule,
+    /// What the two offices' figures mean, by digest of their manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definitions: Option<DefinitionDigests>,
+    /// Whether the figures may still change.
+    #[serde(default)]
+    pub status: ReleaseStatus,
 }
 
 impl From<&Agreement> for FlowTerms {
@@ -31,6 +38,8 @@ impl From<&Agreement> for FlowTerms {
             age_bands: agreement.age_bands.clone(),
             statistics: agreement.statistics.clone(),
             disclosure: agreement.disclosure,
+            definitions: agreement.definitions,
+            status: agreement.status,
         }
     }
 }

@@ -135,6 +135,7 @@ fn to_corrected(corrected: &CarriedError) -> v1::CorrectedFigures {
         matched: corrected.matched,
         naive: corrected.naive,
         estimate: corrected.estimate,
+        standard_error: corrected.standard_error,
         low: corrected.interval.low,
         high: corrected.interval.high,
         coverage_origin: corrected.coverage_origin,

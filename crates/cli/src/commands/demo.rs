@@ -409,6 +409,9 @@ impl Play<'_> {
             linkage: self.registers.linkage.clone(),
             age_bands: self.flows.age_bands.clone(),
             statistics: self.flows.statistics.clone(),
+            definitions: None,
+            status: self.flows.status,
+            revises: None,
             // Link lists leave so that they can be set against the truth. A real agreement leaves them out.
             outputs: vec![Output::FlowTable, Output::LinkList],
             disclosure: self.flows.disclosure,

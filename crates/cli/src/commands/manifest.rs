@@ -52,7 +52,7 @@ fn init(country: Option<CountryCode>, output: Option<&Path>) -> anyhow::Result<(
 }
 
 /// Reads a manifest.
-fn load(path: &Path) -> anyhow::Result<DefinitionManifest> {
+pub(crate) fn load(path: &Path) -> anyhow::Result<DefinitionManifest> {
     DefinitionManifest::from_text(&read_text(path)?).map_err(|error| {
         let hint = match error {
             ManifestError::Key { .. } => {

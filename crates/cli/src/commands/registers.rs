@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{
     AgeBands, Construction, Corridor, Destination, DisclosureRule, EncodingTerms, LinkageTerms, Origin,
-    Period, Profile, StatisticsTerms, ThresholdPolicy,
+    Period, Profile, ReleaseStatus, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping, MatchField, RefusalLimit, inspect, read_persons};
 use corridor_engine::{FlowTerms, LinkageReport};
@@ -59,6 +59,8 @@ impl Registers {
                 minimum_count: args.minimum_count,
                 method: args.disclosure.into(),
             },
+            definitions: None,
+            status: ReleaseStatus::Final,
         });
         let encoding = to_encoding_terms(&schema);
         let mut value_frequencies = args.value_frequencies.clone();

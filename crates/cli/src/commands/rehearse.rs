@@ -12,6 +12,7 @@ use corridor_engine::{
     CandidateBudget, Compute, EngineError, EventPair, LinkageReport, Pipeline, PlannedDatasets, RunLimits,
     RunPlan,
 };
+use corridor_flows::Provenance;
 use corridor_link::LinkSet;
 use serde_json::json;
 
@@ -23,8 +24,7 @@ use crate::commands::registers::{
     LinkRow, QualityReport, Register, Registers, links_to_csv, measure_quality, schema_for, to_quality_line,
 };
 use crate::commands::results::{
-    FlowResult, Provenance, RESULT_FILES, add_flows, to_blocking_lines, to_field_lines, to_page,
-    to_strata_lines,
+    FlowResult, RESULT_FILES, add_flows, to_blocking_lines, to_field_lines, to_page, to_strata_lines,
 };
 use crate::output::{FileSet, data, json, progress, talk};
 
@@ -319,11 +319,7 @@ fn link(
             let flows = FlowResult {
                 table: pipeline.reconcile(&moves, terms, &report)?,
                 report: report.clone(),
-                provenance: Provenance {
-                    agreement: None,
-                    run: None,
-                    result: None,
-                },
+                provenance: Provenance::default(),
             };
             Some((flows, moves))
         }

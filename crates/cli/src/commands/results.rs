@@ -1,15 +1,13 @@
 use anyhow::bail;
-use corridor_core::Digest;
+use corridor_core::{CountryCoding, Digest};
 use corridor_engine::{
     BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, result_digest,
 };
-use corridor_flows::PublishedTable;
-use serde::Serialize;
+use corridor_flows::{DEFINITIONS, Export, Provenance, PublishedTable};
 
 use crate::client::Client;
 use crate::output::{FileSet, to_columns};
 
-mod method;
 mod page;
 
 pub(crate) use page::to_page;
@@ -34,17 +32,6 @@ pub(crate) struct FlowResult {
     pub(crate) table: PublishedTable,
     pub(crate) report: LinkageReport,
     pub(crate) provenance: Provenance,
-}
-
-/// Where a table comes from.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Provenance {
-    /// The agreement's digest; `None` in a rehearsal, which has none.
-    pub(crate) agreement: Option<Digest>,
-    /// The run's id; `None` in a rehearsal.
-    pub(crate) run: Option<Digest>,
-    /// Digest of what both offices released; `None` in a rehearsal.
-    pub(crate) result: Option<Digest>,
 }
 
 impl FlowResult {
@@ -73,8 +60,8 @@ impl FlowResult {
             "version": 2,
             "provenance": self.provenance,
             "linkage": self.report,
-            "method": method::methods(&self.table.terms),
-            "definitions": method::definitions(),
+            "method": to_map(self.table.terms.methods()),
+            "definitions": to_map(DEFINITIONS),
             "table": self.table,
         })
     }
@@ -82,14 +69,22 @@ impl FlowResult {
 
 /// Adds flows.csv, years.csv, lags.csv, stays.csv and flows.json.
 pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
-    files.add("flows.csv", &result.table.rows_to_csv())?;
-    files.add("years.csv", &result.table.years_to_csv())?;
-    files.add("lags.csv", &result.table.lags_to_csv())?;
-    files.add("stays.csv", &result.table.stays_to_csv())?;
+    let export = Export::try_new(&result.table, &result.provenance, CountryCoding::Iso)?;
+    files.add("flows.csv", &export.rows_to_csv())?;
+    files.add("years.csv", &export.years_to_csv())?;
+    files.add("lags.csv", &export.lags_to_csv())?;
+    files.add("stays.csv", &export.stays_to_csv())?;
     files.add(
         "flows.json",
         &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
     )
+}
+
+fn to_map<T: Into<String>>(entries: impl IntoIterator<Item = (&'static str, T)>) -> serde_json::Value {
+    let entries = entries
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), serde_json::Value::String(text.into())));
+    serde_json::Value::Object(entries.collect())
 }
 
 /// What was compared in blocks, and what that cost, in words.

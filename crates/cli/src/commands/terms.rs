@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use corridor_core::{
-    AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DisclosureMethod, DisclosureRule,
-    EncodingTerms, LinkageTerms, Office, Output, Period, Profile, Recall, StatisticsTerms, ThresholdPolicy,
+    AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DefinitionDigests, Digest,
+    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Output, Period, Profile, Recall,
+    ReleaseStatus, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -54,6 +55,12 @@ age_bands = [0, 15, 30, 45, 65]
 # name = "maghreb"
 # countries = ["DZ", "MA", "TN"]
 
+# The manifests in which both offices say what their figures mean (corridor manifest init); results name them by digest.
+# origin_manifest = "tn-manifest.toml"
+# destination_manifest = "it-manifest.toml"
+# Whether the figures may still change: "provisional" or "final"; and the digest of the agreement whose figures they revise.
+status = "final"
+# revises = "…"
 # What may leave: flow_table, link_list.
 outputs = ["flow_table"]
 # Counts above 0 and below this are suppressed, and others with them.
@@ -96,6 +103,11 @@ struct TermsFile {
     disclosure_method: DisclosureMethod,
     #[serde(default)]
     statistics: StatisticsTerms,
+    origin_manifest: Option<PathBuf>,
+    destination_manifest: Option<PathBuf>,
+    #[serde(default)]
+    status: ReleaseStatus,
+    revises: Option<Digest>,
     retention_days: u32,
     corridor: Corridor,
     period: Period,
@@ -140,6 +152,22 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
         .map(|number| number.to_string().parse::<Recall>())
         .transpose()
         .map_err(|error| input_error(format!("lsh_recall: {error}"), "write 0.98, or leave it out"))?;
+    let manifest = |path: &Path| -> anyhow::Result<Digest> {
+        Ok(crate::commands::manifest::load(&folder.join(path))?.digest())
+    };
+    let definitions = match (&file.origin_manifest, &file.destination_manifest) {
+        (None, None) => None,
+        (Some(origin), Some(destination)) => Some(DefinitionDigests {
+            origin: manifest(origin)?,
+            destination: manifest(destination)?,
+        }),
+        _ => {
+            return Err(input_error(
+                "one of origin_manifest and destination_manifest is missing",
+                "name the manifests of both offices, or of neither; corridor manifest init drafts one",
+            ));
+        }
+    };
     let mut outputs = file.outputs;
     outputs.sort_unstable();
     outputs.dedup();
@@ -160,6 +188,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
         },
         age_bands: file.age_bands,
         statistics: file.statistics,
+        definitions,
+        status: file.status,
+        revises: file.revises,
         outputs,
         disclosure: DisclosureRule {
             minimum_count: file.minimum_count,

@@ -1571,6 +1571,8 @@ pub struct CorrectedFigures {
     /// Absent when a class is suppressed.
     #[prost(message, optional, tag = "13")]
     pub classes: ::core::option::Option<CorrectedClasses>,
+    #[prost(double, tag = "14")]
+    pub standard_error: f64,
 }
 /// Moves by class after expected false and missed links moved between unmatched and the others.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]

@@ -1,17 +1,85 @@
-//! How figures were made and what they mean, in words that go with every file.
+//! Where figures come from, how they were made and what they mean: what goes with every file of them.
 
-use corridor_core::{DisclosureMethod, DurationRule};
-use corridor_flows::FlowTerms;
-use serde_json::{Value, json};
+use corridor_core::{Digest, DisclosureMethod, DurationRule};
+use serde::{Deserialize, Serialize};
 
-/// Name and text of each method.
-pub(crate) fn methods(terms: &FlowTerms) -> Value {
-    json!({
-        "estimate": ESTIMATE,
-        "linkage_error": LINKAGE_ERROR,
-        "disclosure": disclosure(terms),
-        "duration_rule": duration_rule(terms.statistics.duration_rule),
-    })
+use crate::terms::FlowTerms;
+
+/// Where a table comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The agreement's digest; `None` in a rehearsal, which has none.
+    pub agreement: Option<Digest>,
+    /// The run's id; `None` in a rehearsal.
+    pub run: Option<Digest>,
+    /// Digest of what both offices released; `None` in a rehearsal.
+    pub result: Option<Digest>,
+}
+
+/// What stands where there is no agreement or run.
+pub(crate) const REHEARSAL: &str = "rehearsal";
+
+impl Provenance {
+    /// The three digests as texts, by name.
+    pub fn entries(&self) -> [(&'static str, String); 3] {
+        let text =
+            |digest: Option<Digest>| digest.map_or_else(|| REHEARSAL.to_owned(), |digest| digest.to_string());
+        [
+            ("agreement", text(self.agreement)),
+            ("run", text(self.run)),
+            ("result", text(self.result)),
+        ]
+    }
+}
+
+impl FlowTerms {
+    /// How the figures were made, in a line: estimators, correction, disclosure control.
+    pub fn method(&self) -> String {
+        let minimum = self.disclosure.minimum_count;
+        let disclosure = match self.disclosure.method {
+            DisclosureMethod::Suppression => {
+                format!("suppression of counts below {minimum} and what gives them away")
+            }
+            DisclosureMethod::RandomRounding => "random rounding to multiples of 3".to_owned(),
+            DisclosureMethod::CellKey => "cell key method, changes of at most 2".to_owned(),
+        };
+        format!(
+            "Chapman estimate; linkage error by Ding and Fienberg; {disclosure}; {}",
+            self.status.as_str()
+        )
+    }
+
+    /// By which definitions moves count, in a line: the rule, and the manifests of the two offices by digest.
+    pub fn definition_reference(&self) -> String {
+        let rule = match self.statistics.duration_rule {
+            DurationRule::Own => "each office's own rule",
+            DurationRule::Months12 => "stays of 12 months",
+            DurationRule::Months6 => "stays of 6 months",
+            DurationRule::Months3 => "stays of 3 months",
+            DurationRule::HalfYear => "6 months and a day of 12",
+        };
+        match &self.definitions {
+            None => format!("{rule}; no manifests agreed"),
+            Some(manifests) => format!(
+                "{rule}; manifests {} and {}",
+                manifests.origin, manifests.destination
+            ),
+        }
+    }
+
+    /// How the figures were made, at length, by name.
+    pub fn methods(&self) -> [(&'static str, String); 4] {
+        [
+            ("estimate", ESTIMATE.to_owned()),
+            ("linkage_error", LINKAGE_ERROR.to_owned()),
+            ("disclosure", disclosure(self)),
+            (
+                "duration_rule",
+                duration_rule(self.statistics.duration_rule).to_owned(),
+            ),
+        ]
+    }
 }
 
 const ESTIMATE: &str = "Chapman 1951; variance Seber 1970; 95 % log-normal interval after Chao 1987; links as they are: see \
@@ -62,17 +130,8 @@ const fn duration_rule(rule: DurationRule) -> &'static str {
     }
 }
 
-/// Name and meaning of each figure.
-pub(crate) fn definitions() -> Value {
-    let all: serde_json::Map<String, Value> = DEFINITIONS
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), json!(text)))
-        .collect();
-    Value::Object(all)
-}
-
 /// Name and meaning of each figure, in the order of columns.
-pub(crate) const DEFINITIONS: [(&str, &str); 21] = [
+pub const DEFINITIONS: [(&str, &str); 21] = [
     (
         "emigrations",
         "reported by the origin's office, a matched move in the period and group the destination gives it, so that it counts once; a \

@@ -1,0 +1,192 @@
+//! Published tables as the files offices pass on: CSV, SDMX-CSV, Parquet. Every file says how its figures were made, by which
+//! definitions, and from which agreement and run.
+
+use corridor_core::{Corridor, CountryCode, CountryCoding, Variable};
+
+use crate::carried::CarriedError;
+use crate::classes::Measure;
+use crate::provenance::Provenance;
+use crate::published::{ALL, FlowRow, PublishedTable, RECONCILIATION, SUPPRESSED};
+
+mod sdmx;
+
+pub use sdmx::SDMX_STRUCTURE;
+
+/// A table with what goes with it into every file, and the system its countries are coded in.
+#[derive(Debug, Clone, Copy)]
+pub struct Export<'a> {
+    table: &'a PublishedTable,
+    provenance: &'a Provenance,
+    coding: CountryCoding,
+}
+
+/// A table that cannot be written in the codes asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} has no code in the system of country codes asked for")]
+pub struct CodingError(CountryCode);
+
+impl<'a> Export<'a> {
+    /// A table to be written.
+    ///
+    /// # Errors
+    /// When a country of it has no code in `coding`.
+    pub fn try_new(
+        table: &'a PublishedTable,
+        provenance: &'a Provenance,
+        coding: CountryCoding,
+    ) -> Result<Self, CodingError> {
+        let corridor = table.terms.corridor;
+        let groups = table.terms.statistics.country_groups.0.iter();
+        let named = groups.flat_map(|group| &group.countries).copied();
+        let countries = [corridor.origin().0, corridor.destination().0]
+            .into_iter()
+            .chain(named);
+        for country in countries {
+            country.to_coding(coding).ok_or(CodingError(country))?;
+        }
+        Ok(Self {
+            table,
+            provenance,
+            coding,
+        })
+    }
+
+    /// The table as a Parquet file, with the countries as ISO codes; what goes with it stands in the metadata.
+    pub fn to_parquet(&self) -> Vec<u8> {
+        let mut metadata = vec![
+            ("corridor.method", self.table.terms.method()),
+            ("corridor.definitions", self.table.terms.definition_reference()),
+        ];
+        let [(_, agreement), (_, run), (_, result)] = self.provenance.entries();
+        metadata.extend([
+            ("corridor.agreement", agreement),
+            ("corridor.run", run),
+            ("corridor.result", result),
+        ]);
+        self.table.to_parquet_with(&metadata)
+    }
+
+    fn to_code(&self, country: CountryCode) -> String {
+        country
+            .to_coding(self.coding)
+            .unwrap_or_else(|| country.to_string())
+    }
+
+    fn to_corridor(&self, corridor: &Corridor) -> [String; 2] {
+        [
+            self.to_code(corridor.origin().0),
+            self.to_code(corridor.destination().0),
+        ]
+    }
+}
+
+impl Export<'_> {
+    /// The rows as CSV: `all` for groups taken together, `suppressed` for what must not be seen, an empty
+    /// text where nothing can be said. Figures have the fewest digits that give the same number back.
+    pub fn rows_to_csv(&self) -> String {
+        let variables = self.table.terms.statistics.variables();
+        let mut header = vec!["origin", "destination"];
+        header.extend(
+            variables
+                .iter()
+                .map(|variable| self.table.terms.column(*variable)),
+        );
+        header.extend(Measure::ALL.map(Measure::as_str));
+        header.extend(FlowRow::FIGURES);
+        header.push("quality_of");
+        header.extend(CarriedError::FIGURES);
+        let records = self.table.rows.iter().map(|row| {
+            let mut record = self.to_corridor(&row.corridor).to_vec();
+            let label = |variable: &Variable| row.group.get(*variable).unwrap_or(ALL).to_owned();
+            record.extend(variables.iter().map(label));
+            record.extend(row.counts.as_array().map(|count| to_text(count, SUPPRESSED)));
+            record.extend(row.figure_values().map(|figure| to_text(figure, "")));
+            let quality_of = row
+                .corrected
+                .as_ref()
+                .map(|corrected| corrected.quality_of.clone());
+            record.push(quality_of.unwrap_or_default());
+            let corrected = row.corrected.as_ref().map(CarriedError::figure_values);
+            record.extend(corrected.unwrap_or_default().map(|figure| to_text(figure, "")));
+            record
+        });
+        self.to_csv(&header, records)
+    }
+
+    /// Why each office's own count of a period differs, as CSV, written as [`Export::rows_to_csv`].
+    pub fn years_to_csv(&self) -> String {
+        let mut header = vec!["origin", "destination", self.table.terms.column(Variable::Period)];
+        header.extend(RECONCILIATION.map(|measure| match measure {
+            Measure::EmigrationsOwn => Measure::Emigrations.as_str(),
+            other => other.as_str(),
+        }));
+        let periods = self
+            .table
+            .rows
+            .iter()
+            .filter(|row| row.group.is_by(&[Variable::Period]));
+        let records = periods.map(|row| {
+            let mut record = self.to_corridor(&row.corridor).to_vec();
+            record.extend(row.group.get(Variable::Period).map(str::to_owned));
+            record.extend(RECONCILIATION.map(|measure| to_text(row.counts.get(measure), SUPPRESSED)));
+            record
+        });
+        self.to_csv(&header, records)
+    }
+
+    /// The days between the two dates of a move, as CSV.
+    pub fn lags_to_csv(&self) -> String {
+        let records = self.table.lags.iter().map(|row| {
+            let mut record = self.to_corridor(&row.corridor).to_vec();
+            record.push(row.days.clone());
+            record.push(to_text(row.moves, SUPPRESSED));
+            record
+        });
+        self.to_csv(&["origin", "destination", "days", "moves"], records)
+    }
+
+    /// How many moves count under which rule, as CSV.
+    pub fn stays_to_csv(&self) -> String {
+        let records = self.table.stays.iter().map(|row| {
+            let mut record = self.to_corridor(&row.corridor).to_vec();
+            record.push(row.period.clone());
+            record.extend([row.side.as_str(), row.rule.as_str(), row.counts.as_str()].map(str::to_owned));
+            record.push(to_text(row.moves, SUPPRESSED));
+            record
+        });
+        let period = self.table.terms.column(Variable::Period);
+        self.to_csv(
+            &["origin", "destination", period, "list", "rule", "counts", "moves"],
+            records,
+        )
+    }
+
+    /// Writes a header and records, each with how and by which definitions it was made, and from which agreement and run.
+    fn to_csv(&self, header: &[&str], records: impl Iterator<Item = Vec<String>>) -> String {
+        let references = [
+            ("method", self.table.terms.method()),
+            ("definitions", self.table.terms.definition_reference()),
+        ]
+        .into_iter()
+        .chain(self.provenance.entries());
+        let (names, texts): (Vec<&str>, Vec<String>) = references.unzip();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer
+            .write_record(header.iter().chain(&names))
+            .expect("writing to memory");
+        for record in records {
+            writer
+                .write_record(record.iter().chain(&texts))
+                .expect("writing to memory");
+        }
+        let bytes = writer.into_inner().expect("writing to memory");
+        String::from_utf8(bytes).expect("made of texts")
+    }
+}
+
+fn to_text<T: ToString>(value: Option<T>, blank: &str) -> String {
+    value.map_or_else(|| blank.to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests;

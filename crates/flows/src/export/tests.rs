@@ -1,0 +1,215 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use corridor_core::ReleaseStatus;
+
+use super::*;
+use crate::carried::LinkQuality;
+use crate::disclosure::protect;
+use crate::interval::Interval;
+use crate::perturb::PerturbationSecret;
+use crate::reconcile::MovePair;
+use crate::reconcile::tests::{event_in, table, terms};
+
+/// Forty moves the origin has and thirty the destination has, twenty of them the same; two more of men.
+fn published() -> PublishedTable {
+    let mut origin = vec![event_in(2022); 40];
+    let mut immigration = event_in(2022);
+    immigration.direction = corridor_core::Direction::Immigration;
+    let destination = vec![immigration; 30];
+    for event in &mut origin[38..] {
+        event.sex = corridor_core::Sex::Male;
+    }
+    let pairs: Vec<MovePair> = (0..20)
+        .map(|index| MovePair {
+            emigration: index,
+            immigration: index,
+        })
+        .collect();
+    let made = table(&terms(), &origin, &destination, &pairs);
+    let mut table = protect(made, &PerturbationSecret::new([1; 32]))
+        .unwrap()
+        .into_published();
+    table.carry_linkage_error(&|_| {
+        let interval = Interval {
+            low: 0.98,
+            high: 0.99,
+        };
+        let quality = LinkQuality {
+            precision: interval,
+            recall: interval,
+        };
+        Some(("all".to_owned(), quality))
+    });
+    table
+}
+
+fn read(csv: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn codes(list: &str) -> BTreeSet<String> {
+    let mut reader = csv::Reader::from_reader(list.as_bytes());
+    let records = reader.records().map(Result::unwrap);
+    records.map(|record| record[0].to_owned()).collect()
+}
+
+/// What every line of a CSV says of where it comes from.
+fn names_its_source(csv: &str) {
+    for line in read(csv) {
+        assert!(line["method"].contains("Chapman"));
+        assert!(line["definitions"].contains("own rule"));
+        assert_eq!(
+            (&*line["agreement"], &*line["run"], &*line["result"]),
+            ("rehearsal", "rehearsal", "rehearsal")
+        );
+    }
+}
+
+#[test]
+fn rows_read_back_from_csv_are_those_written() {
+    let table = published();
+    let from = Provenance::default();
+    let export = Export::try_new(&table, &from, CountryCoding::Iso).unwrap();
+    let lines = read(&export.rows_to_csv());
+    assert_eq!(lines.len(), table.rows.len());
+    for (line, row) in lines.iter().zip(&table.rows) {
+        for measure in Measure::ALL {
+            let written = match row.counts.get(measure) {
+                Some(count) => count.to_string(),
+                None => SUPPRESSED.to_owned(),
+            };
+            assert_eq!(line[measure.as_str()], written);
+        }
+        for (name, value) in FlowRow::FIGURES.iter().zip(row.figure_values()) {
+            assert_eq!(line[*name].parse::<f64>().ok(), value, "{name}");
+        }
+        let corrected = row
+            .corrected
+            .as_ref()
+            .map(CarriedError::figure_values)
+            .unwrap_or_default();
+        for (name, value) in CarriedError::FIGURES.iter().zip(corrected) {
+            assert_eq!(line[*name].parse::<f64>().ok(), value, "{name}");
+        }
+        assert_eq!(line["sex"], row.group.get(Variable::Sex).unwrap_or(ALL));
+    }
+    assert!(
+        lines.iter().any(|line| line["emigrations"] == SUPPRESSED),
+        "two men"
+    );
+    for csv in [
+        export.rows_to_csv(),
+        export.years_to_csv(),
+        export.lags_to_csv(),
+        export.stays_to_csv(),
+    ] {
+        names_its_source(&csv);
+    }
+    let stored = PublishedTable::from_parquet(export.to_parquet()).unwrap();
+    assert_eq!(stored, table);
+}
+
+#[test]
+fn sdmx_codes_are_in_the_cross_domain_lists() {
+    let lists = [
+        ("FREQ", include_str!("../../tests/data/sdmx/CL_FREQ.csv")),
+        ("SEX", include_str!("../../tests/data/sdmx/CL_SEX.csv")),
+        (
+            "OBS_STATUS",
+            include_str!("../../tests/data/sdmx/CL_OBS_STATUS.csv"),
+        ),
+        (
+            "CONF_STATUS",
+            include_str!("../../tests/data/sdmx/CL_CONF_STATUS.csv"),
+        ),
+        ("ORIGIN_AREA", include_str!("../../tests/data/sdmx/CL_AREA.csv")),
+        (
+            "DESTINATION_AREA",
+            include_str!("../../tests/data/sdmx/CL_AREA.csv"),
+        ),
+    ];
+    let mut table = published();
+    for status in [ReleaseStatus::Final, ReleaseStatus::Provisional] {
+        table.terms.status = status;
+        for coding in [CountryCoding::Iso, CountryCoding::M49] {
+            let from = Provenance::default();
+            let csv = Export::try_new(&table, &from, coding).unwrap().to_sdmx_csv();
+            assert!(csv.starts_with("STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,"));
+            for line in read(&csv) {
+                for (column, list) in lists {
+                    assert!(codes(list).contains(&line[column]), "{column} {}", line[column]);
+                }
+                // A value is there exactly where nothing is suppressed.
+                assert_eq!(line["OBS_VALUE"].is_empty(), line["CONF_STATUS"] == "C");
+                assert_eq!(line["OBS_VALUE"].is_empty(), line["OBS_STATUS"] == "Q");
+                let years = line["TIME_PERIOD"].clone();
+                assert!(["2022", "2023", "2024", "2022-01-01/P3Y"].contains(&years.as_str()));
+            }
+        }
+    }
+}
+
+#[test]
+fn sdmx_tells_the_same_counts_as_the_table() {
+    let table = published();
+    let from = Provenance::default();
+    let csv = Export::try_new(&table, &from, CountryCoding::Eurostat)
+        .unwrap()
+        .to_sdmx_csv();
+    let lines = read(&csv);
+    let keys: BTreeSet<Vec<&String>> = lines
+        .iter()
+        .map(|line| {
+            [
+                "ORIGIN_AREA",
+                "FLOW",
+                "SEX",
+                "AGE",
+                "AGE_DEF",
+                "CITIZEN",
+                "BIRTH_AREA",
+                "TIME_PERIOD",
+            ]
+            .map(|column| &line[column])
+            .to_vec()
+        })
+        .collect();
+    assert_eq!(keys.len(), lines.len(), "no observation twice");
+    let counts: Vec<&String> = lines
+        .iter()
+        .filter(|line| line["METHOD"] == "COUNT")
+        .map(|line| &line["OBS_VALUE"])
+        .collect();
+    let expected: Vec<String> = table
+        .rows
+        .iter()
+        .flat_map(|row| Measure::ALL.map(|measure| row.counts.get(measure)))
+        .map(|count| count.map_or_else(String::new, |count| count.to_string()))
+        .collect();
+    assert_eq!(counts, expected.iter().collect::<Vec<_>>());
+    let estimate = lines
+        .iter()
+        .find(|line| line["FLOW"] == "ESTIMATE_CORRECTED")
+        .unwrap();
+    assert_eq!(estimate["OBS_STATUS"], "E");
+    let figure = |column: &str| estimate[column].parse::<f64>().unwrap();
+    assert!(
+        figure("CI_LO") < figure("OBS_VALUE") && figure("OBS_VALUE") < figure("CI_HI") && figure("SE") > 0.0
+    );
+}
+
+#[test]
+fn a_country_without_a_code_is_refused_by_name() {
+    let mut table = published();
+    let country = |code: &str| code.parse().unwrap();
+    table.terms.corridor = Corridor::try_new(
+        corridor_core::Origin(country("XK")),
+        corridor_core::Destination(country("IT")),
+    )
+    .unwrap();
+    let from = Provenance::default();
+    let error = Export::try_new(&table, &from, CountryCoding::M49).unwrap_err();
+    assert!(error.to_string().starts_with("XK has no code"), "{error}");
+    assert!(Export::try_new(&table, &from, CountryCoding::Iso).is_ok());
+}
