@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use corridor_core::{Digest, OfficeId, Threshold};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use corridor_core::{CountryCoding, Digest, OfficeId, Threshold};
 
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
@@ -431,19 +431,75 @@ pub(crate) enum FlowsCommand {
     ///
     /// Example: corridor flows show RUN --service service.toml
     Show(RunArgs),
-    /// Writes the released flow table of a run: flows.csv, years.csv and flows.json.
+    /// Writes the released flow tables of a run, or those of a flows.json that an export, a rehearsal or a demonstration wrote.
+    ///
+    /// csv: flows.csv (counts, classes, estimates and what they are without linkage error, by group), years.csv (why each
+    /// office's own count of a period differs), lags.csv (days between the two dates of a move), stays.csv (moves by rule of minimum
+    /// stay). json: flows.json, with all of it, methods and definitions. parquet: flows.parquet. xlsx: flows.xlsx, with sheets of
+    /// definitions and of quality. sdmx: flows.sdmx.csv, SDMX-CSV 2.0 by the cross-domain code lists. Every file names method,
+    /// definitions, agreement and run.
     ///
     /// Example: corridor flows export RUN --out results --service service.toml
-    Export {
-        /// The run's id.
-        #[arg(value_parser = parse_digest)]
-        run: Digest,
-        /// A new folder, or one without these files.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        #[command(flatten)]
-        service: ServiceArgs,
-    },
+    ///
+    /// Example: corridor flows export --from results/flows.json --out more --format xlsx,sdmx --country-codes m49
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The run's id.
+    #[arg(value_parser = parse_digest, required_unless_present = "from")]
+    pub(crate) run: Option<Digest>,
+    /// A flows.json, in place of a run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "service"])]
+    pub(crate) from: Option<PathBuf>,
+    /// A new folder, or one without these files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// What to write, by comma.
+    #[arg(
+        long,
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        default_value = "csv,json,parquet,xlsx,sdmx"
+    )]
+    pub(crate) format: Vec<ExportFormat>,
+    /// Country codes of CSV, XLSX and SDMX; JSON and Parquet have ISO codes.
+    #[arg(long, value_name = "SYSTEM", default_value = "iso")]
+    pub(crate) country_codes: CountryCodesArg,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+}
+
+/// A kind of file of flow tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Csv,
+    Json,
+    Parquet,
+    Xlsx,
+    Sdmx,
+}
+
+/// A system of country codes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CountryCodesArg {
+    /// ISO 3166-1 alpha-2.
+    Iso,
+    /// The three digits of the United Nations.
+    M49,
+    /// Eurostat's, with EL and UK.
+    Eurostat,
+}
+
+impl From<CountryCodesArg> for CountryCoding {
+    fn from(codes: CountryCodesArg) -> Self {
+        match codes {
+            CountryCodesArg::Iso => Self::Iso,
+            CountryCodesArg::M49 => Self::M49,
+            CountryCodesArg::Eurostat => Self::Eurostat,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

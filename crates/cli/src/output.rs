@@ -143,6 +143,11 @@ impl FileSet {
         Ok(())
     }
 
+    /// Names of the files, in their order.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.files.iter().map(|(name, ..)| *name).collect()
+    }
+
     /// Gives every file its name, where there is no file of that name yet.
     pub(crate) fn write_new(self) -> anyhow::Result<()> {
         for (name, ..) in &self.files {

@@ -1,14 +1,24 @@
 use corridor_core::SigningPurpose;
 use corridor_encode::Identity;
+use corridor_flows::Export;
 
-use crate::args::FlowsCommand;
+use crate::args::{ExportFormat, FlowsCommand};
 use crate::client::connect;
 use crate::commands::passphrase;
 use crate::commands::results::{
-    FlowResult, add_flows, to_blocking_lines, to_field_lines, to_page, to_strata_lines,
+    FlowResult, add_csv, add_json, to_blocking_lines, to_field_lines, to_page, to_strata_lines, to_xlsx,
 };
 use crate::failure::input_error;
 use crate::output::{FileSet, data, json, talk};
+
+/// Every format, in the order in which files are written.
+const ALL_FORMATS: [ExportFormat; 5] = [
+    ExportFormat::Csv,
+    ExportFormat::Json,
+    ExportFormat::Parquet,
+    ExportFormat::Xlsx,
+    ExportFormat::Sdmx,
+];
 
 pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
     match command {
@@ -49,16 +59,43 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             }
             data(&to_page(&result))
         }
-        FlowsCommand::Export { run, out, service } => {
-            let client = connect(&service.service).await?;
-            let result = FlowResult::fetch(&client, run).await?;
-            let mut files = FileSet::new(&out)?;
-            add_flows(&mut files, &result)?;
+        FlowsCommand::Export(args) => {
+            let result = match (&args.from, args.run) {
+                (Some(file), _) => FlowResult::load(file)?,
+                (None, Some(run)) => {
+                    let client = connect(&args.service.service).await?;
+                    FlowResult::fetch(&client, run).await?
+                }
+                (None, None) => {
+                    return Err(input_error(
+                        "no run is named",
+                        "give its id, or --from flows.json",
+                    ));
+                }
+            };
+            let export = Export::try_new(&result.table, &result.provenance, args.country_codes.into())
+                .map_err(|error| input_error(error.to_string(), "choose other --country-codes"))?;
+            let mut files = FileSet::new(&args.out)?;
+            for format in ALL_FORMATS
+                .into_iter()
+                .filter(|format| args.format.contains(format))
+            {
+                match format {
+                    ExportFormat::Csv => add_csv(&mut files, &export)?,
+                    ExportFormat::Json => add_json(&mut files, &result)?,
+                    ExportFormat::Parquet => {
+                        files.add_with("flows.parquet", |out| out.write_all(&export.to_parquet()))?;
+                    }
+                    ExportFormat::Xlsx => {
+                        let bytes = to_xlsx(&result, &export)?;
+                        files.add_with("flows.xlsx", |out| out.write_all(&bytes))?;
+                    }
+                    ExportFormat::Sdmx => files.add("flows.sdmx.csv", &export.to_sdmx_csv())?,
+                }
+            }
+            let names = files.names().join(", ");
             files.write_new()?;
-            talk(&format!(
-                "wrote flows.csv, years.csv, lags.csv, stays.csv and flows.json to {}",
-                out.display()
-            ));
+            talk(&format!("wrote {names} to {}", args.out.display()));
             Ok(())
         }
     }

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use anyhow::bail;
 use corridor_core::{CountryCoding, Digest};
 use corridor_engine::{
@@ -5,12 +7,17 @@ use corridor_engine::{
 };
 use corridor_flows::{DEFINITIONS, Export, Provenance, PublishedTable};
 
+use serde::Deserialize;
+
 use crate::client::Client;
-use crate::output::{FileSet, to_columns};
+use crate::failure::input_error;
+use crate::output::{FileSet, read_text, to_columns};
 
 mod page;
+mod workbook;
 
 pub(crate) use page::to_page;
+pub(crate) use workbook::to_xlsx;
 
 /// Every file a rehearsal or a demonstration may write.
 pub(crate) const RESULT_FILES: [&str; 10] = [
@@ -34,6 +41,18 @@ pub(crate) struct FlowResult {
     pub(crate) provenance: Provenance,
 }
 
+/// Version of the JSON document.
+const DOCUMENT_VERSION: u32 = 2;
+
+/// The JSON document, as far as it is read back.
+#[derive(Deserialize)]
+struct Document {
+    version: u32,
+    provenance: Provenance,
+    linkage: LinkageReport,
+    table: PublishedTable,
+}
+
 impl FlowResult {
     /// Gets the released table of a run.
     pub(crate) async fn fetch(client: &Client, run: Digest) -> anyhow::Result<Self> {
@@ -54,10 +73,31 @@ impl FlowResult {
         })
     }
 
+    /// Reads what [`FlowResult::to_document`] gave.
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
+        let document: Document = serde_json::from_str(&read_text(path)?).map_err(|error| {
+            input_error(
+                format!("{} is no flows.json of this program: {error}", path.display()),
+                "give one that corridor flows export, rehearse or demo wrote",
+            )
+        })?;
+        if document.version != DOCUMENT_VERSION {
+            return Err(input_error(
+                format!("{} is of version {}", path.display(), document.version),
+                format!("this program reads version {DOCUMENT_VERSION}; export the run again"),
+            ));
+        }
+        Ok(Self {
+            table: document.table,
+            report: document.linkage,
+            provenance: document.provenance,
+        })
+    }
+
     /// The JSON document: provenance, method and definitions beside the figures.
     pub(crate) fn to_document(&self) -> serde_json::Value {
         serde_json::json!({
-            "version": 2,
+            "version": DOCUMENT_VERSION,
             "provenance": self.provenance,
             "linkage": self.report,
             "method": to_map(self.table.terms.methods()),
@@ -70,10 +110,20 @@ impl FlowResult {
 /// Adds flows.csv, years.csv, lags.csv, stays.csv and flows.json.
 pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
     let export = Export::try_new(&result.table, &result.provenance, CountryCoding::Iso)?;
+    add_csv(files, &export)?;
+    add_json(files, result)
+}
+
+/// Adds flows.csv, years.csv, lags.csv and stays.csv.
+pub(crate) fn add_csv(files: &mut FileSet, export: &Export<'_>) -> anyhow::Result<()> {
     files.add("flows.csv", &export.rows_to_csv())?;
     files.add("years.csv", &export.years_to_csv())?;
     files.add("lags.csv", &export.lags_to_csv())?;
-    files.add("stays.csv", &export.stays_to_csv())?;
+    files.add("stays.csv", &export.stays_to_csv())
+}
+
+/// Adds flows.json.
+pub(crate) fn add_json(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
     files.add(
         "flows.json",
         &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
