@@ -86,6 +86,7 @@ mod dual_system;
 mod duration;
 mod estimate;
 mod interval;
+mod linear;
 mod mirror;
 mod number;
 mod published;
