@@ -86,9 +86,14 @@ mod dual_system;
 mod duration;
 mod estimate;
 mod interval;
-mod linear;
+pub mod linear;
 mod mirror;
 mod number;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "no table is perturbed yet")
+)]
+pub(crate) mod perturb;
 mod published;
 mod reconcile;
 mod table;

@@ -29,6 +29,9 @@ mod programme;
 mod suppress;
 mod table;
 
-pub(crate) use audit::{AttackInterval, audit};
-pub(crate) use suppress::{Suppression, SuppressionError, suppress};
-pub(crate) use table::{CellKind, LinearCell, LinearTable, LinearTableError};
+pub use audit::{AttackInterval, audit};
+pub use suppress::{Suppression, SuppressionError, suppress};
+pub use table::{CellKind, LinearCell, LinearTable, LinearTableError};
+
+#[cfg(test)]
+mod tests;

@@ -6,20 +6,20 @@ use crate::number::real;
 
 /// Between which ends an outsider knows a cell to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct AttackInterval {
+pub struct AttackInterval {
     /// The cell's position.
-    pub(crate) cell: u32,
+    pub cell: u32,
     /// The least it can be.
-    pub(crate) lower: f64,
+    pub lower: f64,
     /// The most it can be; infinite when nothing bounds it.
-    pub(crate) upper: f64,
+    pub upper: f64,
 }
 
 /// The attack interval of every cell that is suppressed or hidden, by linear programmes over everything the published cells say.
 ///
 /// It knows nothing of how the cells were chosen. Exact to a millionth or so; where a programme cannot be solved, the end is
 /// the value itself, which no one can hold to be wide enough.
-pub(crate) fn audit(table: &LinearTable, suppression: &Suppression) -> Vec<AttackInterval> {
+pub fn audit(table: &LinearTable, suppression: &Suppression) -> Vec<AttackInterval> {
     let kinds: Vec<CellKind> = table.cells().iter().map(|cell| cell.kind).collect();
     let is_seen = |cell: usize| suppression.is_seen(&kinds, cell);
     let known = known_atoms(table, &is_seen);

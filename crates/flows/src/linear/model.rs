@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::table::{CellKind, LinearTable, index, position};
 use crate::number::real;
@@ -17,6 +17,8 @@ pub(super) struct Model {
     pub(super) kinds: Vec<CellKind>,
     pub(super) costs: Vec<f64>,
     pub(super) values: Vec<u64>,
+    /// For each cell other cells, of two atoms or more each, that it is the sum of; none where none are found.
+    pub(super) parts: Vec<Vec<u32>>,
     pub(super) grid: Option<Grid>,
 }
 
@@ -73,6 +75,7 @@ impl Model {
                 .map(|(cell, &value)| cell.cost.unwrap_or_else(|| real(value.max(1)).ln_1p()))
                 .collect(),
             values,
+            parts: Vec::new(),
             grid: None,
         };
         let mut same: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
@@ -93,8 +96,33 @@ impl Model {
             model.atoms[index(into)] += real(table.atoms()[atom]);
             merged[atom] = Some(into);
         }
+        model.parts = (0..model.cells.len()).map(|cell| model.parts_of(cell)).collect();
         model.grid = model.grid_of(table, &merged);
         model
+    }
+
+    /// The largest that fit, from the first atom on.
+    fn parts_of(&self, cell: usize) -> Vec<u32> {
+        let mut left: BTreeSet<u32> = self.cells[cell].iter().copied().collect();
+        let mut parts = Vec::new();
+        while let Some(&first) = left.first() {
+            let fits = |&&part: &&u32| {
+                let atoms = &self.cells[index(part)];
+                atoms.len() > 1
+                    && atoms.len() < self.cells[cell].len()
+                    && atoms.len() <= left.len()
+                    && atoms.iter().all(|atom| left.contains(atom))
+            };
+            let cells = self.cells_of[index(first)].iter().filter(fits);
+            let Some(&part) = cells.max_by_key(|&&part| self.cells[index(part)].len()) else {
+                return Vec::new();
+            };
+            for atom in &self.cells[index(part)] {
+                left.remove(atom);
+            }
+            parts.push(part);
+        }
+        parts
     }
 
     fn grid_of(&self, table: &LinearTable, merged: &[Option<u32>]) -> Option<Grid> {

@@ -40,38 +40,21 @@ fn near_in_grid(model: &Model, grid: &Grid, prices: &[f64], cell: u32, limit: us
 /// No fewer atoms than this around each: a box has 64 corners in six dimensions.
 const LEAST: usize = 64;
 
-/// The atoms in some places of each dimension, with those of `centre`.
+/// The atoms in some places of each dimension, with those of `centre`. Places are added one by one, each time the one where
+/// the atoms in the places chosen so far are most worth having.
 fn sub_grid(model: &Model, grid: &Grid, prices: &[f64], centre: u32, limit: usize) -> Vec<u32> {
-    let place = &grid.places[index(centre)];
-    let ranked: Vec<Vec<u64>> = (0..place.len())
-        .map(|dimension| {
-            let mut others: Vec<(f64, u64)> = (0..grid.sizes[dimension])
-                .filter(|&other| other != place[dimension])
-                .filter_map(|other| {
-                    let mut beside = place.clone();
-                    beside[dimension] = other;
-                    let atom = grid.at(&beside)?;
-                    Some((-merit(model, prices, atom), other))
-                })
-                .collect();
-            others.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
-            others.into_iter().map(|(_, other)| other).collect()
-        })
-        .collect();
-    let mut chosen: Vec<Vec<u64>> = place.iter().map(|&own| vec![own]).collect();
+    let centre = &grid.places[index(centre)];
+    let mut chosen: Vec<Vec<u64>> = centre.iter().map(|&own| vec![own]).collect();
     let size = |chosen: &[Vec<u64>]| chosen.iter().map(Vec::len).fold(1_usize, usize::saturating_mul);
     // Two places everywhere, then short dimensions whole (their classes may be tied in more ways than by a sum), then
     // all of them in turn.
-    let mut order: Vec<usize> = (0..place.len()).collect();
+    let mut order: Vec<usize> = (0..centre.len()).collect();
     order.sort_by_key(|&dimension| grid.sizes[dimension]);
     for (round, &short) in [false, true, false].iter().enumerate() {
         loop {
             let mut grown = false;
             for &dimension in &order {
                 let have = chosen[dimension].len();
-                let Some(&next) = ranked[dimension].get(have - 1) else {
-                    continue;
-                };
                 let wanted = match round {
                     0 => have < 2,
                     _ => !short || grid.sizes[dimension] <= SHORT,
@@ -79,8 +62,26 @@ fn sub_grid(model: &Model, grid: &Grid, prices: &[f64], centre: u32, limit: usiz
                 if !wanted || (round > 0 && size(&chosen) / have * (have + 1) > limit) {
                     continue;
                 }
-                chosen[dimension].push(next);
-                grown = true;
+                let others: Vec<u64> = (0..grid.sizes[dimension])
+                    .filter(|place| !chosen[dimension].contains(place))
+                    .collect();
+                let mut best: Option<(f64, u64)> = None;
+                let own = std::mem::take(&mut chosen[dimension]);
+                for place in others {
+                    chosen[dimension] = vec![place];
+                    let mut worth = 0.0;
+                    for_each(&chosen, |at| {
+                        worth += grid.at(at).map_or(0.0, |atom| worth_of(model, prices, atom))
+                    });
+                    if best.is_none_or(|(most, _)| worth > most) {
+                        best = Some((worth, place));
+                    }
+                }
+                chosen[dimension] = own;
+                if let Some((_, place)) = best {
+                    chosen[dimension].push(place);
+                    grown = true;
+                }
             }
             if !grown {
                 break;
@@ -88,29 +89,33 @@ fn sub_grid(model: &Model, grid: &Grid, prices: &[f64], centre: u32, limit: usiz
         }
     }
     let mut atoms = Vec::new();
-    let mut counter = vec![0_usize; place.len()];
-    let mut at = place.clone();
+    for_each(&chosen, |at| atoms.extend(grid.at(at)));
+    atoms
+}
+
+/// Calls `visit` with every place of a box.
+fn for_each(chosen: &[Vec<u64>], mut visit: impl FnMut(&[u64])) {
+    let mut counter = vec![0_usize; chosen.len()];
+    let mut at: Vec<u64> = chosen.iter().map(|places| places[0]).collect();
     loop {
-        for (dimension, &digit) in counter.iter().enumerate() {
-            at[dimension] = chosen[dimension][digit];
-        }
-        atoms.extend(grid.at(&at));
+        visit(&at);
         let Some(up) = (0..counter.len())
             .rev()
             .find(|&dimension| counter[dimension] + 1 < chosen[dimension].len())
         else {
-            return atoms;
+            return;
         };
         counter[up] += 1;
-        counter[up + 1..].fill(0);
+        at[up] = chosen[up][counter[up]];
+        for dimension in up + 1..counter.len() {
+            counter[dimension] = 0;
+            at[dimension] = chosen[dimension][0];
+        }
     }
 }
 
-/// Dimensions of so many places are taken whole.
-const SHORT: u64 = 6;
-
-/// How well an atom may help one beside it: not seen and large, else cheap.
-fn merit(model: &Model, prices: &[f64], atom: u32) -> f64 {
+/// How much an atom may help: one that is not seen most, the more so the further it can fall; others if they are cheap.
+fn worth_of(model: &Model, prices: &[f64], atom: u32) -> f64 {
     let alone = |&&cell: &&u32| model.cells[index(cell)].len() == 1;
     let price: f64 = model.cells_of[index(atom)]
         .iter()
@@ -118,11 +123,14 @@ fn merit(model: &Model, prices: &[f64], atom: u32) -> f64 {
         .map(|&cell| prices[index(cell)])
         .sum();
     if price > 0.0 {
-        -price
+        1.0 / (1.0 + price)
     } else {
-        model.atoms[index(atom)]
+        2.0 + model.atoms[index(atom)].min(10.0) * 0.2
     }
 }
+
+/// Dimensions of so many places are taken whole.
+const SHORT: u64 = 6;
 
 fn near_by_cells(model: &Model, cell: u32, limit: usize) -> Vec<u32> {
     let mut near: BTreeSet<u32> = BTreeSet::new();

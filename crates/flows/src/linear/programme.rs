@@ -1,7 +1,7 @@
 use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOutcome, Variable};
 
 use super::direction::Direction;
-use super::model::{Model, Need};
+use super::model::{Model, Need, TOLERANCE};
 use super::table::{index, position};
 
 /// Finds directions by linear programmes; holds what they need to be built.
@@ -51,10 +51,37 @@ impl<'a> Searcher<'a> {
     /// solver gave up.
     pub(super) fn cheapest(&mut self, prices: &[f64], near: &[u32], need: Need) -> Option<Direction> {
         let (atom_prices, rows) = self.rows_of(prices, near);
+        // A sum of cells that stay stays by itself. It can only change where one of them does, at a price; and that is
+        // seldom the cheapest way.
+        let implied = |row: &Row| {
+            let parts = &self.model.parts[index(row.cell)];
+            !parts.is_empty() && parts.iter().all(|&part| prices[index(part)] > 0.0)
+        };
+        let (mut late, mut rows): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(implied);
+        for _ in 0..LATE_ROUNDS {
+            let changes = self.solved(near, &atom_prices, &rows, need)?;
+            let is_broken = |row: &Row| {
+                let sum: f64 = row.atoms.iter().map(|&local| changes[index(local)]).sum();
+                sum.abs() > TOLERANCE
+            };
+            let broken: Vec<Row>;
+            (broken, late) = late.into_iter().partition(is_broken);
+            if broken.is_empty() {
+                return Direction::try_new(self.model, near.iter().copied().zip(changes));
+            }
+            rows.extend(broken);
+        }
+        rows.append(&mut late);
+        let changes = self.solved(near, &atom_prices, &rows, need)?;
+        Direction::try_new(self.model, near.iter().copied().zip(changes))
+    }
+
+    /// The cheapest change of each atom near that meets the need, with these rows priced and no others.
+    fn solved(&self, near: &[u32], atom_prices: &[f64], rows: &[Row], need: Need) -> Option<Vec<f64>> {
         let mut problem = Problem::new(OptimizationDirection::Minimize);
         let changes: Vec<Change> = near
             .iter()
-            .zip(&atom_prices)
+            .zip(atom_prices)
             .map(|(&atom, &price)| {
                 let value = self.model.atoms[index(atom)];
                 if price.is_infinite() {
@@ -76,9 +103,6 @@ impl<'a> Searcher<'a> {
         };
         for row in rows {
             let mut terms = sum(&row.atoms);
-            if terms.is_empty() {
-                continue;
-            }
             if row.price.is_finite() {
                 let up = problem.add_var(row.price, (0.0, f64::INFINITY));
                 let down = problem.add_var(row.price, (0.0, f64::INFINITY));
@@ -104,18 +128,13 @@ impl<'a> Searcher<'a> {
         let Ok(SolveOutcome::Solution(solution)) = problem.solve() else {
             return None;
         };
-        let value = |change: Change| {
+        let value = |change: &Change| {
             change
                 .terms()
                 .map(|(variable, sign)| sign * solution.var_value(variable))
                 .sum()
         };
-        Direction::try_new(
-            self.model,
-            near.iter()
-                .copied()
-                .zip(changes.iter().map(|&change| value(change))),
-        )
+        Some(changes.iter().map(value).collect())
     }
 
     /// What changing each atom costs by itself, because a cell has no other atom that may change; and the other cells
@@ -161,6 +180,9 @@ impl<'a> Searcher<'a> {
         }
     }
 }
+
+/// How often rows that were left out and are broken are put in, before all are.
+const LATE_ROUNDS: usize = 4;
 
 /// A published cell of several atoms.
 #[derive(Debug)]

@@ -2,7 +2,7 @@ use crate::number::LARGEST_COUNT;
 
 /// What becomes of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum CellKind {
+pub enum CellKind {
     /// Published before: cannot be withdrawn.
     Fixed,
     /// Never published, and to be protected as if it were suppressed.
@@ -13,19 +13,19 @@ pub(crate) enum CellKind {
 
 /// A figure: the sum of some atoms.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LinearCell {
+pub struct LinearCell {
     /// Positions in [`LinearTable::atoms`], ascending, none twice.
-    pub(crate) atoms: Vec<u32>,
+    pub atoms: Vec<u32>,
     /// What becomes of it.
-    pub(crate) kind: CellKind,
+    pub kind: CellKind,
     /// How much is lost when it goes along though it is not unsafe itself; `None` for ln(1 + value), with which small
     /// cells go first. Above 0 and finite.
-    pub(crate) cost: Option<f64>,
+    pub cost: Option<f64>,
 }
 
 /// Counts and the sums of them that are published or might be.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LinearTable {
+pub struct LinearTable {
     atoms: Vec<u64>,
     cells: Vec<LinearCell>,
     /// Dimensions × atoms, or no dimension.
@@ -34,7 +34,7 @@ pub(crate) struct LinearTable {
 
 /// Why a table is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum LinearTableError {
+pub enum LinearTableError {
     /// A cell has no atom, one that is not in the table, one twice, or they are not ascending.
     #[error("the atoms of cell {cell} are none, unknown or not in ascending order")]
     Atoms {
@@ -67,7 +67,7 @@ impl LinearTable {
     ///
     /// # Errors
     /// When a cell is not a sum of atoms or the counts are too large.
-    pub(crate) fn try_new(atoms: Vec<u64>, cells: Vec<LinearCell>) -> Result<Self, LinearTableError> {
+    pub fn try_new(atoms: Vec<u64>, cells: Vec<LinearCell>) -> Result<Self, LinearTableError> {
         let too_many = u32::try_from(atoms.len().max(cells.len())).is_err();
         let sum = atoms.iter().try_fold(0_u64, |sum, &atom| sum.checked_add(atom));
         if too_many || sum.is_none_or(|sum| sum > LARGEST_COUNT) {
@@ -96,7 +96,7 @@ impl LinearTable {
     ///
     /// # Errors
     /// When a dimension has more or fewer places than there are atoms.
-    pub(crate) fn with_places(self, places: Vec<Vec<u32>>) -> Result<Self, LinearTableError> {
+    pub fn with_places(self, places: Vec<Vec<u32>>) -> Result<Self, LinearTableError> {
         let expected = self.atoms.len();
         for (dimension, places) in places.iter().enumerate() {
             if places.len() != expected {
@@ -111,22 +111,22 @@ impl LinearTable {
     }
 
     /// The counts.
-    pub(crate) fn atoms(&self) -> &[u64] {
+    pub fn atoms(&self) -> &[u64] {
         &self.atoms
     }
 
     /// The sums.
-    pub(crate) fn cells(&self) -> &[LinearCell] {
+    pub fn cells(&self) -> &[LinearCell] {
         &self.cells
     }
 
     /// Dimensions × atoms, or no dimension.
-    pub(crate) fn places(&self) -> &[Vec<u32>] {
+    pub fn places(&self) -> &[Vec<u32>] {
         &self.places
     }
 
     /// The value of a cell.
-    pub(crate) fn value(&self, cell: &LinearCell) -> u64 {
+    pub fn value(&self, cell: &LinearCell) -> u64 {
         let atom = |&atom: &u32| self.atoms.get(index(atom)).copied().unwrap_or_default();
         cell.atoms.iter().map(atom).sum()
     }
