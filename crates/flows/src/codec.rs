@@ -333,7 +333,7 @@ mod tests {
                 destination_record_keys: &[],
             };
             let noise = PerturbationSecret::new([7; 32]);
-            let mut table = protect(FlowTable::reconcile(&input).unwrap(), &noise).unwrap().into_published();
+            let mut table = protect(FlowTable::reconcile(&input).unwrap(), &noise, &[]).unwrap().into_published();
             table.carry_linkage_error(&|_| {
                 let interval = Interval { low: 0.9, high: 0.95 };
                 Some(("all".to_owned(), LinkQuality { precision: interval, recall: interval }))

@@ -74,6 +74,10 @@ pub enum DisclosureError {
 /// changed classes. So a row adds up; rows do not add up to their totals exactly. `secret` decides by how much, and must be
 /// known to nobody who sees the table.
 ///
+/// `released` are the tables of the same corridor that left before, as a revision has them: a count that differs by less than the
+/// minimum from the same count of one of them is left out too, since the difference would tell of these few. Perturbed counts
+/// are not held against them.
+///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show.
 ///
@@ -82,6 +86,7 @@ pub enum DisclosureError {
 pub fn protect(
     table: FlowTable,
     secret: &PerturbationSecret,
+    released: &[PublishedTable],
 ) -> Result<Disclosable<FlowTable>, DisclosureError> {
     let terms = &table.terms;
     let mut published = PublishedTable {
@@ -92,7 +97,9 @@ pub fn protect(
     };
     for corridor in &table.corridors {
         let seen = match terms.disclosure.method {
-            DisclosureMethod::Suppression => suppressed::see(corridor, terms)?,
+            DisclosureMethod::Suppression => {
+                suppressed::see(corridor, terms, &Released::of(corridor, terms, released))?
+            }
             DisclosureMethod::RandomRounding | DisclosureMethod::CellKey => {
                 perturbed::see(corridor, terms, secret)
             }
@@ -120,6 +127,43 @@ pub fn protect(
         inner: table,
         published,
     })
+}
+
+/// What was told of one direction before, by the group and measure of a count, under the same rule of counting. Of several
+/// tables the last counts.
+struct Released<'a> {
+    told: BTreeMap<(&'a Group, usize), u64>,
+    terms: &'a FlowTerms,
+}
+
+impl<'a> Released<'a> {
+    fn of(corridor: &CorridorTable, terms: &'a FlowTerms, released: &'a [PublishedTable]) -> Self {
+        let rule = terms.statistics.duration_rule;
+        let mut told = BTreeMap::new();
+        let comparable = released
+            .iter()
+            .filter(|table| table.terms.statistics.duration_rule == rule);
+        for row in comparable.flat_map(|table| &table.rows) {
+            // All periods together are other periods in another table.
+            if row.corridor != corridor.corridor || row.group.get(Variable::Period).is_none() {
+                continue;
+            }
+            for (measure, count) in row.counts.as_array().iter().enumerate() {
+                if let Some(count) = count {
+                    told.insert((&row.group, measure), *count);
+                }
+            }
+        }
+        Self { told, terms }
+    }
+
+    fn get(&self, row: &TableRow, measure: Measure) -> Option<u64> {
+        if self.told.is_empty() {
+            return None;
+        }
+        let group = to_group(self.terms, &row.key);
+        self.told.get(&(&group, measure.index())).copied()
+    }
 }
 
 /// What may be seen of one direction.

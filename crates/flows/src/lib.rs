@@ -51,7 +51,7 @@
 //!     origin_record_keys: &[],
 //!     destination_record_keys: &[],
 //! };
-//! let table = protect(FlowTable::reconcile(&input)?, &PerturbationSecret::new([0; 32]))?;
+//! let table = protect(FlowTable::reconcile(&input)?, &PerturbationSecret::new([0; 32]), &[])?;
 //! let all = &table.as_published().rows[0];
 //! let shown = [Measure::Emigrations, Measure::Immigrations, Measure::Matched].map(|m| all.counts.get(m));
 //! assert_eq!(shown, [Some(80), Some(70), Some(50)]);
@@ -102,7 +102,7 @@ mod duration;
 mod estimate;
 mod export;
 mod interval;
-mod linear;
+pub mod linear;
 mod manifest;
 mod mirror;
 mod number;

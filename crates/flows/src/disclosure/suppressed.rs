@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use corridor_core::{DurationRule, RuleFlag, Side};
 
-use super::{DisclosureError, Seen, StayPlace, is_of_period, is_total, stay_counts};
+use super::{DisclosureError, Released, Seen, StayPlace, is_of_period, is_total, stay_counts};
 use crate::classes::{Class, Measure};
 use crate::linear::{CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress};
 use crate::number::real;
@@ -24,9 +24,13 @@ impl From<SuppressionError> for DisclosureError {
     }
 }
 
-pub(super) fn see(corridor: &CorridorTable, terms: &FlowTerms) -> Result<Seen, DisclosureError> {
+pub(super) fn see(
+    corridor: &CorridorTable,
+    terms: &FlowTerms,
+    released: &Released<'_>,
+) -> Result<Seen, DisclosureError> {
     let minimum = u64::from(terms.disclosure.minimum_count);
-    let rows = see_rows(corridor, minimum)?;
+    let rows = see_rows(corridor, released, minimum)?;
     let lags = see_lags(corridor, &rows, minimum)?;
     let stays = see_stays(corridor, terms, &rows, minimum)?;
     Ok(Seen { rows, lags, stays })
@@ -36,7 +40,11 @@ pub(super) fn see(corridor: &CorridorTable, terms: &FlowTerms) -> Result<Seen, D
 ///
 /// An atom that is 0 is left out, as if everybody knew that: where the finest cells are rows of a table they do, and elsewhere it makes
 /// the outsider stronger than one can be.
-fn see_rows(corridor: &CorridorTable, minimum: u64) -> Result<Vec<FlowCounts>, DisclosureError> {
+fn see_rows(
+    corridor: &CorridorTable,
+    released: &Released<'_>,
+    minimum: u64,
+) -> Result<Vec<FlowCounts>, DisclosureError> {
     let mut atoms = Vec::new();
     let mut places: Vec<Vec<u32>> = vec![Vec::new(); corridor_core::Variable::ALL.len() + 1];
     let mut atom_of: Vec<[Option<u32>; Class::ALL.len()]> = Vec::with_capacity(corridor.cells.len());
@@ -54,7 +62,7 @@ fn see_rows(corridor: &CorridorTable, minimum: u64) -> Result<Vec<FlowCounts>, D
         }
         atom_of.push(of_classes);
     }
-    let mut cells = Vec::new();
+    let (mut cells, mut told) = (Vec::new(), Vec::new());
     // Position of each count among the cells; a count without an atom is 0, and shown.
     let mut position_of = Vec::with_capacity(corridor.rows.len());
     for row in &corridor.rows {
@@ -68,10 +76,13 @@ fn see_rows(corridor: &CorridorTable, minimum: u64) -> Result<Vec<FlowCounts>, D
                 kind: CellKind::Wanted,
                 cost: Some(cost(row, measure)),
             });
+            told.push(released.get(row, measure));
             Some(cells.len() - 1)
         }));
     }
-    let table = LinearTable::try_new(atoms, cells)?.with_places(places)?;
+    let table = LinearTable::try_new(atoms, cells)?
+        .with_places(places)?
+        .with_told(told)?;
     let suppression = suppress(&table, minimum)?;
     let suppressed = suppression.suppressed();
     let see = |row: &TableRow, positions: &[Option<usize>; Measure::ALL.len()]| {

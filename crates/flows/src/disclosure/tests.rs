@@ -61,7 +61,7 @@ proptest! {
     #[test]
     fn no_small_count_of_a_row_can_be_told_from_none_or_from_enough((origin, destination, pairs) in any_lists()) {
         let made = table(&terms(), &origin, &destination, &pairs);
-        let published = protect(made.clone(), &noise()).unwrap().into_published();
+        let published = protect(made.clone(), &noise(), &[]).unwrap().into_published();
         let mut rows = published.rows.iter();
         for corridor in &made.corridors {
             let seen: Vec<&FlowRow> = rows.by_ref().take(corridor.rows.len()).collect();
@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn no_small_step_of_days_can_be_told((origin, destination, pairs) in any_lists()) {
         let made = table(&terms(), &origin, &destination, &pairs);
-        let published = protect(made.clone(), &noise()).unwrap().into_published();
+        let published = protect(made.clone(), &noise(), &[]).unwrap().into_published();
         let steps = LAG_STEPS.len() + 1;
         for (corridor, seen) in made.corridors.iter().zip(published.lags.chunks(steps)) {
             let mut known: Vec<(Vec<usize>, u64)> = (0..steps)
@@ -117,8 +117,8 @@ proptest! {
             let mut terms = terms();
             terms.disclosure.method = method;
             let made = table(&terms, &origin, &destination, &pairs);
-            let published = protect(made.clone(), &noise()).unwrap().into_published();
-            let again = protect(made.clone(), &noise()).unwrap().into_published();
+            let published = protect(made.clone(), &noise(), &[]).unwrap().into_published();
+            let again = protect(made.clone(), &noise(), &[]).unwrap().into_published();
             prop_assert_eq!(&published, &again, "the same key gives the same noise");
             let rows = made.corridors.iter().flat_map(|corridor| &corridor.rows);
             for (row, seen) in rows.zip(&published.rows) {
@@ -169,7 +169,7 @@ fn the_difference_of_two_rules_of_stay_does_not_tell_of_few() {
     ]);
     let none: [MovePair; 0] = [];
     let made = table(&terms(), &origin, &[], &none);
-    let published = protect(made, &noise()).unwrap().into_published();
+    let published = protect(made, &noise(), &[]).unwrap().into_published();
     let shown: BTreeMap<(DurationRule, RuleFlag), Option<u64>> = published
         .stays
         .iter()
@@ -194,7 +194,7 @@ fn the_difference_of_two_rules_of_stay_does_not_tell_of_few() {
 fn a_small_table_is_hidden_whole_and_an_empty_one_is_shown() {
     let none: [MovePair; 0] = [];
     let made = table(&terms(), &[event_in(2022), event_in(2022)], &[], &none);
-    let published = protect(made, &noise()).unwrap().into_published();
+    let published = protect(made, &noise(), &[]).unwrap().into_published();
     let row = &published.rows[0];
     assert_eq!(row.counts.get(Measure::Emigrations), None);
     assert_eq!(row.counts.get(Measure::Immigrations), Some(0));
@@ -210,4 +210,43 @@ fn a_small_table_is_hidden_whole_and_an_empty_one_is_shown() {
         ["2022", "2023", "2024"],
         "periods without a move stand there too"
     );
+}
+
+/// Two lists of so many moves of 2022, none of them in both, and the tables of them when `released` left before.
+fn revised(origin: usize, destination: usize, released: &[PublishedTable]) -> PublishedTable {
+    let none: [MovePair; 0] = [];
+    let mut immigration = event_in(2022);
+    immigration.direction = corridor_core::Direction::Immigration;
+    let made = table(
+        &terms(),
+        &vec![event_in(2022); origin],
+        &vec![immigration; destination],
+        &none,
+    );
+    protect(made, &noise(), released).unwrap().into_published()
+}
+
+#[test]
+fn a_revision_does_not_tell_by_how_few_it_differs() {
+    let of_year = |table: &PublishedTable, measure| {
+        let row = table.rows.iter().find(|row| {
+            row.corridor == terms().corridor
+                && row.group.get(Variable::Period) == Some("2022")
+                && row.group.0.len() == 1
+        });
+        row.unwrap().counts.get(measure)
+    };
+    let first = revised(50, 40, &[]);
+    assert_eq!(of_year(&first, Measure::EmigrationsOwn), Some(50));
+    // Two moves more: fewer than the minimum of three. Five more are enough.
+    let second = revised(52, 45, std::slice::from_ref(&first));
+    assert_eq!(of_year(&second, Measure::EmigrationsOwn), None);
+    assert_eq!(of_year(&second, Measure::Immigrations), Some(45));
+    assert_eq!(of_year(&revised(52, 45, &[]), Measure::EmigrationsOwn), Some(52));
+    // The same again tells nothing.
+    let same = revised(50, 40, std::slice::from_ref(&first));
+    assert_eq!(of_year(&same, Measure::EmigrationsOwn), Some(50));
+    // Nor do the sums of the revision give it away.
+    let of_all = second.rows.iter().find(|row| row.group.0.is_empty()).unwrap();
+    assert_eq!(of_all.counts.get(Measure::EmigrationsOwn), None);
 }

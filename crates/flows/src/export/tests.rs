@@ -26,7 +26,7 @@ fn published() -> PublishedTable {
         })
         .collect();
     let made = table(&terms(), &origin, &destination, &pairs);
-    let mut table = protect(made, &PerturbationSecret::new([1; 32]))
+    let mut table = protect(made, &PerturbationSecret::new([1; 32]), &[])
         .unwrap()
         .into_published();
     table.carry_linkage_error(&|_| {

@@ -17,6 +17,8 @@ pub(super) struct Model {
     pub(super) kinds: Vec<CellKind>,
     pub(super) costs: Vec<f64>,
     pub(super) values: Vec<u64>,
+    /// What each cell was when it was published before.
+    told: Vec<Option<u64>>,
     /// For each cell other cells, of two atoms or more each, that it is the sum of; none where none are found.
     pub(super) parts: Vec<Vec<u32>>,
     pub(super) grid: Option<Grid>,
@@ -75,6 +77,7 @@ impl Model {
                 .map(|(cell, &value)| cell.cost.unwrap_or_else(|| real(value.max(1)).ln_1p()))
                 .collect(),
             values,
+            told: (0..table.cells().len()).map(|cell| table.told(cell)).collect(),
             parts: Vec::new(),
             grid: None,
         };
@@ -156,20 +159,32 @@ impl Model {
         Some(Grid { sizes, places, at })
     }
 
-    /// What each unsafe cell must be able to do: rise to the minimum and fall to 0. Cells of the same atoms need it once.
+    /// What each unsafe cell must be able to do: rise to the minimum and fall to 0; where it is unsafe by what was told of it before,
+    /// come to that value and to the minimum away from it. Cells of the same atoms need it once.
     pub(super) fn needs(&self, minimum: u64) -> Vec<Need> {
-        let mut seen: BTreeMap<&[u32], ()> = BTreeMap::new();
+        let mut seen: BTreeSet<(&[u32], u64, u64)> = BTreeSet::new();
         let mut needs = Vec::new();
         for (cell, atoms) in self.cells.iter().enumerate() {
-            if !self.is_unsafe(cell, minimum) || seen.insert(atoms, ()).is_some() {
-                continue;
-            }
             let value = self.values[cell];
-            for change in [real(minimum) - real(value), -real(value)] {
-                needs.push(Need {
+            let ends = [
+                self.is_small(cell, minimum).then_some((minimum, 0)),
+                self.moved_from(cell, minimum).map(|told| {
+                    let far = if value > told {
+                        told.saturating_add(minimum)
+                    } else {
+                        told.saturating_sub(minimum)
+                    };
+                    (far, told)
+                }),
+            ];
+            for (far, near) in ends.into_iter().flatten() {
+                if !seen.insert((atoms, far, near)) {
+                    continue;
+                }
+                needs.extend([far, near].map(|end| Need {
                     cell: position(cell),
-                    change,
-                });
+                    change: real(end) - real(value),
+                }));
             }
         }
         needs
@@ -177,8 +192,19 @@ impl Model {
 
     /// Whether a cell must not be seen. What was published before can no longer be hidden.
     pub(super) fn is_unsafe(&self, cell: usize, minimum: u64) -> bool {
+        self.is_small(cell, minimum) || self.moved_from(cell, minimum).is_some()
+    }
+
+    fn is_small(&self, cell: usize, minimum: u64) -> bool {
         let value = self.values[cell];
         value > 0 && value < minimum && self.kinds[cell] != CellKind::Fixed
+    }
+
+    /// The value told of a cell before, where the two differ by a count that must not be seen.
+    fn moved_from(&self, cell: usize, minimum: u64) -> Option<u64> {
+        let told = self.told.get(cell).copied().flatten()?;
+        let moved = told.abs_diff(self.values[cell]);
+        (moved > 0 && moved < minimum && self.kinds[cell] != CellKind::Fixed).then_some(told)
     }
 }
 

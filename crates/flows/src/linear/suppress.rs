@@ -262,6 +262,9 @@ impl<'a> Engine<'a> {
         });
         let mut trials = AGAIN_ATOMS / near_limit(self.model).min(self.model.atoms.len()).max(1);
         for cell in secondary {
+            if trials == 0 {
+                return;
+            }
             self.try_publish(cell, &mut trials);
         }
     }

@@ -30,6 +30,8 @@ pub struct LinearTable {
     cells: Vec<LinearCell>,
     /// Dimensions × atoms, or no dimension.
     places: Vec<Vec<u32>>,
+    /// By cell, or none: the value the same figure had when it was published before, of nearly the same people.
+    told: Vec<Option<u64>>,
 }
 
 /// Why a table is not one.
@@ -55,6 +57,14 @@ pub enum LinearTableError {
         /// Atoms in the table.
         expected: usize,
         /// Places.
+        got: usize,
+    },
+    /// Values told before are not one for each cell.
+    #[error("there are {got} values told before for {expected} cells")]
+    Told {
+        /// Cells in the table.
+        expected: usize,
+        /// Values.
         got: usize,
     },
     /// The atoms together are above 2^53, or there are too many.
@@ -86,6 +96,7 @@ impl LinearTable {
             atoms,
             cells,
             places: Vec::new(),
+            told: Vec::new(),
         })
     }
 
@@ -108,6 +119,26 @@ impl LinearTable {
             }
         }
         Ok(Self { places, ..self })
+    }
+
+    /// The same table, with the value that the same figure had when it was published before, of nearly the same people, for
+    /// each cell. Where the two differ by few, the new one must not be seen either: it would tell of these few.
+    ///
+    /// # Errors
+    /// When there are more or fewer values than cells.
+    pub fn with_told(self, told: Vec<Option<u64>>) -> Result<Self, LinearTableError> {
+        if told.len() != self.cells.len() {
+            return Err(LinearTableError::Told {
+                expected: self.cells.len(),
+                got: told.len(),
+            });
+        }
+        Ok(Self { told, ..self })
+    }
+
+    /// The value a cell had before; `None` where it was not published.
+    pub(super) fn told(&self, cell: usize) -> Option<u64> {
+        self.told.get(cell).copied().flatten()
     }
 
     /// The counts.
