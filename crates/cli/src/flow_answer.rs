@@ -5,7 +5,7 @@ use corridor_flows::{
     CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LinkQuality,
     Measure, PublishedTable, StayRow,
 };
-use corridor_wire::{FieldViolation, v1};
+use corridor_wire::{FieldViolation, to_digest, v1};
 
 use crate::answer::{given, violation};
 
@@ -46,6 +46,11 @@ pub(crate) fn to_table(
         rows: rows.into_iter().map(to_row).collect::<Result<_, _>>()?,
         lags: lags.collect::<Result<_, FieldViolation>>()?,
         stays: stays.collect::<Result<_, FieldViolation>>()?,
+        held_against: message
+            .held_against
+            .iter()
+            .map(|digest| to_digest(digest, "held_against"))
+            .collect::<Result<_, _>>()?,
     })
 }
 

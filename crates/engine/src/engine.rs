@@ -18,6 +18,7 @@ use crate::compute::Compute;
 use crate::error::EngineError;
 use crate::limits::RunLimits;
 use crate::pipeline::LinkageReport;
+use crate::released::{check_revised, refuse_released_meanwhile};
 
 /// What this program writes into every run id, so that another version gives another run.
 pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
@@ -110,6 +111,7 @@ impl Engine {
     ) -> Result<SignedAgreement, EngineError> {
         agreement.validate()?;
         agreement.side_of(caller).ok_or(EngineError::NotParty)?;
+        check_revised(&self.store, agreement).await?;
         Ok(self.store.insert_agreement(agreement, self.clock.now()).await?)
     }
 
@@ -424,7 +426,8 @@ impl Engine {
     /// Notes that the caller's office releases the result of a run, without seeing it.
     ///
     /// # Errors
-    /// When there is no result, or the signature is not of its digest under the caller's key.
+    /// When there is no result, the signature is not of its digest under the caller's key, or another table of the same countries
+    /// and years was released since it was made.
     pub async fn release_result(
         &self,
         caller: &OfficeId,
@@ -441,6 +444,7 @@ impl Engine {
             result.as_bytes(),
             signature,
         )?;
+        refuse_released_meanwhile(&self.store, &signed.agreement, id).await?;
         let run = self.store.release_run(id, side, signature).await?;
         tracing::info!(run = %id.to_short(), side = side.as_str(), state = %run.state, "result released by an office");
         self.announce_change();

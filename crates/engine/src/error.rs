@@ -108,6 +108,11 @@ pub enum EngineError {
         /// Each limit it would pass, with the reason and what would help.
         refusals: Vec<Refusal>,
     },
+    /// Another table of the same countries and years left since this one was made.
+    #[error(
+        "another table of the same countries and years was released since this one was made, and could be subtracted from it; propose          the agreement again with revises = the digest of the other, sign it, upload and run it"
+    )]
+    ReleasedMeanwhile,
     /// A signature.
     #[error(transparent)]
     Signature(#[from] SignatureError),

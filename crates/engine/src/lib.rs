@@ -30,6 +30,7 @@ mod pipeline;
 mod plan;
 mod planning;
 mod refusal;
+mod released;
 mod round;
 mod worker;
 

@@ -473,7 +473,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The flow tables of paired moves, after disclosure control, with linkage error taken out beside them where the report says
-    /// how good the links are.
+    /// how good the links are. `released` are the tables of the same countries and years that left before.
     ///
     /// # Errors
     /// When a register holds persons only, the table cannot be protected, or the events do not fit together, which is a defect of
@@ -483,15 +483,16 @@ impl<'a> Pipeline<'a> {
         pairs: &[EventPair],
         terms: &FlowTerms,
         report: &LinkageReport,
+        released: &[PublishedTable],
     ) -> Result<PublishedTable, EngineError> {
         let (left_events, right_events) = self.events()?;
         let pairs: Vec<(u32, u32)> = pairs.iter().map(|pair| (pair.left, pair.right)).collect();
-        let noise = self.perturbation_secret();
+        let secret = self.perturbation_secret();
         let record_keys = |dataset: &EncodedDataset| match terms.disclosure.method {
             DisclosureMethod::CellKey => dataset
                 .records
                 .iter()
-                .map(|record| noise.record_key(record.as_bytes()))
+                .map(|record| secret.record_key(record.as_bytes()))
                 .collect(),
             DisclosureMethod::Suppression | DisclosureMethod::RandomRounding => Vec::new(),
         };
@@ -503,7 +504,7 @@ impl<'a> Pipeline<'a> {
             origin_record_keys: &record_keys(self.left),
             destination_record_keys: &record_keys(self.right),
         })?;
-        let mut table = protect(table, &noise)?.into_published();
+        let mut table = protect(table, &secret, released)?.into_published();
         table.carry_linkage_error(&|group| report.quality_of(group));
         Ok(table)
     }

@@ -2,7 +2,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corridor_core::{Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus};
+use corridor_core::{
+    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus,
+};
 use corridor_flows::FlowTerms;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{RunChange, RunObject, StoreError};
@@ -16,6 +18,7 @@ use crate::limits::{RunLimits, to_text};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::check_files;
+use crate::released::released_before;
 
 /// How long the worker waits when the store failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -120,8 +123,9 @@ impl Engine {
         check_files(file_bytes, &self.limits.run)?;
         let job = Arc::new(Job {
             flows: FlowTerms::from(&agreement),
-            linkage: agreement.linkage,
-            encoding: agreement.encoding,
+            linkage: agreement.linkage.clone(),
+            encoding: agreement.encoding.clone(),
+            agreement,
             origin: self.load(&self.compute, run.origin_dataset).await?,
             destination: self.load(&self.compute, run.destination_dataset).await?,
         });
@@ -231,15 +235,20 @@ impl Engine {
             let object = RunObject::Tile(to_count(tile));
             candidates.extend(decode_candidates(self.store.read_run_object(run, object).await?)?);
         }
+        let released = released_before(&self.store, &job.agreement).await?;
+        let held_against: Vec<Digest> = released.iter().map(|released| released.result).collect();
         let outcome = self
             .compute
             .run(move || {
+                let released: Vec<_> = released.into_iter().map(|released| released.table).collect();
                 let (linkage, encoding) = (&job.linkage, &job.encoding);
                 let pipeline = Pipeline::with_plan(&job.origin, &job.destination, linkage, encoding, plan)?;
                 let links = pipeline.decide(&candidates)?;
                 let link_bytes = encode_links(&links, &job.origin, &job.destination);
                 let report = pipeline.report(&links, &job.flows.age_bands);
-                let table = pipeline.reconcile(&pipeline.pair_moves(&links)?, &job.flows, &report)?;
+                let moves = pipeline.pair_moves(&links)?;
+                let mut table = pipeline.reconcile(&moves, &job.flows, &report, &released)?;
+                table.held_against = held_against;
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
             })
             .await??;
@@ -295,6 +304,7 @@ impl Engine {
 }
 
 struct Job {
+    agreement: Agreement,
     linkage: LinkageTerms,
     encoding: EncodingTerms,
     flows: FlowTerms,

@@ -28,6 +28,9 @@ pub struct CodecError(String);
 /// Key of the file's metadata under which the terms stand, as JSON.
 const TERMS: &str = "corridor.flow_terms";
 
+/// Key of the metadata under which the digests of earlier results stand, as JSON; not there when there are none.
+const HELD_AGAINST: &str = "corridor.held_against";
+
 /// Texts of a line; `part` says of which list it is: `rows`, `lags` or `stays`.
 const TEXTS: [&str; 8] = [
     "part",
@@ -107,6 +110,10 @@ impl PublishedTable {
         let batch = RecordBatch::try_new(schema.clone(), columns).expect("columns of one length");
         let terms = serde_json::to_string(&self.terms).expect("terms have a JSON form");
         let mut entries = vec![KeyValue::new(TERMS.to_owned(), terms)];
+        if !self.held_against.is_empty() {
+            let digests = serde_json::to_string(&self.held_against).expect("digests have a JSON form");
+            entries.push(KeyValue::new(HELD_AGAINST.to_owned(), digests));
+        }
         entries.extend(
             metadata
                 .iter()
@@ -187,17 +194,25 @@ impl PublishedTable {
         let fail = |error: parquet::errors::ParquetError| CodecError(error.to_string());
         let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(fail)?;
         let metadata = builder.metadata().file_metadata().key_value_metadata();
-        let terms = metadata
-            .and_then(|entries| entries.iter().find(|entry| entry.key == TERMS))
-            .and_then(|entry| entry.value.as_deref())
-            .ok_or_else(|| CodecError("no terms".to_owned()))?;
+        let entry = |key: &str| {
+            metadata
+                .and_then(|entries| entries.iter().find(|entry| entry.key == key))
+                .and_then(|entry| entry.value.as_deref())
+        };
+        let terms = entry(TERMS).ok_or_else(|| CodecError("no terms".to_owned()))?;
         let terms: FlowTerms =
             serde_json::from_str(terms).map_err(|error| CodecError(format!("its terms: {error}")))?;
+        let held_against = match entry(HELD_AGAINST) {
+            None => Vec::new(),
+            Some(digests) => serde_json::from_str(digests)
+                .map_err(|error| CodecError(format!("its earlier results: {error}")))?,
+        };
         let mut table = Self {
             terms,
             rows: Vec::new(),
             lags: Vec::new(),
             stays: Vec::new(),
+            held_against,
         };
         for batch in builder.build().map_err(fail)? {
             let batch = batch.map_err(|error| CodecError(error.to_string()))?;
@@ -334,6 +349,7 @@ mod tests {
             };
             let noise = PerturbationSecret::new([7; 32]);
             let mut table = protect(FlowTable::reconcile(&input).unwrap(), &noise, &[]).unwrap().into_published();
+            table.held_against.push(corridor_core::Digest::of(b"earlier"));
             table.carry_linkage_error(&|_| {
                 let interval = Interval { low: 0.9, high: 0.95 };
                 Some(("all".to_owned(), LinkQuality { precision: interval, recall: interval }))

@@ -94,6 +94,7 @@ pub fn protect(
         rows: Vec::new(),
         lags: Vec::new(),
         stays: Vec::new(),
+        held_against: Vec::new(),
     };
     for corridor in &table.corridors {
         let seen = match terms.disclosure.method {
@@ -129,10 +130,9 @@ pub fn protect(
     })
 }
 
-/// What was told of one direction before, by the group and measure of a count, under the same rule of counting. Of several
-/// tables the last counts.
+/// What was told of one direction before, by the group and measure of a count, under the same rule of counting.
 struct Released<'a> {
-    told: BTreeMap<(&'a Group, usize), u64>,
+    told: BTreeMap<(&'a Group, usize), Vec<u64>>,
     terms: &'a FlowTerms,
 }
 
@@ -150,19 +150,25 @@ impl<'a> Released<'a> {
             }
             for (measure, count) in row.counts.as_array().iter().enumerate() {
                 if let Some(count) = count {
-                    told.insert((&row.group, measure), *count);
+                    told.entry((&row.group, measure))
+                        .or_insert_with(Vec::new)
+                        .push(*count);
                 }
             }
         }
         Self { told, terms }
     }
 
+    /// Of what was told of a count, what it differs from by least, though it does.
     fn get(&self, row: &TableRow, measure: Measure) -> Option<u64> {
         if self.told.is_empty() {
             return None;
         }
         let group = to_group(self.terms, &row.key);
-        self.told.get(&(&group, measure.index())).copied()
+        let count = row.account.measure(measure);
+        let told = self.told.get(&(&group, measure.index()))?.iter().copied();
+        told.filter(|told| *told != count)
+            .min_by_key(|told| told.abs_diff(count))
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use corridor_core::{Corridor, DurationRule, RuleFlag, Side, Variable};
+use corridor_core::{Corridor, Digest, DurationRule, RuleFlag, Side, Variable};
 use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -23,6 +23,9 @@ pub struct PublishedTable {
     pub lags: Vec<LagRow>,
     /// How many moves count under which rule of minimum stay, by corridor, period, side, rule and flag.
     pub stays: Vec<StayRow>,
+    /// Digests of the results released before of which these tables give nothing away by subtraction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_against: Vec<Digest>,
 }
 
 /// Moves of one group.

@@ -73,6 +73,11 @@ pub(crate) fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
         row_count: u64::try_from(table.rows.len()).unwrap_or(u64::MAX),
         lags: lags.collect(),
         stays: stays.collect(),
+        held_against: table
+            .held_against
+            .iter()
+            .map(|digest| digest.as_bytes().to_vec())
+            .collect(),
     }
 }
 

@@ -79,6 +79,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::NotReleased => (Code::FailedPrecondition, "NOT_RELEASED"),
         EngineError::NoResult { .. } => (Code::FailedPrecondition, "NO_RESULT"),
         EngineError::NotCancellable { .. } => (Code::FailedPrecondition, "NOT_CANCELLABLE"),
+        EngineError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
         EngineError::RunRefused { .. } => (Code::FailedPrecondition, "RUN_REFUSED"),
         EngineError::Signature(_) => (Code::InvalidArgument, "SIGNATURE"),
         EngineError::Store(store) => classify_store(store),

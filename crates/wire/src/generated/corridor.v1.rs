@@ -1455,6 +1455,9 @@ pub struct FlowTable {
     /// By corridor, period, list, rule and flag.
     #[prost(message, repeated, tag = "4")]
     pub stays: ::prost::alloc::vec::Vec<StayRow>,
+    /// Digests of the results released before of which these tables give nothing away by subtraction, 32 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub held_against: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowRow {
