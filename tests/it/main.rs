@@ -23,3 +23,4 @@ mod schema;
 mod scripts;
 mod service;
 mod size;
+mod statistics;

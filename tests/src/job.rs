@@ -34,6 +34,10 @@ pub struct Terms<'a> {
     pub outputs: &'a str,
     /// Makes an agreement another one.
     pub seed: u64,
+    /// Lines in place of the template's status.
+    pub status: &'a str,
+    /// Lines at the end of the terms, as a section [statistics].
+    pub statistics: &'a str,
 }
 
 impl Default for Terms<'_> {
@@ -45,6 +49,8 @@ impl Default for Terms<'_> {
             lsh_recall: None,
             outputs: "[\"flow_table\", \"link_list\"]",
             seed: 1,
+            status: "status = \"final\"",
+            statistics: "",
         }
     }
 }
@@ -250,7 +256,9 @@ impl Job {
                 &format!("outputs = {}", terms.outputs),
             )
             .replace("# lsh_recall = 0.98", &lsh_recall)
-            .replace("seed = 1", &format!("seed = {}", terms.seed));
+            .replace("seed = 1", &format!("seed = {}", terms.seed))
+            .replace("status = \"final\"", terms.status)
+            + terms.statistics;
         fs::write(self.path("tn").join("terms.toml"), text).expect("a file can be written");
         let proposed = self
             .run("tn", &["agreement", "propose", "terms.toml"])
