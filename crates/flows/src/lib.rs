@@ -89,11 +89,7 @@ mod interval;
 pub mod linear;
 mod mirror;
 mod number;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "no table is perturbed yet")
-)]
-pub(crate) mod perturb;
+pub mod perturb;
 mod published;
 mod reconcile;
 mod table;

@@ -4,11 +4,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// What decides the noise: who has it can take the noise away. 32 random bytes, kept for as long as tables over the same
 /// people are published.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct PerturbationSecret([u8; 32]);
+pub struct PerturbationSecret([u8; 32]);
 
 impl PerturbationSecret {
     /// A secret of random bytes.
-    pub(crate) const fn new(bytes: [u8; 32]) -> Self {
+    pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
