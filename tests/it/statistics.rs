@@ -130,7 +130,10 @@ fn tables_are_by_what_the_agreement_names_and_every_file_says_the_same() {
         assert!(header.iter().any(|column| *column == name), "{name}");
     }
     assert!(!header.iter().any(|column| *column == "age_band"));
-    assert!(rows.iter().all(|row| row["agreement"] == agreement && row["run"] == run));
+    assert!(
+        rows.iter()
+            .all(|row| row["agreement"] == agreement && row["run"] == run)
+    );
     let mut definitions = 0;
     for row in &rows {
         let parts = ["timing", "definition", "partner", "unmatched"].map(|class| {
@@ -158,8 +161,13 @@ fn tables_are_by_what_the_agreement_names_and_every_file_says_the_same() {
     let is_out = |line: &&Line| {
         line["direction"] == "OUT" && line["other_country"] == "IT" && line["event_date"].starts_with("2023")
     };
-    let ended = register.iter().filter(is_out).filter(|line| !line["stay_end"].is_empty());
-    let short = ended.filter(|line| line["event_date"].as_str() > "2023-01-15").count();
+    let ended = register
+        .iter()
+        .filter(is_out)
+        .filter(|line| !line["stay_end"].is_empty());
+    let short = ended
+        .filter(|line| line["event_date"].as_str() > "2023-01-15")
+        .count();
     let stays = read_csv(&tables.join("stays.csv"));
     let no = stays.iter().find(|line| {
         line["origin"] == "TN"
@@ -176,7 +184,14 @@ fn tables_are_by_what_the_agreement_names_and_every_file_says_the_same() {
         &["flows", "export", "--from", "flows.json", "--out", "again"],
     )
     .succeeded();
-    for name in ["flows.csv", "stays.csv", "flows.json", "flows.parquet", "flows.xlsx", "flows.sdmx.csv"] {
+    for name in [
+        "flows.csv",
+        "stays.csv",
+        "flows.json",
+        "flows.parquet",
+        "flows.xlsx",
+        "flows.sdmx.csv",
+    ] {
         let (first, again) = (
             fs::read(tables.join(name)).unwrap(),
             fs::read(tables.join("again").join(name)).unwrap(),
@@ -229,7 +244,9 @@ fn a_revision_is_held_against_what_was_released_and_one_overtaken_is_not_release
     let years = |run: &str, out: &str| {
         job.run("tn", &["flows", "export", run, "--out", out]).succeeded();
         let lines = read_csv(&job.path("tn").join(out).join("years.csv"));
-        let line = lines.into_iter().find(|line| line["origin"] == "TN" && line["year"] == "2023");
+        let line = lines
+            .into_iter()
+            .find(|line| line["origin"] == "TN" && line["year"] == "2023");
         line.unwrap()
     };
     let (before, after) = (years(&run, "first"), years(&revised, "second"));
@@ -264,7 +281,15 @@ fn methods_that_perturb_show_every_count_and_what_cannot_be_asked_is_refused() {
     ];
     let rehearse = |more: &[&str]| corridor(folder.path(), &[&common[..], more].concat());
     for method in ["random-rounding", "cell-key"] {
-        rehearse(&["--disclosure", method, "--period-unit", "quarter", "--out", method]).succeeded();
+        rehearse(&[
+            "--disclosure",
+            method,
+            "--period-unit",
+            "quarter",
+            "--out",
+            method,
+        ])
+        .succeeded();
         let rows = read_csv(&folder.path().join(method).join("flows.csv"));
         assert!(rows.iter().any(|row| row["quarter"] == "2023-Q3"));
         let counts: Vec<i64> = rows.iter().filter_map(|row| count(row, "matched")).collect();
@@ -276,7 +301,15 @@ fn methods_that_perturb_show_every_count_and_what_cannot_be_asked_is_refused() {
         (&["--table", "sex,age"][..], "begins with period"),
         (&["--table", "period,age,age_reached"], "two definitions"),
         (&["--table", "period,shoe"], "is no variable"),
-        (&["--table", "period,citizenship", "--country-group", "x=TN,Atlantis"], "Atlantis"),
+        (
+            &[
+                "--table",
+                "period,citizenship",
+                "--country-group",
+                "x=TN,Atlantis",
+            ],
+            "Atlantis",
+        ),
         (&["--country-group", "x=TN"], "no table counts by citizenship"),
     ] {
         let arguments = [more, &["--out", "refused"]].concat();

@@ -106,7 +106,7 @@ pub mod linear;
 mod manifest;
 mod mirror;
 mod number;
-mod perturb;
+pub mod perturb;
 mod provenance;
 mod published;
 mod reconcile;

@@ -15,7 +15,7 @@ mod noise;
 mod rounding;
 mod secret;
 
-pub(crate) use cell_key::CellKey;
-pub(crate) use noise::{PerturbationRule, PerturbationRuleError, PerturbationTable};
-pub(crate) use rounding::round_to_threes;
+pub use cell_key::CellKey;
+pub use noise::{PerturbationRule, PerturbationRuleError, PerturbationTable, Transition};
+pub use rounding::round_to_threes;
 pub use secret::PerturbationSecret;

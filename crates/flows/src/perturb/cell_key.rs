@@ -2,11 +2,11 @@ use super::secret::PerturbationSecret;
 
 /// The sum of the keys of the records in a cell, modulo 2^64: as random as each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct CellKey(u64);
+pub struct CellKey(u64);
 
 impl CellKey {
     /// The key of one record, from a name that it alone has and keeps.
-    pub(crate) fn of_record(secret: &PerturbationSecret, record: &[u8]) -> Self {
+    pub fn of_record(secret: &PerturbationSecret, record: &[u8]) -> Self {
         Self(secret.draw(PURPOSE, record))
     }
 

@@ -2,14 +2,14 @@ use super::cell_key::CellKey;
 
 /// How counts are changed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PerturbationRule {
+pub struct PerturbationRule {
     /// No count changes by more. 1 to 100.
-    pub(crate) largest_change: u8,
+    pub largest_change: u8,
     /// The variance of the changes. Counts near 0 have the nearest to it that they can.
-    pub(crate) variance: f64,
+    pub variance: f64,
     /// No count comes out between 0 and this; 1 for no such rule. At most one more than the largest change, since else a
     /// count below it could not come out right on average.
-    pub(crate) smallest_positive: u8,
+    pub smallest_positive: u8,
 }
 
 impl Default for PerturbationRule {
@@ -25,7 +25,7 @@ impl Default for PerturbationRule {
 
 /// Why there is no such rule.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub(crate) enum PerturbationRuleError {
+pub enum PerturbationRuleError {
     /// The largest change is not from 1 to 100.
     #[error("the largest change is {got}, not 1 to 100")]
     LargestChange {
@@ -57,19 +57,18 @@ pub(crate) enum PerturbationRuleError {
 /// nothing besides (Giessing 2016, Computational issues in the design of transition probabilities and disclosure risk estimation
 /// for additive noise; Marley and Leaver 2011).
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PerturbationTable {
-    rule: PerturbationRule,
+pub struct PerturbationTable {
     /// By count; the last is for all larger counts, too.
     rows: Vec<Vec<Transition>>,
 }
 
 /// A change and how likely it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Transition {
+pub struct Transition {
     /// What is added.
-    pub(crate) change: i16,
+    pub change: i16,
     /// Its probability.
-    pub(crate) probability: f64,
+    pub probability: f64,
 }
 
 impl PerturbationTable {
@@ -77,7 +76,7 @@ impl PerturbationTable {
     ///
     /// # Errors
     /// When the rule asks for what cannot be.
-    pub(crate) fn try_new(rule: PerturbationRule) -> Result<Self, PerturbationRuleError> {
+    pub fn try_new(rule: PerturbationRule) -> Result<Self, PerturbationRuleError> {
         let PerturbationRule {
             largest_change,
             variance,
@@ -109,22 +108,17 @@ impl PerturbationTable {
                 most_entropy(&changes, variance)
             })
             .collect();
-        Ok(Self { rule, rows })
-    }
-
-    /// The rule it is made by.
-    pub(crate) const fn rule(&self) -> PerturbationRule {
-        self.rule
+        Ok(Self { rows })
     }
 
     /// The changes that a count can make, ascending, with their probabilities.
-    pub(crate) fn transitions(&self, count: u64) -> &[Transition] {
+    pub fn transitions(&self, count: u64) -> &[Transition] {
         let row = usize::try_from(count).ok().and_then(|row| self.rows.get(row));
         row.or(self.rows.last()).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What is published of a count whose records have this key.
-    pub(crate) fn perturb(&self, count: u64, key: CellKey) -> u64 {
+    pub fn perturb(&self, count: u64, key: CellKey) -> u64 {
         let transitions = self.transitions(count);
         let draw = unit(key.to_bits());
         let mut below = 0.0;

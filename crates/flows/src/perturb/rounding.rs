@@ -4,7 +4,7 @@ use super::secret::PerturbationSecret;
 /// 3, and so 0, stays.
 ///
 /// `cell` names the cell: its group and measure, in bytes that are the same whenever the cell is published.
-pub(crate) fn round_to_threes(secret: &PerturbationSecret, cell: &[u8], count: u64) -> u64 {
+pub fn round_to_threes(secret: &PerturbationSecret, cell: &[u8], count: u64) -> u64 {
     // 2^64 is 1 above a multiple of 3: one draw in 2^64 is too many for the farther.
     let nearer = !secret.draw(PURPOSE, cell).is_multiple_of(3);
     // The largest u64 is a multiple of 3, so that there is always one above.
