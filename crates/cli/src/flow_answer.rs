@@ -2,8 +2,8 @@
 
 use corridor_core::{Corridor, Destination, DurationRule, Origin, RuleFlag, Side, Variable};
 use corridor_flows::{
-    CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LinkQuality,
-    Measure, PublishedTable, StayRow,
+    CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LengthOfStay,
+    LinkQuality, Measure, PublishedTable, StayRow,
 };
 use corridor_wire::{FieldViolation, to_digest, v1};
 
@@ -41,11 +41,24 @@ pub(crate) fn to_table(
             moves: row.moves,
         })
     });
+    let lengths_of_stay = message.lengths_of_stay.into_iter().map(|length| {
+        Ok(LengthOfStay {
+            corridor: to_corridor(&length.origin, &length.destination)?,
+            stays: length.stays,
+            ended: length.ended,
+            per_year: length.per_year,
+            low: length.low,
+            high: length.high,
+            from_3_to_12_months: length.from_3_to_12_months,
+            from_6_to_12_months: length.from_6_to_12_months,
+        })
+    });
     Ok(PublishedTable {
         terms,
         rows: rows.into_iter().map(to_row).collect::<Result<_, _>>()?,
         lags: lags.collect::<Result<_, FieldViolation>>()?,
         stays: stays.collect::<Result<_, FieldViolation>>()?,
+        lengths_of_stay: lengths_of_stay.collect::<Result<_, FieldViolation>>()?,
         held_against: message
             .held_against
             .iter()

@@ -32,6 +32,7 @@ mod planning;
 mod refusal;
 mod released;
 mod round;
+mod stays;
 mod worker;
 
 pub use codec::LinkedPair;

@@ -5,8 +5,8 @@ use corridor_core::{
     Side, Variable,
 };
 use corridor_flows::{
-    FlowInput, FlowTable, FlowTerms, Group, Interval, LinkQuality, PerturbationSecret, PublishedTable,
-    protect,
+    FlowInput, FlowTable, FlowTerms, Group, Interval, LengthOfStay, LinkQuality, PerturbationSecret,
+    PublishedTable, Stays, protect,
 };
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::EngineError;
+use crate::stays::stays_of;
 
 /// How links were decided, as it leaves with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -480,6 +481,7 @@ impl<'a> Pipeline<'a> {
     /// this program.
     pub fn reconcile(
         &self,
+        links: &LinkSet,
         pairs: &[EventPair],
         terms: &FlowTerms,
         report: &LinkageReport,
@@ -506,6 +508,19 @@ impl<'a> Pipeline<'a> {
         })?;
         let mut table = protect(table, &secret, released)?.into_published();
         table.carry_linkage_error(&|group| report.quality_of(group));
+        let arrived = [
+            (terms.corridor, self.right, Side::Destination),
+            (terms.corridor.to_reverse(), self.left, Side::Origin),
+        ];
+        for (corridor, dataset, side) in arrived {
+            let records = links.links.iter().map(|link| match side {
+                Side::Origin => link.left,
+                Side::Destination => link.right,
+            });
+            let stays = Stays::try_new(stays_of(dataset, records));
+            let said = stays.map(|stays| LengthOfStay::of(corridor, &stays, &terms.disclosure));
+            table.lengths_of_stay.extend(said.ok().flatten());
+        }
         Ok(table)
     }
 

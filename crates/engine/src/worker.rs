@@ -247,7 +247,7 @@ impl Engine {
                 let link_bytes = encode_links(&links, &job.origin, &job.destination);
                 let report = pipeline.report(&links, &job.flows.age_bands);
                 let moves = pipeline.pair_moves(&links)?;
-                let mut table = pipeline.reconcile(&moves, &job.flows, &report, &released)?;
+                let mut table = pipeline.reconcile(&links, &moves, &job.flows, &report, &released)?;
                 table.held_against = held_against;
                 Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
             })

@@ -31,6 +31,9 @@ const TERMS: &str = "corridor.flow_terms";
 /// Key of the metadata under which the digests of earlier results stand, as JSON; not there when there are none.
 const HELD_AGAINST: &str = "corridor.held_against";
 
+/// Key of the metadata under which the lengths of stay stand, as JSON; not there when there are none.
+const LENGTHS_OF_STAY: &str = "corridor.lengths_of_stay";
+
 /// Texts of a line; `part` says of which list it is: `rows`, `lags` or `stays`.
 const TEXTS: [&str; 8] = [
     "part",
@@ -110,6 +113,10 @@ impl PublishedTable {
         let batch = RecordBatch::try_new(schema.clone(), columns).expect("columns of one length");
         let terms = serde_json::to_string(&self.terms).expect("terms have a JSON form");
         let mut entries = vec![KeyValue::new(TERMS.to_owned(), terms)];
+        if !self.lengths_of_stay.is_empty() {
+            let lengths = serde_json::to_string(&self.lengths_of_stay).expect("they have a JSON form");
+            entries.push(KeyValue::new(LENGTHS_OF_STAY.to_owned(), lengths));
+        }
         if !self.held_against.is_empty() {
             let digests = serde_json::to_string(&self.held_against).expect("digests have a JSON form");
             entries.push(KeyValue::new(HELD_AGAINST.to_owned(), digests));
@@ -202,6 +209,11 @@ impl PublishedTable {
         let terms = entry(TERMS).ok_or_else(|| CodecError("no terms".to_owned()))?;
         let terms: FlowTerms =
             serde_json::from_str(terms).map_err(|error| CodecError(format!("its terms: {error}")))?;
+        let lengths_of_stay = match entry(LENGTHS_OF_STAY) {
+            None => Vec::new(),
+            Some(lengths) => serde_json::from_str(lengths)
+                .map_err(|error| CodecError(format!("its lengths of stay: {error}")))?,
+        };
         let held_against = match entry(HELD_AGAINST) {
             None => Vec::new(),
             Some(digests) => serde_json::from_str(digests)
@@ -212,6 +224,7 @@ impl PublishedTable {
             rows: Vec::new(),
             lags: Vec::new(),
             stays: Vec::new(),
+            lengths_of_stay,
             held_against,
         };
         for batch in builder.build().map_err(fail)? {
@@ -349,6 +362,16 @@ mod tests {
             };
             let noise = PerturbationSecret::new([7; 32]);
             let mut table = protect(FlowTable::reconcile(&input).unwrap(), &noise, &[]).unwrap().into_published();
+            table.lengths_of_stay.push(crate::length_of_stay::LengthOfStay {
+                corridor: terms.corridor,
+                stays: 120,
+                ended: 40,
+                per_year: 0.24,
+                low: 0.177,
+                high: 0.326,
+                from_3_to_12_months: Some(0.84),
+                from_6_to_12_months: None,
+            });
             table.held_against.push(corridor_core::Digest::of(b"earlier"));
             table.carry_linkage_error(&|_| {
                 let interval = Interval { low: 0.9, high: 0.95 };

@@ -94,6 +94,7 @@ pub fn protect(
         rows: Vec::new(),
         lags: Vec::new(),
         stays: Vec::new(),
+        lengths_of_stay: Vec::new(),
         held_against: Vec::new(),
     };
     for corridor in &table.corridors {

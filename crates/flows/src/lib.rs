@@ -102,6 +102,7 @@ mod duration;
 mod estimate;
 mod export;
 mod interval;
+mod length_of_stay;
 pub mod linear;
 mod manifest;
 mod mirror;
@@ -132,6 +133,7 @@ pub use duration::{
 pub use estimate::Estimate;
 pub use export::{CodingError, Export, SDMX_STRUCTURE};
 pub use interval::{Confidence, ConfidenceError, Interval};
+pub use length_of_stay::LengthOfStay;
 pub use manifest::{
     AgeDefinition, AgeRule, AlikeRemark, Answer, BirthDates, BirthKnowledge, Cleaning, Coverage, DateBasis,
     DateRule, DefinitionDifference, DefinitionManifest, DescribedOffice, DifferenceKind, DurationBasis,

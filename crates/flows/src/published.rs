@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::carried::CarriedError;
 use crate::classes::Measure;
 use crate::estimate::Estimate;
+use crate::length_of_stay::LengthOfStay;
 use crate::terms::FlowTerms;
 
 /// Tables after disclosure control, as they leave, are stored and are read back.
@@ -23,6 +24,8 @@ pub struct PublishedTable {
     pub lags: Vec<LagRow>,
     /// How many moves count under which rule of minimum stay, by corridor, period, side, rule and flag.
     pub stays: Vec<StayRow>,
+    /// How long those who arrived stayed, by corridor, where enough is known of it.
+    pub lengths_of_stay: Vec<LengthOfStay>,
     /// Digests of the results released before of which these tables give nothing away by subtraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_against: Vec<Digest>,

@@ -73,6 +73,21 @@ pub(crate) fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
         row_count: u64::try_from(table.rows.len()).unwrap_or(u64::MAX),
         lags: lags.collect(),
         stays: stays.collect(),
+        lengths_of_stay: table
+            .lengths_of_stay
+            .iter()
+            .map(|length| v1::LengthOfStay {
+                origin: length.corridor.origin().0.to_string(),
+                destination: length.corridor.destination().0.to_string(),
+                stays: length.stays,
+                ended: length.ended,
+                per_year: length.per_year,
+                low: length.low,
+                high: length.high,
+                from_3_to_12_months: length.from_3_to_12_months,
+                from_6_to_12_months: length.from_6_to_12_months,
+            })
+            .collect(),
         held_against: table
             .held_against
             .iter()

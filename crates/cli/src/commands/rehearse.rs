@@ -317,7 +317,7 @@ fn link(
         Ok(terms) => {
             let moves = pipeline.pair_moves(&links)?;
             let flows = FlowResult {
-                table: pipeline.reconcile(&moves, terms, &report, &[])?,
+                table: pipeline.reconcile(&links, &moves, terms, &report, &[])?,
                 report: report.clone(),
                 provenance: Provenance::default(),
             };

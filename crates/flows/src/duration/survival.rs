@@ -81,6 +81,16 @@ impl Stays {
         Ok(Self(stays))
     }
 
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Never true: there is at least one.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Fits λ by maximum likelihood: ends over years of stay seen, stays that were still lasting among them.
     ///
     /// # Errors

@@ -1458,6 +1458,9 @@ pub struct FlowTable {
     /// Digests of the results released before of which these tables give nothing away by subtraction, 32 bytes each.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub held_against: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// By corridor, where enough is known of it.
+    #[prost(message, repeated, tag = "6")]
+    pub lengths_of_stay: ::prost::alloc::vec::Vec<LengthOfStay>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowRow {
@@ -1598,6 +1601,33 @@ pub struct CorrectedClasses {
     pub unmatched_origin: f64,
     #[prost(double, tag = "9")]
     pub unmatched_destination: f64,
+}
+/// The rate at which stays end in the destination, of linked persons, and what it makes of counts under other minimum stays.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LengthOfStay {
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub destination: ::prost::alloc::string::String,
+    /// To full tens.
+    #[prost(uint64, tag = "3")]
+    pub stays: u64,
+    /// Of these, how many ended while they were seen.
+    #[prost(uint64, tag = "4")]
+    pub ended: u64,
+    /// Ends a year of stay, with its 95 % interval.
+    #[prost(double, tag = "5")]
+    pub per_year: f64,
+    #[prost(double, tag = "6")]
+    pub low: f64,
+    #[prost(double, tag = "7")]
+    pub high: f64,
+    /// What a count of stays of three months and more is multiplied with to be one of twelve; absent where it is not known.
+    #[prost(double, optional, tag = "8")]
+    pub from_3_to_12_months: ::core::option::Option<f64>,
+    /// The same from six months.
+    #[prost(double, optional, tag = "9")]
+    pub from_6_to_12_months: ::core::option::Option<f64>,
 }
 /// Moves both offices have, by the days from the origin's date to the destination's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -43,7 +43,32 @@ pub(crate) fn to_page(result: &FlowResult) -> String {
         page.push('\n');
     }
     page += &legend(table);
-    page + &to_corrected(table)
+    page += &to_corrected(table);
+    page + &to_lengths(table)
+}
+
+/// How long those who arrived stayed; nothing where too little is known of it.
+fn to_lengths(table: &PublishedTable) -> String {
+    let mut lines = String::new();
+    for length in &table.lengths_of_stay {
+        let share =
+            |share: Option<f64>| share.map_or_else(|| "not known".to_owned(), |share| share.to_string());
+        writeln!(
+            lines,
+            "\n{}: of {} stays of linked persons about {} ended while seen: {} a year ({} – {}). A count of stays of three\n\
+             months and more times {}, or of six and more times {}, is one of twelve and more (estimated)",
+            length.corridor,
+            length.stays,
+            length.ended,
+            length.per_year,
+            length.low,
+            length.high,
+            share(length.from_3_to_12_months),
+            share(length.from_6_to_12_months)
+        )
+        .expect("writing to a String");
+    }
+    lines
 }
 
 fn to_list(table: &PublishedTable, variables: &[Variable]) -> String {

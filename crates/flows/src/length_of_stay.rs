@@ -1,0 +1,112 @@
+//! How long those who arrived stayed, from linked persons: what converts counts under one minimum stay into those under another.
+
+use corridor_core::{Corridor, DisclosureRule};
+use serde::{Deserialize, Serialize};
+
+use crate::duration::{DurationConversion, ExponentialRate, Stays};
+use crate::interval::Confidence;
+
+/// The rate at which stays end in the country of destination, and what it makes of counts under other minimum stays. Estimated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LengthOfStay {
+    /// From where to where.
+    pub corridor: Corridor,
+    /// Stays of linked persons that it is made from, to full tens.
+    pub stays: u64,
+    /// Of these, how many ended while they were seen, to full tens.
+    pub ended: u64,
+    /// λ: ends a year of stay, by maximum likelihood under a constant rate.
+    pub per_year: f64,
+    /// Lower end of its 95 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// What a count of stays of three months and more is multiplied with to be one of twelve, by the survival curve (Kaplan and Meier
+    /// 1958); `None` where the curve does not reach so far.
+    pub from_3_to_12_months: Option<f64>,
+    /// The same from six months.
+    pub from_6_to_12_months: Option<f64>,
+}
+
+/// Ends below which no rate is told: its interval would reach over more than a factor of two.
+const LEAST_ENDS: u64 = 30;
+
+impl LengthOfStay {
+    /// What may be said of the stays of linked persons in the destination of `corridor`.
+    ///
+    /// `None` where fewer than 30 ended, or as few ended or lasted as must not be told of. Figures have three digits and counts are full
+    /// tens, so that a single stay does not show.
+    pub fn of(corridor: Corridor, stays: &Stays, rule: &DisclosureRule) -> Option<Self> {
+        let ExponentialRate {
+            per_year,
+            interval,
+            ended,
+            ..
+        } = stays.exponential(Confidence::default()).ok()?;
+        let count = stays.len();
+        let minimum = u64::from(rule.minimum_count);
+        if ended < LEAST_ENDS.max(minimum) || count - ended < minimum {
+            return None;
+        }
+        let curve = stays.kaplan_meier().ok().map(DurationConversion::kaplan_meier);
+        let factor = |from_months: f64| {
+            let factor = curve.as_ref()?.factor(from_months, 12.0).ok()?;
+            Some(to_three_digits(factor))
+        };
+        Some(Self {
+            corridor,
+            stays: count / 10 * 10,
+            ended: ended / 10 * 10,
+            per_year: to_three_digits(per_year),
+            low: to_three_digits(interval.low),
+            high: to_three_digits(interval.high),
+            from_3_to_12_months: factor(3.0),
+            from_6_to_12_months: factor(6.0),
+        })
+    }
+}
+
+fn to_three_digits(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duration::Stay;
+    use crate::reconcile::tests::terms;
+
+    /// So many stays that end after so many years, and so many that last when last seen, two years on.
+    fn stays(ended: usize, years: f64, lasting: usize) -> Stays {
+        let stay = |until_years, ended| Stay {
+            from_years: 0.0,
+            until_years,
+            ended,
+        };
+        let mut all = vec![stay(years, true); ended];
+        all.extend(vec![stay(2.0, false); lasting]);
+        Stays::try_new(all).unwrap()
+    }
+
+    #[test]
+    fn the_rate_is_ends_over_years_and_the_factor_the_share_that_lasts() {
+        let said = LengthOfStay::of(terms().corridor, &stays(104, 0.75, 300), &terms().disclosure).unwrap();
+        // 104 ends in 104·¾ + 600 years.
+        assert!((said.per_year - 0.153).abs() < 1e-12, "{said:?}");
+        assert!(said.low < said.per_year && said.per_year < said.high);
+        assert_eq!((said.stays, said.ended), (400, 100));
+        // Of 404 who stay three months, 300 stay twelve.
+        assert_eq!(said.from_3_to_12_months, Some(0.743));
+        assert_eq!(said.from_6_to_12_months, Some(0.743));
+    }
+
+    #[test]
+    fn few_ends_or_few_that_last_are_not_told() {
+        let terms = terms();
+        let of = |stays| LengthOfStay::of(terms.corridor, &stays, &terms.disclosure);
+        assert_eq!(of(stays(29, 0.5, 300)), None);
+        assert_eq!(of(stays(100, 0.5, 2)), None);
+        assert!(of(stays(30, 0.5, 3)).is_some());
+    }
+}
