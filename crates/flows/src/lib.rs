@@ -99,6 +99,7 @@ mod linear;
 mod mirror;
 mod number;
 mod perturb;
+mod picture;
 mod published;
 mod reconcile;
 mod table;
@@ -128,6 +129,7 @@ pub use mirror::{
     bilateral_ratio,
 };
 pub use perturb::PerturbationSecret;
+pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, PictureSubject};
 pub use published::{
     ALL, FlowCounts, FlowRow, Group, LagRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,
 };
