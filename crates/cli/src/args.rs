@@ -9,6 +9,7 @@ use crate::failure::parse_digest;
 mod encode;
 mod extracts;
 mod figures;
+mod pictures;
 mod pipeline;
 mod schema;
 mod statistics;
@@ -16,6 +17,7 @@ mod statistics;
 pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
+pub(crate) use pictures::{FormatArg, LanguageArg, PlotArgs};
 pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
 pub(crate) use statistics::{DisclosureArg, StatisticsArgs};
@@ -426,7 +428,8 @@ pub(crate) enum FlowsCommand {
     ///
     /// Example: corridor flows show RUN --service service.toml
     Show(RunArgs),
-    /// Writes the released flow table of a run: flows.csv, years.csv and flows.json.
+    /// Writes the released flow table of a run: flows.csv, years.csv, lags.csv, stays.csv and flows.json, and its pictures, in
+    /// English and French, as SVG and PNG, to the folder pictures in it.
     ///
     /// Example: corridor flows export RUN --out results --service service.toml
     Export {
@@ -439,6 +442,16 @@ pub(crate) enum FlowsCommand {
         #[command(flatten)]
         service: ServiceArgs,
     },
+    /// Draws the flow table of a released run, or of a file.
+    ///
+    /// For each corridor: mirror (emigrations, immigrations, matched and the estimate with its interval, by period), difference
+    /// (why both figures differ, as a waterfall), pyramid (matched and unmatched by sex and age, where a table has both) and lags
+    /// (days between the two dates). For black and white print; a suppressed figure is a marked gap.
+    ///
+    /// Example: corridor flows plot RUN --out pictures --service service.toml
+    ///
+    /// Example: corridor flows plot --table flows.json --out pictures --language fr --format svg
+    Plot(PlotArgs),
 }
 
 #[derive(Debug, Args)]

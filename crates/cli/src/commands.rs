@@ -16,6 +16,7 @@ mod keys;
 mod mapping;
 mod mirror;
 mod passphrase;
+mod pictures;
 mod plan_page;
 mod registers;
 mod rehearse;

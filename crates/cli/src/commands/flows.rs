@@ -1,9 +1,10 @@
 use corridor_core::SigningPurpose;
 use corridor_encode::Identity;
 
-use crate::args::FlowsCommand;
+use crate::args::{FlowsCommand, FormatArg, LanguageArg, PlotArgs};
 use crate::client::connect;
 use crate::commands::passphrase;
+use crate::commands::pictures::{Drawn, PICTURES_FOLDER, add_pictures, read_flow_document};
 use crate::commands::results::{
     FlowResult, add_flows, to_blocking_lines, to_field_lines, to_page, to_strata_lines,
 };
@@ -54,12 +55,55 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             let result = FlowResult::fetch(&client, run).await?;
             let mut files = FileSet::new(&out)?;
             add_flows(&mut files, &result)?;
+            let drawn = Drawn {
+                languages: LanguageArg::Both.languages(),
+                format: FormatArg::Both,
+                below: PICTURES_FOLDER,
+            };
+            let missing = add_pictures(&mut files, &result.table, &result.provenance, drawn)?;
             files.write_new()?;
             talk(&format!(
-                "wrote flows.csv, years.csv, lags.csv, stays.csv and flows.json to {}",
+                "wrote flows.csv, years.csv, lags.csv, stays.csv, flows.json and the folder {PICTURES_FOLDER} to {}",
                 out.display()
             ));
+            tell_missing(&missing);
             Ok(())
         }
+        FlowsCommand::Plot(args) => plot(&args).await,
+    }
+}
+
+async fn plot(args: &PlotArgs) -> anyhow::Result<()> {
+    let (table, provenance) = match (&args.table, args.run) {
+        (Some(path), _) => read_flow_document(path)?,
+        (None, Some(run)) => {
+            let client = connect(&args.service.service).await?;
+            let result = FlowResult::fetch(&client, run).await?;
+            (result.table, result.provenance)
+        }
+        (None, None) => {
+            return Err(input_error(
+                "there is neither a run nor a table",
+                "name a run, or a file with --table flows.json",
+            ));
+        }
+    };
+    let mut files = FileSet::new(&args.out)?;
+    let drawn = Drawn {
+        languages: args.language.languages(),
+        format: args.format,
+        below: "",
+    };
+    let missing = add_pictures(&mut files, &table, &provenance, drawn)?;
+    let count = files.len();
+    files.write_new()?;
+    talk(&format!("drew {count} pictures to {}", args.out.display()));
+    tell_missing(&missing);
+    Ok(())
+}
+
+fn tell_missing(missing: &[String]) {
+    for line in missing {
+        talk(line);
     }
 }

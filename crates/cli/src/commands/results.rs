@@ -3,10 +3,12 @@ use corridor_core::Digest;
 use corridor_engine::{
     BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, result_digest,
 };
-use corridor_flows::PublishedTable;
-use serde::Serialize;
+use corridor_flows::{Language, PublishedTable};
+use serde::{Deserialize, Serialize};
 
+use crate::args::FormatArg;
 use crate::client::Client;
+use crate::commands::pictures::{Drawn, PICTURES_FOLDER, add_pictures, standing_pictures};
 use crate::output::{FileSet, to_columns};
 
 mod method;
@@ -14,8 +16,8 @@ mod page;
 
 pub(crate) use page::to_page;
 
-/// Every file a rehearsal or a demonstration may write.
-pub(crate) const RESULT_FILES: [&str; 10] = [
+/// Every file a rehearsal or a demonstration may write, besides pictures.
+const RESULT_FILES: [&str; 10] = [
     "attack.json",
     "links.csv",
     "moves.csv",
@@ -37,7 +39,7 @@ pub(crate) struct FlowResult {
 }
 
 /// Where a table comes from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Provenance {
     /// The agreement's digest; `None` in a rehearsal, which has none.
     pub(crate) agreement: Option<Digest>,
@@ -90,6 +92,24 @@ pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Res
         "flows.json",
         &(serde_json::to_string_pretty(&result.to_document())? + "\n"),
     )
+}
+
+/// Adds the pictures of the table: those quickly made, in English and as SVG. The others are made by `corridor flows plot`.
+pub(crate) fn add_few_pictures(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
+    let drawn = Drawn {
+        languages: &[Language::English],
+        format: FormatArg::Svg,
+        below: PICTURES_FOLDER,
+    };
+    // Which there are is no news here: who wants one that is missing asks for it by name.
+    add_pictures(files, &result.table, &result.provenance, drawn).map(drop)
+}
+
+/// Gives files their names, in place of what an earlier rehearsal or demonstration wrote.
+pub(crate) fn replace_results(files: FileSet) -> anyhow::Result<()> {
+    let mut known = RESULT_FILES.map(str::to_owned).to_vec();
+    known.extend(standing_pictures(files.folder()));
+    files.replace(&known)
 }
 
 /// What was compared in blocks, and what that cost, in words.
