@@ -7,7 +7,8 @@ use crate::number::{real, real_len};
 use crate::picture::axis::Axis;
 use crate::picture::metrics::width;
 use crate::picture::page::{
-    Key, Page, Plan, SMALL, Sign, WIDTH, countries, room_for, to_period, to_period_lines, to_saying,
+    Key, Page, Plan, SMALL, Sign, WIDTH, countries, plot_width, room_for, to_period, to_period_lines,
+    to_saying,
 };
 use crate::picture::scene::{Area, Fill, Label, Point, Scene, Shape, Stroke};
 use crate::picture::words::{Language, Word};
@@ -21,6 +22,8 @@ const BARS: [(Measure, Fill); 3] = [
     (Measure::Matched, Fill::Dark),
 ];
 const PLOT_HEIGHT: f64 = 330.0;
+/// Least width of a period.
+const LEAST_SLOT: f64 = 44.0;
 /// Above the tallest bar, for its value.
 const HEADROOM: f64 = 46.0;
 
@@ -118,6 +121,7 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
     if has(|told| told == Told::Nothing) {
         legend.push(key(Sign::None, Word::NoEstimate.text(language)));
     }
+    let left = room_for(&axis, language);
     let mut page = Page::lay_out(&Plan {
         table,
         subject,
@@ -125,8 +129,9 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
         which: None,
         legend,
         notes: vec![Word::PeriodOfImmigration.text(language).to_owned()],
-        width: WIDTH,
-        left: room_for(&axis, language),
+        // Many periods make it wider, so that each can be told from the next.
+        width: (WIDTH - plot_width(left) + LEAST_SLOT * real_len(columns.len())).clamp(WIDTH, 2400.0),
+        left,
         plot_height: PLOT_HEIGHT,
         lines_below: if columns.iter().any(|column| !column.lines[1].is_empty()) {
             2.0
@@ -203,9 +208,9 @@ fn draw_columns(page: &mut Page, axis: &Axis, columns: &[Column<'_>], language: 
     });
     let write_value = |scene: &mut Scene, text: String, middle: f64, top: f64| {
         if values_fit {
-            scene.label(Label::new(text, middle, top - 5.0, SMALL).centred());
+            scene.value(&text, middle, top - 5.0, SMALL);
         } else if place >= SMALL + 2.0 {
-            scene.label(Label::new(text, middle + 0.36 * SMALL, top - 5.0, SMALL).upright());
+            scene.upright_value(&text, middle, top - 5.0, SMALL);
         }
     };
     let bottom = page.plot.bottom();

@@ -4,7 +4,7 @@ use crate::number::{real, real_len};
 use crate::picture::axis::Axis;
 use crate::picture::comparison::key;
 use crate::picture::page::{Page, Plan, SMALL, Sign, TEXT, WIDTH, room_for, to_saying};
-use crate::picture::scene::{Area, Fill, Label, Scene, Shape, wrap};
+use crate::picture::scene::{Area, Fill, Scene, Shape, wrap};
 use crate::picture::words::{Language, Word};
 use crate::picture::{NoPicture, PictureSubject, figures};
 use crate::published::{LagRow, PublishedTable};
@@ -80,8 +80,7 @@ fn draw_bars(page: &mut Page, axis: &Axis, rows: &[&LagRow], language: Language)
                 },
                 title: to_saying(&name, &text, language),
             });
-            page.scene
-                .label(Label::new(text.as_str(), area.middle_x(), area.y - 5.0, SMALL).centred());
+            page.scene.value(&text, area.middle_x(), area.y - 5.0, SMALL);
             text
         } else {
             let suppressed = Word::Suppressed.text(language);
@@ -89,7 +88,7 @@ fn draw_bars(page: &mut Page, axis: &Axis, rows: &[&LagRow], language: Language)
             suppressed.to_owned()
         };
         page.say(to_saying(&name, &said, language));
-        let mut lines = wrap(&name, TEXT, slot - 4.0);
+        let mut lines = wrap(&name, TEXT, slot - 8.0);
         lines.truncate(2);
         page.name(&lines, x + bar_width / 2.0, slot - 2.0);
     }

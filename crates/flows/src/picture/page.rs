@@ -96,7 +96,7 @@ impl Page {
         y = draw_legend(&mut scene, &plan.legend, room, y);
         let plot = Area {
             x: MARGIN + plan.left,
-            y: y + 14.0,
+            y: y + 22.0,
             width: room - plan.left,
             height: plan.plot_height,
         };
@@ -166,17 +166,23 @@ impl Page {
         }
     }
 
-    /// The sign of a suppressed value on the ground, as wide as a bar.
+    /// The sign of a suppressed value above the ground, as wide as a bar.
     pub(super) fn gap_on_ground(&mut self, x: f64, width: f64, title: String) {
-        let height = 18.0;
+        // Off the ground, so that nobody takes it for a bar.
+        let height = 14.0;
         let area = Area {
             x,
-            y: self.plot.bottom() - height,
+            y: self.plot.bottom() - height - 5.0,
             width,
             height,
         };
         self.scene.gap(area, title);
     }
+}
+
+/// How wide is drawn with so much room to the left.
+pub(super) fn plot_width(left: f64) -> f64 {
+    WIDTH - 2.0 * MARGIN - left
 }
 
 /// Room for the texts of a vertical axis and for what stands beside it.

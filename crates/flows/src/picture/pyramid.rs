@@ -7,7 +7,7 @@ use crate::number::{real, real_len};
 use crate::picture::axis::Axis;
 use crate::picture::comparison::key;
 use crate::picture::metrics::width;
-use crate::picture::page::{Page, Plan, SMALL, Sign, TEXT, WIDTH, countries, to_period, to_saying};
+use crate::picture::page::{Key, Page, Plan, SMALL, Sign, TEXT, WIDTH, countries, to_period, to_saying};
 use crate::picture::scene::{Area, Fill, Label, Scene, Shape, Stroke};
 use crate::picture::words::{Language, Word};
 use crate::picture::{NoPicture, PictureSubject, figures};
@@ -120,17 +120,16 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
             .sum()
     };
     let [origin, destination] = countries(&subject.corridor);
-    let mut legend = vec![
-        key(Sign::Filled(Fill::Dark), Word::Matched.text(language)),
-        key(
-            Sign::Filled(Fill::Light),
-            Word::OnlyOrigin.with(language, &[&origin]),
-        ),
-        key(
-            Sign::Filled(Fill::Rising),
-            Word::OnlyDestination.with(language, &[&destination]),
-        ),
+    let segments = [
+        Word::InBoth.text(language).to_owned(),
+        Word::OnlyOrigin.with(language, &[&origin]),
+        Word::OnlyDestination.with(language, &[&destination]),
     ];
+    let mut legend: Vec<Key> = SEGMENTS
+        .iter()
+        .zip(&segments)
+        .map(|((_, fill), name)| key(Sign::Filled(*fill), name.as_str()))
+        .collect();
     let is_hidden = |counts: &FlowCounts| SEGMENTS.iter().any(|(measure, _)| counts.get(*measure).is_none());
     if all.iter().any(is_hidden) {
         legend.push(key(Sign::Suppressed, Word::Suppressed.text(language)));
@@ -171,6 +170,7 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
     let length = (page.plot.width - GUTTER) / 2.0;
     let axis = Axis::from_zero(all.iter().map(shown).fold(0.0, f64::max), length - GAP * 3.0);
     draw_frame(&mut page, &axis, language);
+    page.say(segments.join(" + "));
     for (position, band) in bands.iter().rev().enumerate() {
         let y = page.plot.y + HEADING + row_height * real_len(position);
         let name = if band == UNKNOWN {
@@ -186,6 +186,7 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
                 let bar = Bar {
                     sex,
                     band: &name,
+                    segments: &segments,
                     y: y + 0.1 * row_height,
                     height: 0.8 * row_height,
                 };
@@ -218,14 +219,26 @@ fn side(page: &Page, sex: Sex) -> (f64, f64) {
 
 fn draw_frame(page: &mut Page, axis: &Axis, language: Language) {
     let (top, bottom) = (page.plot.y + HEADING - 4.0, page.plot.bottom());
+    let ticks = axis.ticks();
+    let widest = ticks
+        .iter()
+        .map(|tick| width(&figures::rounded(*tick, language), TEXT) + 8.0)
+        .fold(0.0, f64::max);
+    // Long numbers stand at every second line, or at fewer.
+    let apart = axis.at(f64::MAX) / real_len(ticks.len());
+    let every = (1..ticks.len())
+        .find(|every| real_len(*every) * apart >= widest)
+        .unwrap_or(ticks.len());
     for sex in [Sex::Male, Sex::Female] {
         let (begin, way) = side(page, sex);
-        for tick in axis.ticks() {
+        for (position, tick) in ticks.iter().copied().enumerate() {
             let x = begin + way * axis.at(tick);
             page.scene.line((x, top), (x, bottom), Stroke::Grid);
-            let text = figures::rounded(tick, language);
-            page.scene
-                .label(Label::new(text, x, bottom + 16.0, TEXT).centred());
+            if position % every == 0 {
+                let text = figures::rounded(tick, language);
+                page.scene
+                    .label(Label::new(text, x, bottom + 16.0, TEXT).centred());
+            }
         }
         page.scene.line((begin, top), (begin, bottom), Stroke::Firm);
         let middle = begin + way * axis.at(f64::MAX) / 2.0;
@@ -237,6 +250,8 @@ fn draw_frame(page: &mut Page, axis: &Axis, language: Language) {
 struct Bar<'a> {
     sex: Sex,
     band: &'a str,
+    /// Names of [`SEGMENTS`].
+    segments: &'a [String; 3],
     y: f64,
     height: f64,
 }
@@ -248,7 +263,7 @@ fn draw_bar(page: &mut Page, axis: &Axis, bar: &Bar<'_>, counts: &FlowCounts, la
     let name = format!("{} {}", name_of(bar.sex, language), bar.band);
     let mut said = Vec::new();
     let mut was_gap = false;
-    for (measure, fill) in SEGMENTS {
+    for ((measure, fill), segment) in SEGMENTS.into_iter().zip(bar.segments) {
         let value = counts.get(measure);
         let length = value.map_or(GAP, |value| axis.at(real(value)));
         let area = Area {
@@ -261,7 +276,7 @@ fn draw_bar(page: &mut Page, axis: &Axis, bar: &Bar<'_>, counts: &FlowCounts, la
             Some(0) => {}
             Some(value) => {
                 let text = figures::count(value, language);
-                let title = to_saying(&name, &text, language);
+                let title = to_saying(&format!("{name}, {segment}"), &text, language);
                 page.scene.add(Shape::Bar { area, fill, title });
                 write_inside(&mut page.scene, area, fill, &text);
             }

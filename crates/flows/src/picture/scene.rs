@@ -215,19 +215,39 @@ impl Scene {
         });
     }
 
+    /// A value above a bar, on white, so that no line runs through it.
+    pub(super) fn value(&mut self, text: &str, middle: f64, base: f64, size: f64) {
+        let length = width(text, size);
+        self.add(Shape::Plate(Area {
+            x: middle - length / 2.0 - 2.0,
+            y: base - 0.8 * size,
+            width: length + 4.0,
+            height: 0.95 * size,
+        }));
+        self.label(Label::new(text, middle, base, size).centred());
+    }
+
+    /// The same, read from below to above.
+    pub(super) fn upright_value(&mut self, text: &str, middle: f64, base: f64, size: f64) {
+        let length = width(text, size);
+        self.add(Shape::Plate(Area {
+            x: middle - 0.5 * size,
+            y: base - length - 2.0,
+            width: size,
+            height: length + 2.0,
+        }));
+        self.label(Label::new(text, middle + 0.36 * size, base, size).upright());
+    }
+
     /// A gap with the sign of what is suppressed.
     pub(super) fn gap(&mut self, area: Area, title: String) {
         self.add(Shape::Gap { area, title });
-        let size = 13.0;
-        self.label(
-            Label::new(
-                SUPPRESSED_SIGN,
-                area.middle_x(),
-                area.middle_y() + 0.36 * size,
-                size,
-            )
-            .centred(),
-        );
+        // In a narrow gap the sign is smaller, and in one no wider than a line there is none.
+        let size = 13.0_f64.min(area.width / width(SUPPRESSED_SIGN, 1.0));
+        if size >= 8.0 {
+            let base = area.middle_y() + 0.36 * size;
+            self.label(Label::new(SUPPRESSED_SIGN, area.middle_x(), base, size).centred());
+        }
     }
 
     /// Width and height in whole pixels.

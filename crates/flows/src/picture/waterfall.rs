@@ -7,8 +7,8 @@ use crate::number::{real, real_len};
 use crate::picture::axis::Axis;
 use crate::picture::comparison::key;
 use crate::picture::figures::{self, to_real};
-use crate::picture::page::{Page, Plan, SMALL, Sign, TEXT, WIDTH, countries, room_for, to_saying};
-use crate::picture::scene::{Area, Fill, Label, Point, Scene, Shape, Stroke, wrap};
+use crate::picture::page::{Key, Page, Plan, Sign, TEXT, WIDTH, countries, plot_width, room_for, to_saying};
+use crate::picture::scene::{Area, Fill, Point, Scene, Shape, Stroke, wrap};
 use crate::picture::words::{Language, Word};
 use crate::picture::{NoPicture, PictureSubject};
 use crate::published::{FlowCounts, PublishedTable};
@@ -40,6 +40,18 @@ struct Step {
     parts: String,
     change: i128,
     is_shown: bool,
+}
+
+impl Step {
+    /// What stands below it, in the width of a slot.
+    fn lines(&self, slot: f64) -> Vec<String> {
+        let mut lines = wrap(&self.name, TEXT, slot - 8.0);
+        lines.truncate(4);
+        if !self.parts.is_empty() {
+            lines.push(self.parts.clone());
+        }
+        lines
+    }
 }
 
 /// What a row shows of the way from E to I.
@@ -134,10 +146,7 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
             legend.push(key(Sign::Filled(Fill::Middle), Word::Increase.text(language)));
             legend.push(key(Sign::Filled(Fill::Falling), Word::Decrease.text(language)));
             if steps.iter().any(|step| !step.is_shown) {
-                legend.push(key(
-                    Sign::Filled(Fill::Crossed),
-                    Word::NotShown.with(language, &["··"]),
-                ));
+                legend.push(key(Sign::Filled(Fill::Crossed), Word::Hidden.text(language)));
             }
             notes.push(Word::StepsAre.text(language).to_owned());
             if is_broken {
@@ -149,6 +158,14 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
             notes.push(Word::EndsSuppressed.text(language).to_owned());
         }
     }
+    let left = room_for(&axis, language);
+    let lines_below = match &way {
+        Way::Steps { steps, .. } => {
+            let slot = plot_width(left) / real_len(steps.len() + 2);
+            real_len(steps.iter().map(|step| step.lines(slot).len()).max().unwrap_or(1))
+        }
+        Way::Hidden { .. } => 3.0,
+    };
     let mut page = Page::lay_out(&Plan {
         table,
         subject,
@@ -157,9 +174,9 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
         legend,
         notes,
         width: WIDTH,
-        left: room_for(&axis, language),
+        left,
         plot_height: PLOT_HEIGHT,
-        lines_below: 4.0,
+        lines_below,
         below: String::new(),
         beside: Word::Moves.text(language).to_owned(),
         estimate: None,
@@ -201,12 +218,12 @@ fn to_axis(way: &Way) -> Axis {
     }
 }
 
-fn ends(corridor: &Corridor, language: Language) -> Vec<crate::picture::page::Key> {
+fn ends(corridor: &Corridor, language: Language) -> Vec<Key> {
     let [origin, destination] = countries(corridor);
     vec![
         key(
             Sign::Filled(Fill::Light),
-            Word::Emigrations.with(language, &[&origin]),
+            Word::EmigrationsOwn.with(language, &[&origin]),
         ),
         key(
             Sign::Filled(Fill::Rising),
@@ -257,8 +274,7 @@ fn draw_steps(
                 page.scene.add(Shape::Break(Point { x, y: bottom - 12.0 }));
             }
         }
-        page.scene
-            .label(Label::new(text.as_str(), area.middle_x(), top - 6.0, TEXT).centred());
+        page.scene.value(&text, area.middle_x(), top - 6.0, TEXT);
         page.name(&[sign.to_owned()], area.middle_x(), slot);
     }
     let mut said = vec![format!("E {}", figures::count(first, language))];
@@ -276,19 +292,17 @@ fn draw_steps(
             (true, false) => Fill::Falling,
         };
         let text = figures::difference(step.change, language);
+        if step.change == 0 {
+            page.scene
+                .line((area.x, from), (area.right(), from), Stroke::Firm);
+        }
         page.scene.add(Shape::Bar {
             area,
             fill,
             title: to_saying(&step.name, &text, language),
         });
-        page.scene
-            .label(Label::new(text.as_str(), area.middle_x(), area.y - 6.0, TEXT).centred());
-        let mut names = wrap(&step.name, TEXT, slot - 8.0);
-        names.truncate(3);
-        if !step.parts.is_empty() {
-            names.push(step.parts.clone());
-        }
-        page.name(&names, area.middle_x(), slot - 2.0);
+        page.scene.value(&text, area.middle_x(), area.y - 6.0, TEXT);
+        page.name(&step.lines(slot), area.middle_x(), slot - 2.0);
         said.push(format!("{} {text}", step.name));
     }
     said.push(format!("I {}", figures::count(last, language)));
@@ -325,8 +339,7 @@ fn draw_hidden(page: &mut Page, axis: &Axis, ends: [Option<u64>; 2], subject: &P
                 fill,
                 title: to_saying(name, &text, language),
             });
-            page.scene
-                .label(Label::new(text.as_str(), area.middle_x(), area.y - 6.0, SMALL).centred());
+            page.scene.value(&text, area.middle_x(), area.y - 6.0, TEXT);
             said.push(format!("{name} {text}"));
         } else {
             page.gap_on_ground(x, bar_width, to_saying(name, suppressed, language));

@@ -54,8 +54,10 @@ pub(super) enum Word {
     Unknown,
     Quarter,
     Emigrations,
+    EmigrationsOwn,
     Immigrations,
     Matched,
+    InBoth,
     OnlyOrigin,
     OnlyDestination,
     Corrected,
@@ -70,6 +72,7 @@ pub(super) enum Word {
     Partner,
     Unmatched,
     NotShown,
+    Hidden,
     Increase,
     Decrease,
     StepsAre,
@@ -123,8 +126,8 @@ impl Word {
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::MirrorTitle => (
-                "Moves as each office counts them, and as many as there were",
-                "Les migrations selon chaque institut, et leur nombre estimé",
+                "Moves as each office counts them, and the estimate of the true number",
+                "Migrations selon chaque institut, et estimation du nombre réel",
             ),
             Self::DifferenceTitle => (
                 "Why the two offices’ figures differ",
@@ -166,6 +169,10 @@ impl Word {
             Self::Unknown => ("unknown", "inconnu"),
             Self::Quarter => ("Q", "T"),
             Self::Emigrations => ("E: emigrations, list of {}", "E\u{a0}: émigrations, liste de {}"),
+            Self::EmigrationsOwn => (
+                "E: emigrations, list of {}, in its own periods",
+                "E\u{a0}: émigrations, liste de {}, dans ses propres périodes",
+            ),
             Self::Immigrations => (
                 "I: immigrations, list of {}",
                 "I\u{a0}: immigrations, liste de {}",
@@ -174,6 +181,7 @@ impl Word {
                 "M: matched, in both lists",
                 "M\u{a0}: appariées, dans les deux listes",
             ),
+            Self::InBoth => ("matched, in both lists", "appariées, dans les deux listes"),
             Self::OnlyOrigin => ("only in the list of {}", "seulement dans la liste de {}"),
             Self::OnlyDestination => ("only in the list of {}", "seulement dans la liste de {}"),
             Self::Corrected => (
@@ -203,6 +211,7 @@ impl Word {
             Self::Partner => ("partner: another country", "partenaire\u{a0}: autre pays"),
             Self::Unmatched => ("unmatched: not found", "non appariées\u{a0}: introuvables"),
             Self::NotShown => ("not shown separately: {}", "non montré séparément\u{a0}: {}"),
+            Self::Hidden => ("not shown separately", "non montré séparément"),
             Self::Increase => ("the destination has more", "la destination en a plus"),
             Self::Decrease => ("the origin has more", "l’origine en a plus"),
             Self::StepsAre => (
