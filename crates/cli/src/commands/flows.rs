@@ -88,6 +88,12 @@ async fn plot(args: &PlotArgs) -> anyhow::Result<()> {
             ));
         }
     };
+    if table.corridors().is_empty() {
+        return Err(input_error(
+            "there is nothing to draw: the table has no row",
+            "give one that flows export, rehearse or demo wrote",
+        ));
+    }
     let mut files = FileSet::new(&args.out)?;
     let drawn = Drawn {
         languages: args.language.languages(),

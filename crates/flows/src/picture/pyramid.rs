@@ -241,7 +241,7 @@ fn draw_frame(page: &mut Page, axis: &Axis, language: Language) {
             }
         }
         page.scene.line((begin, top), (begin, bottom), Stroke::Firm);
-        let middle = begin + way * axis.at(f64::MAX) / 2.0;
+        let middle = begin + way * (page.plot.width - GUTTER) / 4.0;
         let name = Label::new(name_of(sex, language), middle, page.plot.y + 10.0, 13.0);
         page.scene.label(name.centred());
     }
@@ -287,7 +287,10 @@ fn draw_bar(page: &mut Page, axis: &Axis, bar: &Bar<'_>, counts: &FlowCounts, la
         if value.is_some() || !was_gap {
             x += way * length;
         }
-        was_gap = value.is_none();
+        // A part of 0 is nowhere, and keeps no two signs apart.
+        if value != Some(0) {
+            was_gap = value.is_none();
+        }
         said.push(value.map_or_else(|| suppressed.to_owned(), |value| figures::count(value, language)));
     }
     page.say(to_saying(&name, &said.join(" + "), language));
