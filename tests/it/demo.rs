@@ -12,17 +12,20 @@ const LEAST_F1: f64 = 0.96;
 /// The most memory a demonstration may take.
 const MOST_MEMORY_MB: f64 = 500.0;
 
+/// Every file, those of its folders too.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            (
-                path.file_name().unwrap().to_str().unwrap().to_owned(),
-                fs::read(&path).unwrap(),
-            )
-        })
-        .collect()
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let below = self::files(&path).into_iter();
+            files.extend(below.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+        } else {
+            files.insert(name, fs::read(&path).unwrap());
+        }
+    }
+    files
 }
 
 fn f1(folder: &Path) -> f64 {
@@ -82,6 +85,7 @@ fn the_demonstration_links_well_and_gives_the_same_bytes_with_1_and_2_threads() 
             files(&folder.path().join(out)),
         );
         assert_eq!(first.keys().collect::<Vec<_>>(), again.keys().collect::<Vec<_>>());
+        assert!(first.contains_key("pictures/pyramid_TN-IT.en.svg"));
         for (name, bytes) in &first {
             assert!(again[name] == *bytes, "{name} differs with {threads} threads");
         }

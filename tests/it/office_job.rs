@@ -89,9 +89,12 @@ fn two_offices_get_the_flow_table_a_rehearsal_gives_and_a_killed_service_loses_n
             .succeeded();
         let tables = ["flows.csv", "years.csv", "flows.json"]
             .map(|name| fs::read_to_string(job.path(office).join("tables").join(name)).unwrap());
+        let pictures = ["mirror_TN-IT.fr.png", "pyramid_IT-TN.en.svg"]
+            .map(|name| fs::read(job.path(office).join("tables/pictures").join(name)).unwrap());
         seen.push((
             page,
             tables,
+            pictures,
             fs::read_to_string(job.path(office).join("links.csv")).unwrap(),
         ));
     }

@@ -10,6 +10,7 @@ mod encode;
 mod extracts;
 mod figures;
 mod manifest;
+mod pictures;
 mod pipeline;
 mod schema;
 mod statistics;
@@ -18,6 +19,7 @@ pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
 pub(crate) use manifest::ManifestCommand;
+pub(crate) use pictures::{FormatArg, LanguageArg, PlotArgs};
 pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
 pub(crate) use statistics::{DisclosureArg, StatisticsArgs};
@@ -436,13 +438,24 @@ pub(crate) enum FlowsCommand {
     /// csv: flows.csv (counts, classes, estimates and what they are without linkage error, by group), years.csv (why each
     /// office's own count of a period differs), lags.csv (days between the two dates of a move), stays.csv (moves by rule of minimum
     /// stay). json: flows.json, with all of it, methods and definitions. parquet: flows.parquet. xlsx: flows.xlsx, with sheets of
-    /// definitions and of quality. sdmx: flows.sdmx.csv, SDMX-CSV 2.0 by the cross-domain code lists. Every file names method,
+    /// definitions and of quality. sdmx: flows.sdmx.csv, SDMX-CSV 2.0 by the cross-domain code lists. pictures: a folder of them, in
+    /// English and French, as SVG and PNG; see flows plot. Every file names method,
     /// definitions, agreement and run.
     ///
     /// Example: corridor flows export RUN --out results --service service.toml
     ///
     /// Example: corridor flows export --from results/flows.json --out more --format xlsx,sdmx --country-codes m49
     Export(ExportArgs),
+    /// Draws the flow table of a released run, or of a file.
+    ///
+    /// For each corridor: mirror (emigrations, immigrations, matched and the estimate with its interval, by period), difference
+    /// (why both figures differ, as a waterfall), pyramid (matched and unmatched by sex and age, where a table has both) and lags
+    /// (days between the two dates). For black and white print; a suppressed figure is a marked gap.
+    ///
+    /// Example: corridor flows plot RUN --out pictures --service service.toml
+    ///
+    /// Example: corridor flows plot --from flows.json --out pictures --language fr --format svg
+    Plot(PlotArgs),
 }
 
 #[derive(Debug, Args)]
@@ -461,7 +474,7 @@ pub(crate) struct ExportArgs {
         long,
         value_name = "FORMATS",
         value_delimiter = ',',
-        default_value = "csv,json,parquet,xlsx,sdmx"
+        default_value = "csv,json,parquet,xlsx,sdmx,pictures"
     )]
     pub(crate) format: Vec<ExportFormat>,
     /// Country codes of CSV, XLSX and SDMX; JSON and Parquet have ISO codes.
@@ -479,6 +492,7 @@ pub(crate) enum ExportFormat {
     Parquet,
     Xlsx,
     Sdmx,
+    Pictures,
 }
 
 /// A system of country codes.

@@ -17,6 +17,7 @@ mod manifest;
 mod mapping;
 mod mirror;
 mod passphrase;
+mod pictures;
 mod plan_page;
 mod registers;
 mod rehearse;

@@ -104,7 +104,7 @@ const MARKER: &str = ".corridor-results";
 #[derive(Debug)]
 pub(crate) struct FileSet {
     folder: PathBuf,
-    files: Vec<(&'static str, tempfile::NamedTempFile, InTheMaking)>,
+    files: Vec<(String, tempfile::NamedTempFile, InTheMaking)>,
 }
 
 impl FileSet {
@@ -117,17 +117,28 @@ impl FileSet {
         })
     }
 
+    /// The folder it is written to.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many files it has.
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
+    }
+
     /// Adds a file; it is on the disk afterwards, under a name of its own.
-    pub(crate) fn add(&mut self, name: &'static str, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn add(&mut self, name: impl Into<String>, text: &str) -> anyhow::Result<()> {
         self.add_with(name, |out| out.write_all(text.as_bytes()))
     }
 
     /// Adds a file that `write` writes piece by piece, for what is too large to hold in memory.
     pub(crate) fn add_with(
         &mut self,
-        name: &'static str,
+        name: impl Into<String>,
         write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
     ) -> anyhow::Result<()> {
+        let name = name.into();
         let write_all = || -> io::Result<(tempfile::NamedTempFile, InTheMaking)> {
             let file = tempfile::NamedTempFile::new_in(&self.folder)?;
             let in_the_making = InTheMaking::new(file.path());
@@ -138,14 +149,9 @@ impl FileSet {
             Ok((file, in_the_making))
         };
         let (file, in_the_making) =
-            write_all().with_context(|| format!("cannot write {}", self.folder.join(name).display()))?;
+            write_all().with_context(|| format!("cannot write {}", self.folder.join(&name).display()))?;
         self.files.push((name, file, in_the_making));
         Ok(())
-    }
-
-    /// Names of the files, in their order.
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.files.iter().map(|(name, ..)| *name).collect()
     }
 
     /// Gives every file its name, where there is no file of that name yet.
@@ -159,7 +165,7 @@ impl FileSet {
     /// Gives every file its name, in place of those of an earlier run. Of the files `known`, those that are not in the set are
     /// removed, so that nothing of an earlier run stands beside this one. A folder is one of ours when it holds the
     /// [`MARKER`]; files of the same names in any other are somebody else's.
-    pub(crate) fn replace(mut self, known: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn replace(mut self, known: &[String]) -> anyhow::Result<()> {
         if !self.folder.join(MARKER).exists() {
             for name in known {
                 refuse_existing(&self.folder.join(name))?;
@@ -169,7 +175,7 @@ impl FileSet {
                 "Made by corridor, which replaces its results in this folder.\n",
             )?;
         }
-        let made: Vec<&str> = self.files.iter().map(|(name, ..)| *name).collect();
+        let made: Vec<String> = self.files.iter().map(|(name, ..)| name.clone()).collect();
         let folder = self.folder.clone();
         self.write()?;
         for name in known.iter().filter(|name| !made.contains(name)) {
@@ -192,6 +198,10 @@ impl FileSet {
         settle(|| {
             for (name, file) in files {
                 let path = folder.join(name);
+                // Names may have a folder of their own before them.
+                if let Some(own) = path.parent() {
+                    std::fs::create_dir_all(own).with_context(|| format!("cannot make {}", own.display()))?;
+                }
                 file.persist(&path)
                     .with_context(|| format!("cannot write {}", path.display()))?;
             }

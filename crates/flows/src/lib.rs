@@ -4,7 +4,8 @@
 //! every move into a class: both offices agree, or why they do not. [`protect`] hides what must
 //! not be seen and is the only way out: a [`Disclosable`] gives a [`PublishedTable`], with, per group, E, I, matched,
 //! only-origin, only-destination and the classes, each list's coverage and Chapman's estimate with its interval;
-//! [`PublishedTable::carry_linkage_error`] puts beside them what they are once linkage error is taken out.
+//! [`PublishedTable::carry_linkage_error`] puts beside them what they are once linkage error is taken out, and
+//! [`PublishedTable::draw`] makes pictures of what may be seen, as SVG.
 //!
 //! Three things can be had without any linkage of ours, from counts alone:
 //! - **How many moves there were**, from two lists ([`DualCounts`]), in strata ([`stratified_chapman`]), where linkage
@@ -108,6 +109,7 @@ mod manifest;
 mod mirror;
 mod number;
 pub mod perturb;
+mod picture;
 mod provenance;
 mod published;
 mod reconcile;
@@ -150,6 +152,7 @@ pub use mirror::{
     bilateral_ratio,
 };
 pub use perturb::PerturbationSecret;
+pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, PictureSubject};
 pub use provenance::{DEFINITIONS, Provenance};
 pub use published::{
     ALL, FlowCounts, FlowRow, Group, LagRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,

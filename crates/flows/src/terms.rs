@@ -57,7 +57,7 @@ pub(crate) type CellKey = [Category; Variable::ALL.len()];
 const QUARTERS: u16 = 5;
 
 /// Label of a category that is not known.
-const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 impl FlowTerms {
     /// The cell of an event, with every variable that no table names taken together.

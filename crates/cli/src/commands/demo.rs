@@ -21,7 +21,7 @@ use crate::client::{Client, Connection};
 use crate::commands::registers::{
     LinkRow, Register, Registers, links_to_csv, measure_quality, to_quality_line,
 };
-use crate::commands::results::{FlowResult, RESULT_FILES, add_flows, to_page};
+use crate::commands::results::{FlowResult, add_few_pictures, add_flows, replace_results, to_page};
 use crate::commands::run::watch;
 use crate::commands::terms::{to_encoding_terms, to_office};
 use crate::commands::upload;
@@ -493,6 +493,7 @@ impl Play<'_> {
         }
         let mut files = FileSet::new(&self.args.out)?;
         add_flows(&mut files, flows)?;
+        add_few_pictures(&mut files, flows)?;
         let rows = pairs.iter().zip(links).map(|((left, right), link)| LinkRow {
             left,
             right,
@@ -512,7 +513,7 @@ impl Play<'_> {
                 Ok::<_, anyhow::Error>(quality)
             })
             .transpose()?;
-        files.replace(&RESULT_FILES)?;
+        replace_results(files)?;
         steps.done(&format!(
             "results of run {} written to {}",
             run.to_short(),
@@ -534,7 +535,7 @@ fn to_closing(out: &Path, has_quality: bool) -> String {
     let out = out.display();
     let quality = if has_quality { ", quality.json" } else { "" };
     format!(
-        "\nWritten to {out}: flows.csv, years.csv, lags.csv, stays.csv, flows.json, links.csv{quality}\n\n\
+        "\nWritten to {out}: flows.csv, years.csv, lags.csv, stays.csv, flows.json, pictures, links.csv{quality}\n\n\
          The same on your own files:\n  \
          corridor mapping init my.csv -o my.toml        # then correct it; the same for theirs.csv\n  \
          corridor rehearse --left my.csv --right theirs.csv --left-mapping my.toml --right-mapping theirs.toml --out try\n  \

@@ -2,9 +2,10 @@ use corridor_core::SigningPurpose;
 use corridor_encode::Identity;
 use corridor_flows::Export;
 
-use crate::args::{ExportFormat, FlowsCommand};
+use crate::args::{ExportFormat, FlowsCommand, FormatArg, LanguageArg, PlotArgs};
 use crate::client::connect;
 use crate::commands::passphrase;
+use crate::commands::pictures::{Drawn, PICTURES_FOLDER, add_pictures};
 use crate::commands::results::{
     FlowResult, add_csv, add_json, to_blocking_lines, to_field_lines, to_page, to_strata_lines, to_xlsx,
 };
@@ -12,12 +13,13 @@ use crate::failure::input_error;
 use crate::output::{FileSet, data, json, talk};
 
 /// Every format, in the order in which files are written.
-const ALL_FORMATS: [ExportFormat; 5] = [
+const ALL_FORMATS: [ExportFormat; 6] = [
     ExportFormat::Csv,
     ExportFormat::Json,
     ExportFormat::Parquet,
     ExportFormat::Xlsx,
     ExportFormat::Sdmx,
+    ExportFormat::Pictures,
 ];
 
 pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
@@ -76,6 +78,7 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
             let export = Export::try_new(&result.table, &result.provenance, args.country_codes.into())
                 .map_err(|error| input_error(error.to_string(), "choose other --country-codes"))?;
             let mut files = FileSet::new(&args.out)?;
+            let mut missing = Vec::new();
             for format in ALL_FORMATS
                 .into_iter()
                 .filter(|format| args.format.contains(format))
@@ -91,12 +94,64 @@ pub(crate) async fn run(command: FlowsCommand) -> anyhow::Result<()> {
                         files.add_with("flows.xlsx", |out| out.write_all(&bytes))?;
                     }
                     ExportFormat::Sdmx => files.add("flows.sdmx.csv", &export.to_sdmx_csv())?,
+                    ExportFormat::Pictures => {
+                        let drawn = Drawn {
+                            languages: LanguageArg::Both.languages(),
+                            format: FormatArg::Both,
+                            below: PICTURES_FOLDER,
+                        };
+                        missing = add_pictures(&mut files, &result.table, &result.provenance, drawn)?;
+                    }
                 }
             }
-            let names = files.names().join(", ");
+            let count = files.len();
             files.write_new()?;
-            talk(&format!("wrote {names} to {}", args.out.display()));
+            talk(&format!("wrote {count} files to {}", args.out.display()));
+            tell_missing(&missing);
             Ok(())
         }
+        FlowsCommand::Plot(args) => plot(&args).await,
+    }
+}
+
+async fn plot(args: &PlotArgs) -> anyhow::Result<()> {
+    let FlowResult {
+        table, provenance, ..
+    } = match (&args.from, args.run) {
+        (Some(path), _) => FlowResult::load(path)?,
+        (None, Some(run)) => {
+            let client = connect(&args.service.service).await?;
+            FlowResult::fetch(&client, run).await?
+        }
+        (None, None) => {
+            return Err(input_error(
+                "there is neither a run nor a table",
+                "name a run, or a file with --from flows.json",
+            ));
+        }
+    };
+    if table.corridors().is_empty() {
+        return Err(input_error(
+            "there is nothing to draw: the table has no row",
+            "give one that flows export, rehearse or demo wrote",
+        ));
+    }
+    let mut files = FileSet::new(&args.out)?;
+    let drawn = Drawn {
+        languages: args.language.languages(),
+        format: args.format,
+        below: "",
+    };
+    let missing = add_pictures(&mut files, &table, &provenance, drawn)?;
+    let count = files.len();
+    files.write_new()?;
+    talk(&format!("drew {count} pictures to {}", args.out.display()));
+    tell_missing(&missing);
+    Ok(())
+}
+
+fn tell_missing(missing: &[String]) {
+    for line in missing {
+        talk(line);
     }
 }

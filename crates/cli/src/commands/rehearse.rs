@@ -24,7 +24,8 @@ use crate::commands::registers::{
     LinkRow, QualityReport, Register, Registers, links_to_csv, measure_quality, schema_for, to_quality_line,
 };
 use crate::commands::results::{
-    FlowResult, RESULT_FILES, add_flows, to_blocking_lines, to_field_lines, to_page, to_strata_lines,
+    FlowResult, add_few_pictures, add_flows, replace_results, to_blocking_lines, to_field_lines, to_page,
+    to_strata_lines,
 };
 use crate::output::{FileSet, data, json, progress, talk};
 
@@ -107,6 +108,7 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
         .transpose()?;
     if let Some((flows, moves)) = &flows {
         add_flows(&mut files, flows)?;
+        add_few_pictures(&mut files, flows)?;
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["left_id", "right_id", "days_apart"])?;
         for pair in moves {
@@ -131,7 +133,7 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     } else {
         None
     };
-    files.replace(&RESULT_FILES)?;
+    replace_results(files)?;
 
     if args.json {
         return json(&json!({
@@ -171,7 +173,7 @@ fn attack_alone(register: &Register, args: &RehearseArgs) -> anyhow::Result<()> 
     let found = compute.run_blocking(|| attack(register, &encoded, None, &schema, &args.attack))?;
     let mut files = FileSet::new(&args.out)?;
     files.add("attack.json", &(serde_json::to_string_pretty(&found)? + "\n"))?;
-    files.replace(&RESULT_FILES)?;
+    replace_results(files)?;
     if args.json {
         return json(&json!({ "attack": found, "out": args.out }));
     }

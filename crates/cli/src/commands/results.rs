@@ -5,11 +5,12 @@ use corridor_core::{CountryCoding, Digest};
 use corridor_engine::{
     BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, result_digest,
 };
-use corridor_flows::{DEFINITIONS, Export, Provenance, PublishedTable};
-
+use corridor_flows::{DEFINITIONS, Export, Language, Provenance, PublishedTable};
 use serde::Deserialize;
 
+use crate::args::FormatArg;
 use crate::client::Client;
+use crate::commands::pictures::{Drawn, PICTURES_FOLDER, add_pictures, standing_pictures};
 use crate::failure::input_error;
 use crate::output::{FileSet, read_text, to_columns};
 
@@ -19,8 +20,8 @@ mod workbook;
 pub(crate) use page::to_page;
 pub(crate) use workbook::to_xlsx;
 
-/// Every file a rehearsal or a demonstration may write.
-pub(crate) const RESULT_FILES: [&str; 10] = [
+/// Every file a rehearsal or a demonstration may write, besides pictures.
+const RESULT_FILES: [&str; 10] = [
     "attack.json",
     "links.csv",
     "moves.csv",
@@ -135,6 +136,24 @@ fn to_map<T: Into<String>>(entries: impl IntoIterator<Item = (&'static str, T)>)
         .into_iter()
         .map(|(name, text)| (name.to_owned(), serde_json::Value::String(text.into())));
     serde_json::Value::Object(entries.collect())
+}
+
+/// Adds the pictures of the table: those quickly made, in English and as SVG. The others are made by `corridor flows plot`.
+pub(crate) fn add_few_pictures(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
+    let drawn = Drawn {
+        languages: &[Language::English],
+        format: FormatArg::Svg,
+        below: PICTURES_FOLDER,
+    };
+    // Which there are is no news here: who wants one that is missing asks for it by name.
+    add_pictures(files, &result.table, &result.provenance, drawn).map(drop)
+}
+
+/// Gives files their names, in place of what an earlier rehearsal or demonstration wrote.
+pub(crate) fn replace_results(files: FileSet) -> anyhow::Result<()> {
+    let mut known = RESULT_FILES.map(str::to_owned).to_vec();
+    known.extend(standing_pictures(files.folder()));
+    files.replace(&known)
 }
 
 /// What was compared in blocks, and what that cost, in words.
