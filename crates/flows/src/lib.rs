@@ -14,6 +14,8 @@
 //! - **Counts under another minimum stay** ([`DurationConversion`]), from linked stays ([`Stays`]) or published tables.
 //! - **What each office misses**, from a double-entry table ([`MirrorTable`]).
 //!
+//! Disclosure control for any table of sums is in [`linear`] (suppression) and [`perturb`] (rounding, cell keys).
+//!
 //! ```
 //! use corridor_core::*;
 //! use corridor_flows::{FlowInput, FlowTable, FlowTerms, protect};
