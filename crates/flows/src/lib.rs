@@ -16,6 +16,8 @@
 //! - **Counts under another minimum stay** ([`DurationConversion`]), from linked stays ([`Stays`]) or published tables.
 //! - **What each office misses**, from a double-entry table ([`MirrorTable`]).
 //!
+//! Disclosure control for any table of sums is in [`linear`] (suppression) and [`perturb`] (rounding, cell keys).
+//!
 //! Before any record moves, each office says what its figures mean ([`DefinitionManifest`]). Two manifests are held against each
 //! other ([`DefinitionManifest::compare`]), and one against its register ([`RegisterCheck`]).
 //!

@@ -65,7 +65,7 @@ pub fn suppress(table: &LinearTable, minimum: u64) -> Result<Suppression, Suppre
 /// dimensions and 9,000 cells, 15 % of the cells that are not unsafe went with 256 atoms and 13 % with 400, in nearly
 /// twice the time; in one of 1,500 cells 18 % with 256 and 12 % with all 736.
 fn near_limit(model: &Model) -> usize {
-    (800_000 / model.atoms.len().max(1)).clamp(256, 512)
+    (800_000 / model.atoms.len().max(1)).clamp(256, 384)
 }
 
 /// Atoms in all programmes that are solved for publishing cells again. What they win is a few in a hundred of the cells
