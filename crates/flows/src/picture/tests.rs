@@ -35,6 +35,8 @@ fn terms(period_unit: PeriodUnit) -> FlowTerms {
             minimum_count: 10,
             method: DisclosureMethod::Suppression,
         },
+        definitions: None,
+        status: corridor_core::ReleaseStatus::Final,
     }
 }
 
@@ -128,6 +130,8 @@ fn table(periods: &[&str], unit: PeriodUnit, scale: u64, hidden: &[Measure]) -> 
         rows,
         lags,
         stays: Vec::new(),
+        lengths_of_stay: Vec::new(),
+        held_against: Vec::new(),
     }
 }
 

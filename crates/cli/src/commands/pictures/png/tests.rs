@@ -24,6 +24,8 @@ fn picture(language: Language) -> Picture {
                 minimum_count: 10,
                 method: DisclosureMethod::Suppression,
             },
+            definitions: None,
+            status: corridor_core::ReleaseStatus::Final,
         },
         rows: vec![FlowRow {
             corridor,
@@ -34,6 +36,8 @@ fn picture(language: Language) -> Picture {
         }],
         lags: Vec::new(),
         stays: Vec::new(),
+        lengths_of_stay: Vec::new(),
+        held_against: Vec::new(),
     };
     table
         .draw(PictureSubject {
