@@ -42,7 +42,7 @@ fn hypercube(sizes: &[u32]) -> LinearTable {
             .collect();
     }
     let exponential = |mean: f64, share: f64| {
-        (0..1_000_000).find(|&count| 1.0 - (-f64::from(count + 1) / mean).exp() > share)
+        (0_u32..1_000_000).find(|&count| 1.0 - (-f64::from(count + 1) / mean).exp() > share)
     };
     let atoms = means
         .iter()
