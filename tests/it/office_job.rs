@@ -148,7 +148,7 @@ fn two_offices_get_the_flow_table_a_rehearsal_gives_and_a_killed_service_loses_n
     let ids = |office: &str| fs::read_to_string(job.path(office).join("dataset.parquet.ids.csv")).unwrap();
     let (left_ids, right_ids) = (ids("tn"), ids("it"));
     assert_eq!(left_ids.lines().count(), 1 + 4019);
-    for line in seen[0].2.lines().skip(1).take(50) {
+    for line in seen[0].3.lines().skip(1).take(50) {
         let (left, rest) = line.split_once(',').unwrap();
         let (right, _) = rest.split_once(',').unwrap();
         assert!(left_ids.contains(left) && right_ids.contains(right));

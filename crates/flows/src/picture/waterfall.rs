@@ -164,7 +164,7 @@ pub(super) fn draw(table: &PublishedTable, subject: &PictureSubject) -> Result<S
             let slot = plot_width(left) / real_len(steps.len() + 2);
             real_len(steps.iter().map(|step| step.lines(slot).len()).max().unwrap_or(1))
         }
-        Way::Hidden { .. } => 3.0,
+        Way::Hidden { .. } => 2.0,
     };
     let mut page = Page::lay_out(&Plan {
         table,
