@@ -431,6 +431,12 @@ impl Agreement {
         if self.period.last < self.period.first {
             return fail("period.last", "is before period.first");
         }
+        if (self.period.first.month(), self.period.first.day()) != (1, 1) {
+            return fail("period.first", "must be 1 January: tables are of whole years");
+        }
+        if (self.period.last.month(), self.period.last.day()) != (12, 31) {
+            return fail("period.last", "must be 31 December: tables are of whole years");
+        }
         if self.period.years().count() > 50 {
             return fail("period.last", "the period is longer than 50 years");
         }

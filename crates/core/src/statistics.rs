@@ -247,7 +247,7 @@ pub struct CountryGroups(pub Vec<NamedCountries>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedCountries {
-    /// Its name in tables: 1 to 32 of `a–z`, `A–Z`, `0–9`, `_` and `-`.
+    /// Its name in tables: a letter, then up to 31 of `a–z`, `A–Z`, `0–9`, `_` and `-`.
     pub name: String,
     /// The countries, at least one.
     pub countries: Vec<CountryCode>,
@@ -296,17 +296,29 @@ impl CountryGroups {
             let sound = (1..=32).contains(&name.len())
                 && name
                     .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+                && name.starts_with(|c: char| c.is_ascii_alphabetic());
             if !sound {
                 return Err(format!(
-                    "{name:?} is no name of a group: 1 to 32 letters, digits, _ and -"
+                    "{name:?} is no name of a group: a letter, then up to 31 letters, digits, _ and -"
                 ));
             }
-            if [OTHER, "unknown", "all", "suppressed"].contains(&name) {
+            // Codes of tables have capital letters and no -.
+            let code = |name: &str| name.to_ascii_uppercase().replace('-', "_");
+            if ["OTHER", "UNKNOWN", "ALL", "SUPPRESSED"].contains(&code(name).as_str()) {
                 return Err(format!("the name {name:?} has a meaning of its own in tables"));
             }
-            if self.0[..position].iter().any(|other| other.name == name) {
+            if self.0[..position]
+                .iter()
+                .any(|other| code(&other.name) == code(name))
+            {
                 return Err(format!("two groups have the name {name:?}"));
+            }
+            let is_country = name.parse::<CountryCode>().is_ok();
+            if is_country && (group.countries.len() != 1 || name.parse() != Ok(group.countries[0])) {
+                return Err(format!(
+                    "the name {name:?} is the code of a country that the group is not"
+                ));
             }
             if group.countries.is_empty() {
                 return Err(format!("the group {name:?} has no country"));

@@ -44,12 +44,15 @@ const HALF_YEAR_DAYS: u16 = 184;
 /// Under which rules the move of `event` counts.
 ///
 /// What happened goes before what was meant: the next move ends the stay; a person without one was there until the register
-/// was last observed, which is enough for the rules it reaches; for others, the months meant decide; without these nothing is
-/// known. Where a date is known by its month or year only, a rule is met or not when every day it can have been says so.
+/// was last observed, which is enough for the rules it reaches; for others, the months meant decide, unless the person was there for
+/// longer than these; without these nothing is known. Where a date is known by its month or year only, a rule is met or not when every day it can have been says so.
 pub(crate) fn flags(event: EventDate, facts: StayFacts, terms: &StayTerms) -> StayFlags {
     let months = |months: i32| months_flag(event, &facts, terms, months);
     let half_year = match facts.days_present {
-        Some(days) => (days >= HALF_YEAR_DAYS).into(),
+        Some(days) if days >= HALF_YEAR_DAYS => RuleFlag::Yes,
+        // Fewer days decide when the twelve months are over.
+        Some(_) if is_year_over(event, &facts, terms) => RuleFlag::No,
+        Some(_) => RuleFlag::Unknown,
         None => half_year_flag(event, &facts, terms),
     };
     let mut flags = StayFlags {
@@ -67,10 +70,26 @@ pub(crate) fn flags(event: EventDate, facts: StayFacts, terms: &StayTerms) -> St
     flags
 }
 
+/// The months meant, unless the person was there for longer already.
+fn meant(event: EventDate, facts: &StayFacts, terms: &StayTerms) -> Option<u16> {
+    let meant = facts.intended_months?;
+    let (_, last) = span(event);
+    let end = last.checked_add(i32::from(meant).months()).ok()?;
+    let is_refuted = terms.observed_until.is_some_and(|until| until > end);
+    (!is_refuted).then_some(meant)
+}
+
+/// Whether the twelve months after the move are over, as far as they were observed.
+fn is_year_over(event: EventDate, facts: &StayFacts, terms: &StayTerms) -> bool {
+    let (_, last) = span(event);
+    let end = last.checked_add(12.months());
+    let is_past = |date: Date| end.as_ref().is_ok_and(|end| *end <= date);
+    facts.next.is_some() || terms.observed_until.is_none_or(is_past)
+}
+
 fn months_flag(event: EventDate, facts: &StayFacts, terms: &StayTerms, months: i32) -> RuleFlag {
-    let meant = facts
-        .intended_months
-        .map_or(RuleFlag::Unknown, |meant| (i32::from(meant) >= months).into());
+    let meant =
+        meant(event, facts, terms).map_or(RuleFlag::Unknown, |meant| (i32::from(meant) >= months).into());
     let long_enough =
         |from: Date, to: Date| from.checked_add(months.months()).is_ok_and(|enough| enough <= to);
     observed_flag(event, facts, terms, &long_enough).unwrap_or(meant)
@@ -78,9 +97,7 @@ fn months_flag(event: EventDate, facts: &StayFacts, terms: &StayTerms, months: i
 
 /// Of a person who went away before six months and a day, nobody knows without days counted whether several stays come to it.
 fn half_year_flag(event: EventDate, facts: &StayFacts, terms: &StayTerms) -> RuleFlag {
-    let meant = facts
-        .intended_months
-        .map_or(RuleFlag::Unknown, |meant| (meant > 6).into());
+    let meant = meant(event, facts, terms).map_or(RuleFlag::Unknown, |meant| (meant > 6).into());
     let long_enough = |from: Date, to: Date| {
         from.checked_add(6.months().days(1))
             .is_ok_and(|enough| enough <= to)

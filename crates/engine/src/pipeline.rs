@@ -171,6 +171,10 @@ fn to_three_decimals(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
 }
 
+fn to_four_decimals(share: f64) -> f64 {
+    (share * 10_000.0).round() / 10_000.0
+}
+
 impl LinkageReport {
     fn new(links: &LinkSet, blocking: Option<BlockingReport>, strata: Vec<StratumReport>) -> Self {
         let decision = &links.decision;
@@ -178,18 +182,20 @@ impl LinkageReport {
         Self {
             threshold: decision.threshold,
             threshold_policy: if estimate.is_some() { "estimated" } else { "fixed" }.to_owned(),
-            expected_precision: estimate.map(|e| e.expected_precision),
-            expected_recall: estimate.map(|e| e.expected_recall),
-            expected_f1: estimate.map(|e| e.expected_f1),
-            link_count_precision: estimate.and_then(|e| e.link_count_precision),
+            expected_precision: estimate.map(|e| to_four_decimals(e.expected_precision)),
+            expected_recall: estimate.map(|e| to_four_decimals(e.expected_recall)),
+            expected_f1: estimate.map(|e| to_four_decimals(e.expected_f1)),
+            link_count_precision: estimate
+                .and_then(|e| e.link_count_precision)
+                .map(to_four_decimals),
             estimators: estimate.map(|e| EstimatorReport {
                 decided_by: e.decided_by.as_str().to_owned(),
                 threshold_by_registers: e.threshold_by_registers,
                 agree: e.estimators_agree,
-                precision_low: e.precision_interval.0,
-                precision_high: e.precision_interval.1,
-                recall_low: e.recall_interval.0,
-                recall_high: e.recall_interval.1,
+                precision_low: to_four_decimals(e.precision_interval.0),
+                precision_high: to_four_decimals(e.precision_interval.1),
+                recall_low: to_four_decimals(e.recall_interval.0),
+                recall_high: to_four_decimals(e.recall_interval.1),
             }),
             blocking,
             fields: links.fields.as_ref().map(|fields| fields.report.clone()),
@@ -517,15 +523,15 @@ impl<'a> Pipeline<'a> {
                 Side::Origin => link.left,
                 Side::Destination => link.right,
             });
-            let stays = Stays::try_new(stays_of(dataset, records));
+            let stays = Stays::try_new(stays_of(dataset, records, terms.period.last));
             let said = stays.map(|stays| LengthOfStay::of(corridor, &stays, &terms.disclosure));
             table.lengths_of_stay.extend(said.ok().flatten());
         }
         Ok(table)
     }
 
-    /// Decides how counts are perturbed. Made of all pseudonyms of both datasets, so that a run can be replayed, while neither
-    /// office, which knows its own alone, can compute it.
+    /// Decides how counts are perturbed. Made of all pseudonyms and filters of both datasets, so that a run can be replayed, while
+    /// neither office, which knows its own people alone, can compute it.
     fn perturbation_secret(&self) -> PerturbationSecret {
         let mut hasher = Sha256::new();
         hasher.update(b"corridor/v1|noise|");
@@ -533,6 +539,9 @@ impl<'a> Pipeline<'a> {
             hasher.update(dataset.manifest.record_count.to_be_bytes());
             for record in &dataset.records {
                 hasher.update(record.as_bytes());
+            }
+            for row in 0..dataset.filters.len() {
+                hasher.update(dataset.filters.row_to_bytes(row));
             }
         }
         PerturbationSecret::new(hasher.finalize().into())

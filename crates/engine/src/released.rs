@@ -12,23 +12,27 @@ pub(crate) struct ReleasedTable {
     pub(crate) table: PublishedTable,
 }
 
-/// Tables that both offices released under other agreements between them about the same two countries and some of the same
-/// years, by result.
+/// Tables that both offices released in other runs, under any agreement between them about the same two countries and some of the
+/// same years, by result.
 pub(crate) async fn released_before(
     store: &Store,
     agreement: &Agreement,
+    run: Digest,
 ) -> Result<Vec<ReleasedTable>, EngineError> {
-    let digest = agreement.digest();
+    let own = run;
     let mut released = Vec::new();
     for signed in store.agreements_of(&agreement.origin_office.id).await? {
         let other = &signed.agreement;
-        if other.digest() == digest || !are_about_the_same(agreement, other) {
+        if !are_about_the_same(agreement, other) {
             continue;
         }
         for run in store.runs_of(other.digest()).await? {
             let (RunState::Released, Some(result)) = (run.state, run.result) else {
                 continue;
             };
+            if run.id == own {
+                continue;
+            }
             let bytes = store.read_run_object(run.id, RunObject::FlowTable).await?;
             let table =
                 PublishedTable::from_parquet(bytes.to_vec()).map_err(|_| EngineError::StoredResult)?;
@@ -46,7 +50,7 @@ pub(crate) async fn refuse_released_meanwhile(
     agreement: &Agreement,
     run: Digest,
 ) -> Result<(), EngineError> {
-    let released = released_before(store, agreement).await?;
+    let released = released_before(store, agreement, run).await?;
     if released.is_empty() {
         return Ok(());
     }

@@ -235,7 +235,7 @@ impl Engine {
             let object = RunObject::Tile(to_count(tile));
             candidates.extend(decode_candidates(self.store.read_run_object(run, object).await?)?);
         }
-        let released = released_before(&self.store, &job.agreement).await?;
+        let released = released_before(&self.store, &job.agreement, run).await?;
         let held_against: Vec<Digest> = released.iter().map(|released| released.result).collect();
         let outcome = self
             .compute

@@ -346,7 +346,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
 
         #[test]
         fn a_table_read_back_is_the_table_written((origin, destination, pairs) in any_lists()) {

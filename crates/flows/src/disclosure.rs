@@ -55,6 +55,15 @@ pub enum DisclosureError {
     /// There are more counts than are added up exactly.
     #[error("the table holds more moves than can be counted exactly")]
     TooLarge,
+    /// Counts changed by chance cannot be held against tables released before, nor tables against such counts.
+    #[error(
+        "tables of the same countries and years were released before, and these or those are changed by chance: one would take the \
+         noise of the other away; agree on suppression for all of them"
+    )]
+    PerturbedBefore,
+    /// Some counts can be computed whatever is left out, which is a defect of this program.
+    #[error("the table cannot be protected")]
+    NotProtected,
     /// What earlier tables of the same years tell leaves nothing of this one that could be shown.
     #[error(
         "tables of the same years that were released before tell so much that some counts of this one could be computed, whatever \
@@ -66,7 +75,7 @@ pub enum DisclosureError {
 /// Makes of a table what may be seen of it, by the method its terms name.
 ///
 /// *Suppression*: a count above 0 and below the rule's minimum is left out, and with it as many others as needed, so that nobody
-/// who adds and subtracts what is shown can tell that it is not 0, nor that it is below the minimum. All rows, classes and their sums
+/// who adds and subtracts what is shown can tell that it is below the minimum, even knowing that nothing left out is 0. All rows, classes and their sums
 /// of one direction are protected together, as one table with all its identities. Which of the counts left out were
 /// small is not said.
 ///
@@ -74,9 +83,10 @@ pub enum DisclosureError {
 /// changed classes. So a row adds up; rows do not add up to their totals exactly. `secret` decides by how much, and must be
 /// known to nobody who sees the table.
 ///
-/// `released` are the tables of the same corridor that left before, as a revision has them: a count that differs by less than the
-/// minimum from the same count of one of them is left out too, since the difference would tell of these few. Perturbed counts
-/// are not held against them.
+/// `released` are the tables of the same corridor that left before, as a revision has them. What is the same as before is known,
+/// and taken as such; a count that differs by less than the minimum from the same count of one of them, under whatever rule of
+/// stay, is left out too, since the difference would tell of these few; and where the years are others, sums over all periods
+/// are left out. Counts changed by chance can be held against nothing: then none of the tables may be perturbed.
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show.
@@ -97,6 +107,12 @@ pub fn protect(
         lengths_of_stay: Vec::new(),
         held_against: Vec::new(),
     };
+    let is_perturbed = |terms: &FlowTerms| terms.disclosure.method != DisclosureMethod::Suppression;
+    if !released.is_empty()
+        && (is_perturbed(terms) || released.iter().any(|table| is_perturbed(&table.terms)))
+    {
+        return Err(DisclosureError::PerturbedBefore);
+    }
     for corridor in &table.corridors {
         let seen = match terms.disclosure.method {
             DisclosureMethod::Suppression => {
@@ -131,45 +147,75 @@ pub fn protect(
     })
 }
 
-/// What was told of one direction before, by the group and measure of a count, under the same rule of counting.
+/// What was told of one direction before, by the group and measure of a count.
 struct Released<'a> {
     told: BTreeMap<(&'a Group, usize), Vec<u64>>,
     terms: &'a FlowTerms,
+    /// Whether a table of other years left: sums over all periods less its own would be those of the years not in both.
+    has_other_years: bool,
+}
+
+/// What earlier tables mean for a count of this one.
+enum Told {
+    Nothing,
+    /// It was shown already.
+    Same,
+    /// It was this, which is another figure.
+    Moved(u64),
+    /// It must not be shown, since sums of other years were.
+    OtherYears,
 }
 
 impl<'a> Released<'a> {
     fn of(corridor: &CorridorTable, terms: &'a FlowTerms, released: &'a [PublishedTable]) -> Self {
-        let rule = terms.statistics.duration_rule;
         let mut told = BTreeMap::new();
-        let comparable = released
-            .iter()
-            .filter(|table| table.terms.statistics.duration_rule == rule);
-        for row in comparable.flat_map(|table| &table.rows) {
-            // All periods together are other periods in another table.
-            if row.corridor != corridor.corridor || row.group.get(Variable::Period).is_none() {
-                continue;
-            }
-            for (measure, count) in row.counts.as_array().iter().enumerate() {
-                if let Some(count) = count {
-                    told.entry((&row.group, measure))
-                        .or_insert_with(Vec::new)
-                        .push(*count);
+        let mut has_other_years = false;
+        for table in released {
+            let other_years = table.terms.period != terms.period;
+            has_other_years |= other_years;
+            for row in &table.rows {
+                let is_of_all = row.group.get(Variable::Period).is_none();
+                if row.corridor != corridor.corridor || (is_of_all && other_years) {
+                    continue;
+                }
+                for (measure, count) in row.counts.as_array().iter().enumerate() {
+                    if let Some(count) = count {
+                        told.entry((&row.group, measure))
+                            .or_insert_with(Vec::new)
+                            .push(*count);
+                    }
                 }
             }
         }
-        Self { told, terms }
+        Self {
+            told,
+            terms,
+            has_other_years,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.told.is_empty() && !self.has_other_years
     }
 
     /// Of what was told of a count, what it differs from by least, though it does.
-    fn get(&self, row: &TableRow, measure: Measure) -> Option<u64> {
+    fn get(&self, row: &TableRow, measure: Measure) -> Told {
+        if row.key[0] == ALL_CATEGORIES && self.has_other_years {
+            return Told::OtherYears;
+        }
         if self.told.is_empty() {
-            return None;
+            return Told::Nothing;
         }
         let group = to_group(self.terms, &row.key);
         let count = row.account.measure(measure);
-        let told = self.told.get(&(&group, measure.index()))?.iter().copied();
-        told.filter(|told| *told != count)
-            .min_by_key(|told| told.abs_diff(count))
+        let Some(told) = self.told.get(&(&group, measure.index())) else {
+            return Told::Nothing;
+        };
+        match told.iter().min_by_key(|told| told.abs_diff(count)) {
+            Some(nearest) if *nearest == count => Told::Same,
+            Some(nearest) => Told::Moved(*nearest),
+            None => Told::Nothing,
+        }
     }
 }
 

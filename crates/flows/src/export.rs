@@ -13,7 +13,7 @@ mod sdmx;
 pub use sdmx::SDMX_STRUCTURE;
 
 /// A table with what goes with it into every file, and the system its countries are coded in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Export<'a> {
     table: &'a PublishedTable,
     provenance: &'a Provenance,
@@ -116,9 +116,9 @@ impl Export<'_> {
     /// Why each office's own count of a period differs, as CSV, written as [`Export::rows_to_csv`].
     pub fn years_to_csv(&self) -> String {
         let mut header = vec!["origin", "destination", self.table.terms.column(Variable::Period)];
-        header.extend(RECONCILIATION.map(|measure| match measure {
-            Measure::EmigrationsOwn => Measure::Emigrations.as_str(),
-            other => other.as_str(),
+        header.extend(RECONCILIATION.map(|measure| {
+            let is_own = measure == Measure::EmigrationsOwn;
+            if is_own { Measure::Emigrations } else { measure }.as_str()
         }));
         let periods = self
             .table

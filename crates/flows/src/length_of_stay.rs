@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::{DurationConversion, ExponentialRate, Stays};
 use crate::interval::Confidence;
+use crate::number::real;
 
 /// The rate at which stays end in the country of destination, and what it makes of counts under other minimum stays. Estimated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,32 +36,34 @@ const LEAST_ENDS: u64 = 30;
 impl LengthOfStay {
     /// What may be said of the stays of linked persons in the destination of `corridor`.
     ///
-    /// `None` where fewer than 30 ended, or as few ended or lasted as must not be told of. Figures have three digits and counts are full
-    /// tens, so that a single stay does not show.
+    /// `None` where fewer than 30 ended, or as few ended or lasted as must not be told of; a factor is `None` too where as few ended in
+    /// between. Figures have three digits and counts are full tens, from which the interval is computed.
     pub fn of(corridor: Corridor, stays: &Stays, rule: &DisclosureRule) -> Option<Self> {
-        let ExponentialRate {
-            per_year,
-            interval,
-            ended,
-            ..
-        } = stays.exponential(Confidence::default()).ok()?;
+        let ExponentialRate { per_year, ended, .. } = stays.exponential(Confidence::default()).ok()?;
         let count = stays.len();
         let minimum = u64::from(rule.minimum_count);
         if ended < LEAST_ENDS.max(minimum) || count - ended < minimum {
             return None;
         }
+        // By the count that is told, so that it does not tell the exact one.
+        let spread = (Confidence::default().z() / real(ended / 10 * 10).sqrt()).exp();
         let curve = stays.kaplan_meier().ok().map(DurationConversion::kaplan_meier);
+        let in_tens = ended / 10 * 10;
         let factor = |from_months: f64| {
+            // The share that ends in between is told by it.
+            if stays.ended_between(from_months / 12.0, 1.0) < minimum {
+                return None;
+            }
             let factor = curve.as_ref()?.factor(from_months, 12.0).ok()?;
             Some(to_three_digits(factor))
         };
         Some(Self {
             corridor,
             stays: count / 10 * 10,
-            ended: ended / 10 * 10,
+            ended: in_tens,
             per_year: to_three_digits(per_year),
-            low: to_three_digits(interval.low),
-            high: to_three_digits(interval.high),
+            low: to_three_digits(per_year / spread),
+            high: to_three_digits(per_year * spread),
             from_3_to_12_months: factor(3.0),
             from_6_to_12_months: factor(6.0),
         })

@@ -7,7 +7,7 @@
 //!
 //! An outsider who knows the published cells can find, by two linear programmes, between which ends a suppressed cell
 //! lies: its attack interval ([`audit`]). [`suppress`] chooses which cells go, so that the interval of every unsafe cell (above 0
-//! and below the minimum) reaches from 0 to the minimum.
+//! and below the minimum) reaches from 0 to the minimum, and so far up even for who knows that nothing suppressed is 0.
 //!
 //! # How
 //! A *direction* is a change of the atoms that leaves every published cell as it is and no atom below zero. One that takes an

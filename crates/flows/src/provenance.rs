@@ -97,7 +97,7 @@ fn disclosure(terms: &FlowTerms) -> String {
     match terms.disclosure.method {
         DisclosureMethod::Suppression => format!(
             "a count above 0 and below {minimum} is suppressed, and further counts with it, so that nobody who adds and subtracts \
-             what is shown can tell of one that it is not 0 or that it is below {minimum}"
+             what is shown can tell of one that it is below {minimum}"
         ),
         DisclosureMethod::RandomRounding => {
             "the classes of every row are rounded to multiples of 3 by chance and without bias, and its other counts are the sums of \
@@ -162,11 +162,11 @@ pub const DEFINITIONS: [(&str, &str); 21] = [
     ),
     (
         "definition_origin",
-        "the origin's moves that the destination has and does not count by the rule",
+        "the origin's moves that the destination has and does not count by the rule, or of which it does not know",
     ),
     (
         "definition_destination",
-        "the destination's moves that the origin has and does not count by the rule",
+        "the destination's moves that the origin has and does not count by the rule, or of which it does not know",
     ),
     (
         "partner_origin",

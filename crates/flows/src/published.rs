@@ -7,9 +7,10 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::carried::CarriedError;
-use crate::classes::Measure;
+use crate::classes::{Class, Measure};
 use crate::estimate::Estimate;
 use crate::length_of_stay::LengthOfStay;
+use crate::number::LARGEST_COUNT;
 use crate::terms::FlowTerms;
 
 /// Tables after disclosure control, as they leave, are stored and are read back.
@@ -29,6 +30,42 @@ pub struct PublishedTable {
     /// Digests of the results released before of which these tables give nothing away by subtraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_against: Vec<Digest>,
+}
+
+impl PublishedTable {
+    /// Checks what a table that was read from a file must hold: terms that can be, a row at least, and counts that fit each other
+    /// where they are shown.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        if self.terms.statistics.validate().is_err() || self.terms.period.last < self.terms.period.first {
+            return Err("its terms are none that an agreement can have");
+        }
+        if self.rows.is_empty() {
+            return Err("it has no row");
+        }
+        for row in &self.rows {
+            let classes = Class::ALL.map(|class| {
+                let of_class = |measure: &Measure| measure.classes() == [class].as_slice();
+                Measure::ALL
+                    .into_iter()
+                    .find(of_class)
+                    .and_then(|measure| row.counts.get(measure))
+            });
+            for measure in Measure::ALL {
+                let mut parts = measure.classes().iter().map(|class| classes[class.index()]);
+                let sum = parts.try_fold(0_u64, |sum, part| sum.checked_add(part?));
+                let shown = row.counts.get(measure);
+                if shown.is_some_and(|count| count > LARGEST_COUNT)
+                    || sum.zip(shown).is_some_and(|(sum, shown)| sum != shown)
+                {
+                    return Err("its counts do not add up");
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Moves of one group.

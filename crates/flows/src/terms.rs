@@ -71,16 +71,9 @@ impl FlowTerms {
         })
     }
 
-    /// Whether two moves are in the same period of the tables. One whose quarter is not known is in the same as any of its year.
+    /// Whether two moves are in the same period of the tables. Moves of a year whose quarter is not known have a period of their own.
     pub(crate) fn same_period(&self, left: &MigrationEvent, right: &MigrationEvent) -> bool {
-        let (left, right) = (self.period_of(left), self.period_of(right));
-        match self.statistics.period_unit {
-            PeriodUnit::Year => left == right,
-            PeriodUnit::Quarter => {
-                let is_open = |period: u16| period % QUARTERS == QUARTERS - 1;
-                left == right || (left / QUARTERS == right / QUARTERS && (is_open(left) || is_open(right)))
-            }
-        }
+        self.period_of(left) == self.period_of(right)
     }
 
     /// The categories of the periods, whether or not moves fall into them.

@@ -195,9 +195,11 @@ fn corridor_and_period(
     );
     let day = |year: i16, month_day: &str| format!("{year:04}-{month_day}").parse();
     match (day(first, "01-01"), day(last, "12-31")) {
-        (Ok(first), Ok(last)) if first <= last => Ok(Ok((corridor, Period { first, last }))),
+        (Ok(first), Ok(last)) if first <= last && (Period { first, last }).years().count() <= 50 => {
+            Ok(Ok((corridor, Period { first, last })))
+        }
         _ => Err(input_error(
-            "the flow table's first year is after its last",
+            "the flow table's first year is after its last, or more than 50 years before it",
             "correct --from-year and --to-year",
         )),
     }

@@ -88,10 +88,29 @@ impl FlowResult {
                 format!("this program reads version {DOCUMENT_VERSION}; export the run again"),
             ));
         }
+        let Document {
+            provenance,
+            linkage: report,
+            table,
+            ..
+        } = document;
+        let altered = |problem: String| {
+            input_error(
+                format!("{}: {problem}", path.display()),
+                "give it as corridor flows export, rehearse or demo wrote it",
+            )
+        };
+        table.validate().map_err(|problem| altered(problem.to_owned()))?;
+        if provenance
+            .result
+            .is_some_and(|result| result_digest(&table, &report) != result)
+        {
+            return Err(altered("it is not the result its digest names".to_owned()));
+        }
         Ok(Self {
-            table: document.table,
-            report: document.linkage,
-            provenance: document.provenance,
+            table,
+            report,
+            provenance,
         })
     }
 

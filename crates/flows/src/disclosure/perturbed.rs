@@ -1,9 +1,9 @@
 //! Random rounding and the cell key method, class by class.
 
-use corridor_core::{DisclosureMethod, Variable};
+use corridor_core::{DisclosureMethod, RuleFlag, Side};
 
-use super::{Seen, add_up, stay_counts};
-use crate::classes::{Account, Class};
+use super::{Seen, add_up, is_of_period, stay_counts};
+use crate::classes::{Account, Class, Measure};
 use crate::perturb::{CellKey, PerturbationRule, PerturbationSecret, PerturbationTable, round_to_threes};
 use crate::published::FlowCounts;
 use crate::reconcile::LAG_STEPS;
@@ -19,24 +19,19 @@ pub(super) fn see(corridor: &CorridorTable, terms: &FlowTerms, secret: &Perturba
         secret,
         corridor: corridor.corridor.to_string(),
     };
-    let rows = corridor
+    let rows: Vec<FlowCounts> = corridor
         .rows
         .iter()
         .map(|row| {
-            let labels = Variable::ALL
-                .into_iter()
-                .zip(row.key)
-                .map(|(variable, category)| terms.label(variable, category).unwrap_or_default());
-            let place = labels.collect::<Vec<_>>().join("|");
-            let counts = add_up(&perturbation.classes(&place, &row.account));
+            // Rows of the same moves are one, and get the same noise.
+            let place: Vec<String> = row.cells.iter().map(ToString::to_string).collect();
+            let counts = add_up(&perturbation.classes(&place.join(","), &row.account));
             FlowCounts::from_array(counts.map(Some))
         })
         .collect();
-    let lags = corridor
-        .lags
-        .iter()
-        .enumerate()
-        .map(|(step, &moves)| {
+    let lags = (0..corridor.lags[0].len())
+        .map(|step| {
+            let moves = corridor.lags[0][step] + corridor.lags[1][step];
             let label = LAG_STEPS.get(step).map_or("", |(_, _, label)| label);
             Some(perturbation.part(&format!("lag|{label}"), moves))
         })
@@ -45,6 +40,21 @@ pub(super) fn see(corridor: &CorridorTable, terms: &FlowTerms, secret: &Perturba
         .into_iter()
         .map(|(place, moves)| {
             let (period, side, rule, flag) = place;
+            // What the rows show of the agreed rule stands here too.
+            if rule == terms.statistics.duration_rule && flag == RuleFlag::Yes {
+                let shown = corridor
+                    .rows
+                    .iter()
+                    .zip(&rows)
+                    .find(|(row, _)| is_of_period(row, period));
+                let moves = shown.and_then(|(_, counts)| {
+                    counts.get(match side {
+                        Side::Origin => Measure::EmigrationsOwn,
+                        Side::Destination => Measure::Immigrations,
+                    })
+                });
+                return (place, moves);
+            }
             let identity = format!(
                 "stay|{period}|{}|{}|{}",
                 side.as_str(),

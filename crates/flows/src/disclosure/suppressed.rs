@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use corridor_core::{DurationRule, RuleFlag, Side};
 
-use super::{DisclosureError, Released, Seen, StayPlace, is_of_period, is_total, stay_counts};
+use super::{DisclosureError, Released, Seen, StayPlace, Told, is_of_period, is_total, stay_counts};
 use crate::classes::{Class, Measure};
 use crate::linear::{CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress};
 use crate::number::real;
 use crate::published::FlowCounts;
+use crate::reconcile::LAG_STEPS;
 use crate::table::{CorridorTable, TableRow};
 use crate::terms::{ALL_CATEGORIES, FlowTerms};
 
@@ -20,7 +21,7 @@ impl From<LinearTableError> for DisclosureError {
 
 impl From<SuppressionError> for DisclosureError {
     fn from(_: SuppressionError) -> Self {
-        Self::ToldBefore
+        Self::NotProtected
     }
 }
 
@@ -71,24 +72,35 @@ fn see_rows(
             if atoms.is_empty() {
                 return None;
             }
+            let (kind, before) = match released.get(row, measure) {
+                Told::Nothing => (CellKind::Wanted, None),
+                Told::Same => (CellKind::Fixed, None),
+                Told::Moved(before) => (CellKind::Wanted, Some(before)),
+                Told::OtherYears => (CellKind::Hidden, None),
+            };
             cells.push(LinearCell {
                 atoms,
-                kind: CellKind::Wanted,
+                kind,
                 cost: Some(cost(row, measure)),
             });
-            told.push(released.get(row, measure));
+            told.push(before);
             Some(cells.len() - 1)
         }));
     }
     let table = LinearTable::try_new(atoms, cells)?
         .with_places(places)?
         .with_told(told)?;
-    let suppression = suppress(&table, minimum)?;
+    let suppression = suppress(&table, minimum).map_err(|_| match released.is_empty() {
+        true => DisclosureError::NotProtected,
+        false => DisclosureError::ToldBefore,
+    })?;
     let suppressed = suppression.suppressed();
+    let kinds: Vec<CellKind> = table.cells().iter().map(|cell| cell.kind).collect();
     let see = |row: &TableRow, positions: &[Option<usize>; Measure::ALL.len()]| {
         let mut counts = [None; Measure::ALL.len()];
         for ((count, measure), position) in counts.iter_mut().zip(Measure::ALL).zip(positions) {
-            let is_suppressed = position.is_some_and(|position| suppressed[position]);
+            let is_suppressed =
+                position.is_some_and(|position| suppressed[position] || kinds[position] == CellKind::Hidden);
             *count = (!is_suppressed).then(|| row.account.measure(measure));
         }
         FlowCounts::from_array(counts)
@@ -114,17 +126,26 @@ fn atoms_of(row: &TableRow, measure: Measure, atom_of: &[[Option<u32>; Class::AL
     atoms
 }
 
-/// What is lost when a count goes along: totals, and the counts the estimate is made of, last.
+/// What is lost when a count goes along: totals, and the counts the estimate is made of, last. Within four powers of ten, which
+/// programmes are solved with.
 fn cost(row: &TableRow, measure: Measure) -> f64 {
-    let together = row
+    let told_apart = row
         .key
         .iter()
-        .filter(|category| **category == ALL_CATEGORIES)
+        .filter(|category| **category != ALL_CATEGORIES)
         .count();
-    let of_row = real(1_u64 << together.min(16));
+    let of_row = match told_apart {
+        0 => 16.0,
+        1 => 8.0,
+        2 => 4.0,
+        3 => 2.0,
+        _ => 1.0,
+    };
     let of_measure = match measure {
-        Measure::Emigrations | Measure::Immigrations | Measure::Matched => 4.0,
-        Measure::OnlyOrigin | Measure::OnlyDestination | Measure::EmigrationsOwn | Measure::Agree => 2.0,
+        // Each office knows its own count of every group: one that is left out hides the others from outsiders alone.
+        Measure::Immigrations | Measure::EmigrationsOwn => 32.0,
+        Measure::Emigrations | Measure::Matched => 4.0,
+        Measure::OnlyOrigin | Measure::OnlyDestination | Measure::Agree => 2.0,
         Measure::TimingOrigin
         | Measure::TimingDestination
         | Measure::DefinitionOrigin
@@ -137,29 +158,60 @@ fn cost(row: &TableRow, measure: Measure) -> f64 {
     (1.0 + real(row.account.measure(measure)).ln_1p()) * of_row * of_measure
 }
 
-/// The steps add up to all matched moves, which the rows show or not.
+/// The steps add up to all matched moves, and those of moves in one period to what agrees, which the rows show or not.
+///
+/// Everybody knows that a move on one day is in one period, and one of more than a year in two: what agrees less those of one day, and what
+/// is in two periods less those of more than a year, are protected too.
 fn see_lags(
     corridor: &CorridorTable,
     rows: &[FlowCounts],
     minimum: u64,
 ) -> Result<Vec<Option<u64>>, DisclosureError> {
+    let steps = corridor.lags[0].len();
     let total = corridor.rows.iter().zip(rows).find(|(row, _)| is_total(row));
-    let is_shown = total.is_some_and(|(_, counts)| counts.get(Measure::Matched).is_some());
-    if !is_shown {
-        return Ok(vec![None; corridor.lags.len()]);
+    let Some((_, total)) = total.filter(|(_, counts)| counts.get(Measure::Matched).is_some()) else {
+        return Ok(vec![None; steps]);
+    };
+    let atoms: Vec<u64> = corridor.lags.concat();
+    // Atoms that can be filled: the others are known to be empty.
+    let set = |holds: &dyn Fn(usize, usize) -> bool| -> Vec<u32> {
+        (0..2 * steps)
+            .filter(|atom| {
+                let (in_two, step) = (atom / steps, atom % steps);
+                let days = LAG_STEPS.get(step).map(|(first, last, _)| (*first, *last));
+                let can_be = match days {
+                    Some((0, 0)) => in_two == 0,
+                    Some((first, last)) if last < -365 || first > 365 => in_two == 1,
+                    _ => true,
+                };
+                can_be && holds(in_two, step)
+            })
+            .filter_map(|atom| u32::try_from(atom).ok())
+            .collect()
+    };
+    let wanted: Vec<Vec<u32>> = (0..steps).map(|step| set(&|_, of| of == step)).collect();
+    let mut told = vec![set(&|_, _| true)];
+    for (in_two, measure) in [(0, Measure::Agree), (1, Measure::TimingDestination)] {
+        if total.get(measure).is_some() {
+            told.push(set(&|class, _| class == in_two));
+        }
     }
-    let sets: Vec<Vec<u32>> = (0..corridor.lags.len())
-        .filter_map(|step| Some(vec![u32::try_from(step).ok()?]))
-        .collect();
-    let all = sets.concat();
-    see_part(&corridor.lags, &sets, &[all], &[], minimum)
+    let is_certain = |step: usize| {
+        LAG_STEPS
+            .get(step)
+            .is_some_and(|(first, last, _)| (*first, *last) == (0, 0) || *last < -365 || *first > 365)
+    };
+    let hidden = [0, 1].map(|in_two| set(&|class, step| class == in_two && !is_certain(step)));
+    see_part(&atoms, &wanted, &told, &hidden, minimum)
 }
 
 /// Rules of which whoever meets the first meets the second too, so that the difference of what is shown of both is a count of people.
-const NESTED: [(DurationRule, DurationRule); 3] = [
+const NESTED: [(DurationRule, DurationRule); 4] = [
     (DurationRule::Months12, DurationRule::Months6),
     (DurationRule::Months6, DurationRule::Months3),
     (DurationRule::Months12, DurationRule::HalfYear),
+    // Where no days are counted.
+    (DurationRule::HalfYear, DurationRule::Months6),
 ];
 
 fn see_stays(

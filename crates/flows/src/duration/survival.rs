@@ -91,6 +91,13 @@ impl Stays {
         self.0.is_empty()
     }
 
+    /// How many ended after more than so many years and at most so many.
+    pub fn ended_between(&self, from_years: f64, to_years: f64) -> u64 {
+        let is_between =
+            |stay: &&Stay| stay.ended && stay.until_years > from_years && stay.until_years <= to_years;
+        u64::try_from(self.0.iter().filter(is_between).count()).unwrap_or(u64::MAX)
+    }
+
     /// Fits λ by maximum likelihood: ends over years of stay seen, stays that were still lasting among them.
     ///
     /// # Errors

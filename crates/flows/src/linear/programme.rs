@@ -83,7 +83,11 @@ impl<'a> Searcher<'a> {
             .iter()
             .zip(atom_prices)
             .map(|(&atom, &price)| {
-                let value = self.model.atoms[index(atom)];
+                let mut value = self.model.atoms[index(atom)];
+                // Of what is suppressed everybody knows that it is not 0.
+                if need.change > 0.0 && value >= 1.0 {
+                    value -= 1.0;
+                }
                 if price.is_infinite() {
                     Change::None
                 } else if price == 0.0 {

@@ -45,8 +45,9 @@ pub enum SuppressionError {
 
 /// Chooses the cells that are not published.
 ///
-/// From the published cells (the wanted that are not suppressed, and the fixed) nobody can tell of an unsafe cell, suppressed or
-/// hidden, that it is not 0, nor that it is below the minimum. Fixed cells are not protected, and zeros are published.
+/// From the sums of the published cells (the wanted that are not suppressed, and the fixed) nobody can tell of an unsafe cell,
+/// suppressed or hidden, that it is not 0; nor that it is below the minimum, even knowing that nothing suppressed is 0, since zeros
+/// are published. Fixed cells are not protected.
 ///
 /// The same table gives the same answer. Another order of its cells or atoms can give another, as safe.
 ///
@@ -229,7 +230,7 @@ impl<'a> Engine<'a> {
         let stays = changes
             .iter()
             .all(|(cell, _)| self.prices[index(*cell)].is_finite());
-        (stays && need.is_met_by(change)).then_some(Proof {
+        (stays && direction.meets(need, change)).then_some(Proof {
             direction,
             changes,
             holds: true,
@@ -243,7 +244,7 @@ impl<'a> Engine<'a> {
             self.proofs_of[index(cell)].push(number);
             for &need in &self.needs_of[index(cell)] {
                 let proven_by = &mut self.proven_by[index(need)];
-                if proven_by.is_none() && self.needs[index(need)].is_met_by(change) {
+                if proven_by.is_none() && proof.direction.meets(self.needs[index(need)], change) {
                     *proven_by = Some(number);
                 }
             }
@@ -339,7 +340,7 @@ impl<'a> Engine<'a> {
             let change = proof
                 .changes
                 .binary_search_by_key(&target.cell, |(cell, _)| *cell);
-            proof.holds && change.is_ok_and(|at| target.is_met_by(proof.changes[at].1))
+            proof.holds && change.is_ok_and(|at| proof.direction.meets(target, proof.changes[at].1))
         };
         if let Some(&proof) = self.proofs_of[index(target.cell)].iter().find(meets) {
             self.proven_by[need] = Some(proof);
@@ -387,7 +388,7 @@ impl<'a> Engine<'a> {
                     .iter()
                     .filter(|(cell, _)| suppression.is_seen(kinds, index(*cell)));
                 let of_target = changes.iter().find(|(cell, _)| *cell == need.cell);
-                seen.next().is_none() && of_target.is_some_and(|(_, change)| need.is_met_by(*change))
+                seen.next().is_none() && of_target.is_some_and(|(_, change)| direction.meets(*need, *change))
             });
             if !holds {
                 narrow.push(need.cell);

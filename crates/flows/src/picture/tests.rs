@@ -427,6 +427,7 @@ fn the_corrected_estimate_comes_before_the_other_and_is_named() {
         matched: 580.0,
         naive: 1500.0,
         estimate: 1444.0,
+        standard_error: 1.0,
         interval: Interval {
             low: 1400.0,
             high: 1490.0,
