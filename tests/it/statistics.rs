@@ -23,7 +23,7 @@ fn with_columns(from: &str, to: &Path, more: &dyn Fn(usize, &str) -> [String; 3]
     writer.write_record(&header).unwrap();
     for (number, record) in reader.records().enumerate() {
         let mut record = record.unwrap();
-        let columns = more(number, &record[date].to_owned());
+        let columns = more(number, &record[date]);
         record.extend(columns.iter().map(String::as_str));
         writer.write_record(&record).unwrap();
     }

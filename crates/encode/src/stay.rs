@@ -200,7 +200,19 @@ mod tests {
             intended_months: Some(6),
             ..nothing
         };
-        assert_eq!(common(event, meant, &observed("2024-12-31")), [No, Yes, Yes, Yes]);
+        // Who is there for longer than was meant may stay for longer yet.
+        assert_eq!(
+            common(event, meant, &observed("2024-12-31")),
+            [Unknown, Yes, Yes, Yes]
+        );
+        let for_ten = StayFacts {
+            intended_months: Some(10),
+            ..nothing
+        };
+        assert_eq!(
+            common(event, for_ten, &observed("2024-12-31")),
+            [No, Yes, Yes, Yes]
+        );
         assert_eq!(common(event, meant, &StayTerms::default()), [No, Yes, Yes, No]);
     }
 
@@ -213,6 +225,13 @@ mod tests {
         };
         let half = |days| flags(day("2022-01-01"), facts(days), &StayTerms::default()).half_year;
         assert_eq!((half(183), half(184)), (No, Yes));
+        // As long as the twelve months last, few days decide nothing.
+        let lasting = StayFacts {
+            days_present: Some(61),
+            ..StayFacts::default()
+        };
+        let until = |last| flags(day("2024-11-01"), lasting, &observed(last)).half_year;
+        assert_eq!((until("2024-12-31"), until("2025-11-01")), (Unknown, No));
     }
 
     #[test]

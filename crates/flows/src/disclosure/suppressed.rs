@@ -143,8 +143,7 @@ fn cost(row: &TableRow, measure: Measure) -> f64 {
     };
     let of_measure = match measure {
         // Each office knows its own count of every group: one that is left out hides the others from outsiders alone.
-        Measure::Immigrations | Measure::EmigrationsOwn => 32.0,
-        Measure::Emigrations | Measure::Matched => 4.0,
+        Measure::Immigrations | Measure::EmigrationsOwn | Measure::Emigrations | Measure::Matched => 8.0,
         Measure::OnlyOrigin | Measure::OnlyDestination | Measure::Agree => 2.0,
         Measure::TimingOrigin
         | Measure::TimingDestination
