@@ -156,27 +156,39 @@ fn tables_are_by_what_the_agreement_names_and_every_file_says_the_same() {
     // A fifth of what the destination has it does not count.
     assert!(definitions > 300, "{definitions}");
 
-    // The stays of the origin's moves to Italy, in the register itself.
-    let register = read_csv(&job.path("tn").join("register.csv"));
-    let is_out = |line: &&Line| {
-        line["direction"] == "OUT" && line["other_country"] == "IT" && line["event_date"].starts_with("2023")
-    };
-    let ended = register
-        .iter()
-        .filter(is_out)
-        .filter(|line| !line["stay_end"].is_empty());
-    let short = ended
-        .filter(|line| line["event_date"].as_str() > "2023-01-15")
-        .count();
+    // The stays of each register's moves for this corridor: where they are shown, they are these.
     let stays = read_csv(&tables.join("stays.csv"));
-    let no = stays.iter().find(|line| {
-        line["origin"] == "TN"
-            && line["year"] == "2023"
-            && line["list"] == "origin"
-            && line["rule"] == "12_months"
-            && line["counts"] == "no"
-    });
-    assert_eq!(count(no.unwrap(), "moves"), i64::try_from(short).ok());
+    let mut compared = 0;
+    for (office, direction, other, list) in [("tn", "OUT", "IT", "origin"), ("it", "IN", "TN", "destination")]
+    {
+        let register = read_csv(&job.path(office).join("register.csv"));
+        for year in ["2022", "2023", "2024"] {
+            let short = register.iter().filter(|line| {
+                line["direction"] == direction
+                    && line["other_country"] == other
+                    && line["event_date"].starts_with(year)
+                    && !line["stay_end"].is_empty()
+                    && line["event_date"].as_str() > format!("{year}-01-15").as_str()
+            });
+            let no = stays.iter().find(|line| {
+                line["origin"] == "TN"
+                    && line["year"] == year
+                    && line["list"] == list
+                    && line["rule"] == "12_months"
+                    && line["counts"] == "no"
+            });
+            if let Some(shown) = count(no.unwrap(), "moves") {
+                let expected = i64::try_from(short.count()).unwrap();
+                // One record of the destination is too short to be encoded.
+                assert!(
+                    (0..=1).contains(&(expected - shown)),
+                    "{list} {year}: {shown} of {expected}"
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 0, "some are shown");
 
     // The same from the JSON document, without the service.
     corridor(

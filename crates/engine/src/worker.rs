@@ -362,6 +362,11 @@ fn to_reason(error: &EngineError) -> String {
              corridor rehearse how they link, or agree on a fixed threshold."
         );
     }
+    if let EngineError::Disclosure(disclosure) = error {
+        return format!(
+            "{disclosure}. Agree on fewer variables, wider groups or longer periods, under a new agreement."
+        );
+    }
     if let EngineError::RunRefused { refusals } = error {
         return to_text(refusals);
     }

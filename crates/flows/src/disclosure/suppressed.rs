@@ -63,7 +63,7 @@ fn see_rows(
         }
         atom_of.push(of_classes);
     }
-    let (mut cells, mut told) = (Vec::new(), Vec::new());
+    let (mut cells, mut before) = (Vec::new(), Vec::new());
     // Position of each count among the cells; a count without an atom is 0, and shown.
     let mut position_of = Vec::with_capacity(corridor.rows.len());
     for row in &corridor.rows {
@@ -72,27 +72,56 @@ fn see_rows(
             if atoms.is_empty() {
                 return None;
             }
-            let (kind, before) = match released.get(row, measure) {
-                Told::Nothing => (CellKind::Wanted, None),
-                Told::Same => (CellKind::Fixed, None),
-                Told::Moved(before) => (CellKind::Wanted, Some(before)),
-                Told::OtherYears => (CellKind::Hidden, None),
-            };
+            let told = released.get(row, measure);
             cells.push(LinearCell {
                 atoms,
-                kind,
+                kind: match told {
+                    Told::Nothing | Told::Same | Told::Moved(_) => CellKind::Wanted,
+                    Told::OtherYears => CellKind::Hidden,
+                },
                 cost: Some(cost(row, measure)),
             });
-            told.push(before);
+            before.push(told);
             Some(cells.len() - 1)
         }));
     }
+    // Whoever believes that what is left out is what it was knows more of the small counts: for them, it is known. Where few moves
+    // changed a count, it is not known of the others that they did not.
+    if !released.is_empty() {
+        let mut known = cells.clone();
+        for (cell, _) in known
+            .iter_mut()
+            .zip(&before)
+            .filter(|(_, told)| matches!(told, Told::Same))
+        {
+            cell.kind = CellKind::Fixed;
+        }
+        let table = LinearTable::try_new(atoms.clone(), known)?.with_places(places.clone())?;
+        let suppression = suppress(&table, minimum).map_err(|_| DisclosureError::ToldBefore)?;
+        for (cell, _) in cells
+            .iter_mut()
+            .zip(suppression.suppressed())
+            .filter(|(_, suppressed)| **suppressed)
+        {
+            cell.kind = CellKind::Hidden;
+        }
+    }
+    let told = before
+        .iter()
+        .map(|told| match told {
+            Told::Moved(before) => Some(*before),
+            Told::Nothing | Told::Same | Told::OtherYears => None,
+        })
+        .collect();
     let table = LinearTable::try_new(atoms, cells)?
         .with_places(places)?
         .with_told(told)?;
-    let suppression = suppress(&table, minimum).map_err(|_| match released.is_empty() {
-        true => DisclosureError::NotProtected,
-        false => DisclosureError::ToldBefore,
+    let suppression = suppress(&table, minimum).map_err(|_| {
+        if released.is_empty() {
+            DisclosureError::NotProtected
+        } else {
+            DisclosureError::ToldBefore
+        }
     })?;
     let suppressed = suppression.suppressed();
     let kinds: Vec<CellKind> = table.cells().iter().map(|cell| cell.kind).collect();
