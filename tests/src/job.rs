@@ -36,7 +36,7 @@ pub struct Terms<'a> {
     pub seed: u64,
     /// Lines in place of the template's status.
     pub status: &'a str,
-    /// Lines at the end of the terms, as a section [statistics].
+    /// Lines at the end of the terms, as a section `[statistics]`.
     pub statistics: &'a str,
 }
 
