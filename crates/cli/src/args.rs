@@ -104,7 +104,7 @@ pub(crate) enum Command {
     ///
     /// For one office that tries its settings on its own or synthetic data before any agreement is signed. Writes
     /// links.csv (left_id, right_id, similarity, probability), report.json, with --truth quality.json, and for
-    /// registers of moves moves.csv, flows.csv, years.csv and flows.json to the folder --out. The threshold is never chosen
+    /// registers of moves moves.csv, flows.csv, years.csv, lags.csv, stays.csv, flows.json and pictures to the folder --out. The threshold is never chosen
     /// from the truth. Keys come from --seed and protect nothing: do not hand on what it writes.
     ///
     /// Example: corridor rehearse --left a.csv --right b.csv --left-mapping left.toml --right-mapping right.toml

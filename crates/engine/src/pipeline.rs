@@ -437,7 +437,8 @@ impl<'a> Pipeline<'a> {
                 blocks.is_none_or(|blocks| blocks.is_in_none(side, record))
                     && !(lsh.is_some() && LshTables::has_key(records, record))
             };
-            to_count((0..records.len()).filter(is_in_none).count())
+            // To full tens: few records would be told of otherwise.
+            (to_count((0..records.len()).filter(is_in_none).count()) + 5) / 10 * 10
         };
         let pairs_compared =
             blocks.map_or(0, Blocks::pair_count) + lsh.map_or(0, |tables| tables.pair_count(left, right));

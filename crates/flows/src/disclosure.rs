@@ -52,6 +52,16 @@ impl Disclosable<FlowTable> {
 /// A table that cannot be protected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DisclosureError {
+    /// The tables of one direction have more counts than are protected in reasonable time.
+    #[error(
+        "the tables of one direction have {counts} counts above 0; no more than {limit} are protected together"
+    )]
+    TooManyCounts {
+        /// Counts above 0.
+        counts: usize,
+        /// The most there may be.
+        limit: usize,
+    },
     /// There are more counts than are added up exactly.
     #[error("the table holds more moves than can be counted exactly")]
     TooLarge,

@@ -25,6 +25,9 @@ impl From<SuppressionError> for DisclosureError {
     }
 }
 
+/// Counts above 0 that are protected together at most. Twelve thousand take half a minute, and twice as many about four times as long.
+const MOST_COUNTS: usize = 40_000;
+
 pub(super) fn see(
     corridor: &CorridorTable,
     terms: &FlowTerms,
@@ -84,6 +87,12 @@ fn see_rows(
             before.push(told);
             Some(cells.len() - 1)
         }));
+    }
+    if cells.len() > MOST_COUNTS {
+        return Err(DisclosureError::TooManyCounts {
+            counts: cells.len(),
+            limit: MOST_COUNTS,
+        });
     }
     // Whoever believes that what is left out is what it was knows more of the small counts: for them, it is known. Where few moves
     // changed a count, it is not known of the others that they did not.

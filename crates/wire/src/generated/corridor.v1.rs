@@ -1788,7 +1788,7 @@ pub struct BlockingReport {
     /// One less the share of all pairs that were compared.
     #[prost(double, tag = "3")]
     pub reduction_ratio: f64,
-    /// Records that are in no block, and so were compared with nobody.
+    /// Records that are in no block, and so were compared with nobody; to full tens.
     #[prost(uint64, tag = "4")]
     pub origin_in_none: u64,
     #[prost(uint64, tag = "5")]
