@@ -74,12 +74,6 @@ pub enum DisclosureError {
     /// Some counts can be computed whatever is left out, which is a defect of this program.
     #[error("the table cannot be protected")]
     NotProtected,
-    /// What earlier tables of the same years tell leaves nothing of this one that could be shown.
-    #[error(
-        "tables of the same years that were released before tell so much that some counts of this one could be computed, whatever \
-         is left out of it"
-    )]
-    ToldBefore,
 }
 
 /// Makes of a table what may be seen of it, by the method its terms name.
@@ -96,7 +90,7 @@ pub enum DisclosureError {
 /// `released` are the tables of the same corridor that left before, as a revision has them. What is the same as before is known,
 /// and taken as such; a count that differs by less than the minimum from the same count of one of them, under whatever rule of
 /// stay, is left out too, since the difference would tell of these few; and where the years are others, sums over all periods
-/// are left out. Counts changed by chance can be held against nothing: then none of the tables may be perturbed.
+/// are left out. Where what was told before tells too much, nothing is shown but what is the same. Counts changed by chance can be held against nothing: then none of the tables may be perturbed.
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show.

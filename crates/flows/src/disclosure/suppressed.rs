@@ -94,19 +94,79 @@ fn see_rows(
             limit: MOST_COUNTS,
         });
     }
+    let hidden = match hide((atoms, cells, places), &before, minimum) {
+        Ok(hidden) => hidden,
+        Err(Unsafe::Table(error)) => return Err(error.into()),
+        Err(Unsafe::Narrow) if released.is_empty() => return Err(DisclosureError::NotProtected),
+        // What was told before tells too much of this: nothing is shown but what was shown before and is the same.
+        Err(Unsafe::Narrow) => {
+            return Ok(corridor
+                .rows
+                .iter()
+                .map(|row| only_the_same(row, released))
+                .collect());
+        }
+    };
+    let see = |row: &TableRow, positions: &[Option<usize>; Measure::ALL.len()]| {
+        let mut counts = [None; Measure::ALL.len()];
+        for ((count, measure), position) in counts.iter_mut().zip(Measure::ALL).zip(positions) {
+            let is_hidden = position.is_some_and(|position| hidden[position]);
+            *count = (!is_hidden).then(|| row.account.measure(measure));
+        }
+        FlowCounts::from_array(counts)
+    };
+    Ok(corridor
+        .rows
+        .iter()
+        .zip(&position_of)
+        .map(|(row, positions)| see(row, positions))
+        .collect())
+}
+
+fn only_the_same(row: &TableRow, released: &Released<'_>) -> FlowCounts {
+    FlowCounts::from_array(Measure::ALL.map(|measure| {
+        let is_same = matches!(released.get(row, measure), Told::Same);
+        is_same.then(|| row.account.measure(measure))
+    }))
+}
+
+/// Why cells cannot be hidden.
+enum Unsafe {
+    Table(LinearTableError),
+    Narrow,
+}
+
+impl From<LinearTableError> for Unsafe {
+    fn from(error: LinearTableError) -> Self {
+        Self::Table(error)
+    }
+}
+
+impl From<SuppressionError> for Unsafe {
+    fn from(_: SuppressionError) -> Self {
+        Self::Narrow
+    }
+}
+
+/// Which of the cells (with their atoms and the places of these) are not shown, where so much was told of each before.
+fn hide(
+    (atoms, mut cells, places): (Vec<u64>, Vec<LinearCell>, Vec<Vec<u32>>),
+    before: &[Told],
+    minimum: u64,
+) -> Result<Vec<bool>, Unsafe> {
     // Whoever believes that what is left out is what it was knows more of the small counts: for them, it is known. Where few moves
     // changed a count, it is not known of the others that they did not.
-    if !released.is_empty() {
+    if before.iter().any(|told| matches!(told, Told::Same)) {
         let mut known = cells.clone();
         for (cell, _) in known
             .iter_mut()
-            .zip(&before)
+            .zip(before)
             .filter(|(_, told)| matches!(told, Told::Same))
         {
             cell.kind = CellKind::Fixed;
         }
         let table = LinearTable::try_new(atoms.clone(), known)?.with_places(places.clone())?;
-        let suppression = suppress(&table, minimum).map_err(|_| DisclosureError::ToldBefore)?;
+        let suppression = suppress(&table, minimum)?;
         for (cell, _) in cells
             .iter_mut()
             .zip(suppression.suppressed())
@@ -125,29 +185,13 @@ fn see_rows(
     let table = LinearTable::try_new(atoms, cells)?
         .with_places(places)?
         .with_told(told)?;
-    let suppression = suppress(&table, minimum).map_err(|_| {
-        if released.is_empty() {
-            DisclosureError::NotProtected
-        } else {
-            DisclosureError::ToldBefore
-        }
-    })?;
-    let suppressed = suppression.suppressed();
-    let kinds: Vec<CellKind> = table.cells().iter().map(|cell| cell.kind).collect();
-    let see = |row: &TableRow, positions: &[Option<usize>; Measure::ALL.len()]| {
-        let mut counts = [None; Measure::ALL.len()];
-        for ((count, measure), position) in counts.iter_mut().zip(Measure::ALL).zip(positions) {
-            let is_suppressed =
-                position.is_some_and(|position| suppressed[position] || kinds[position] == CellKind::Hidden);
-            *count = (!is_suppressed).then(|| row.account.measure(measure));
-        }
-        FlowCounts::from_array(counts)
-    };
-    Ok(corridor
-        .rows
+    let suppression = suppress(&table, minimum)?;
+    let is_hidden = |(cell, suppressed): (&LinearCell, &bool)| *suppressed || cell.kind == CellKind::Hidden;
+    Ok(table
+        .cells()
         .iter()
-        .zip(&position_of)
-        .map(|(row, positions)| see(row, positions))
+        .zip(suppression.suppressed())
+        .map(is_hidden)
         .collect())
 }
 
