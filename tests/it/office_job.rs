@@ -142,7 +142,7 @@ fn two_offices_get_the_flow_table_a_rehearsal_gives_and_a_killed_service_loses_n
             compared += 1;
         }
     }
-    assert!(compared > 25, "{rehearsed:?}");
+    assert!(compared > 24, "{rehearsed:?}");
 
     // The pseudonym list reads what comes back: every link names records of both lists.
     let ids = |office: &str| fs::read_to_string(job.path(office).join("dataset.parquet.ids.csv")).unwrap();
