@@ -79,9 +79,9 @@ pub enum DisclosureError {
 /// Makes of a table what may be seen of it, by the method its terms name.
 ///
 /// *Suppression*: a count above 0 and below the rule's minimum is left out, and with it as many others as needed, so that nobody
-/// who adds and subtracts what is shown can tell that it is below the minimum, even knowing that nothing left out is 0. All rows, classes and their sums
-/// of one direction are protected together, as one table with all its identities. Which of the counts left out were
-/// small is not said.
+/// who adds and subtracts what is shown can tell that it is below the minimum, even knowing that nothing left out is 0. All rows,
+/// classes and their sums of one direction are protected together, as one table with all its identities. Which of the counts left
+/// out were small is not said.
 ///
 /// *Random rounding* and *cell key*: the classes of every row are changed by a little, and its other counts are the sums of the
 /// changed classes. So a row adds up; rows do not add up to their totals exactly. `secret` decides by how much, and must be
@@ -90,7 +90,8 @@ pub enum DisclosureError {
 /// `released` are the tables of the same corridor that left before, as a revision has them. What is the same as before is known,
 /// and taken as such; a count that differs by less than the minimum from the same count of one of them, under whatever rule of
 /// stay, is left out too, since the difference would tell of these few; and where the years are others, sums over all periods
-/// are left out. Where what was told before tells too much, nothing is shown but what is the same. Counts changed by chance can be held against nothing: then none of the tables may be perturbed.
+/// are left out. Where what was told before tells too much, nothing is shown but what is the same. Counts changed by chance can be
+/// held against nothing: then none of the tables may be perturbed.
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show.

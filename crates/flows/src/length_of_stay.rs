@@ -45,13 +45,15 @@ impl LengthOfStay {
         if ended < LEAST_ENDS.max(minimum) || count - ended < minimum {
             return None;
         }
-        // By the count that is told, so that it does not tell the exact one.
-        let spread = (Confidence::default().z() / real(ended / 10 * 10).sqrt()).exp();
-        let curve = stays.kaplan_meier().ok().map(DurationConversion::kaplan_meier);
         let in_tens = ended / 10 * 10;
+        // By the count that is told, so that it does not tell the exact one.
+        let spread = (Confidence::default().z() / real(in_tens).sqrt()).exp();
+        let curve = stays.kaplan_meier().ok().map(DurationConversion::kaplan_meier);
         let factor = |from_months: f64| {
-            // The share that ends in between is told by it.
-            if stays.ended_between(from_months / 12.0, 1.0) < minimum {
+            // The share that ends in between is told by it; and where nobody was seen for so long, the curve only seems to go on.
+            let is_told =
+                stays.ended_between(from_months / 12.0, 1.0) >= minimum && stays.seen_at(1.0) >= minimum;
+            if !is_told {
                 return None;
             }
             let factor = curve.as_ref()?.factor(from_months, 12.0).ok()?;
@@ -102,6 +104,21 @@ mod tests {
         // Of 404 who stay three months, 300 stay twelve.
         assert_eq!(said.from_3_to_12_months, Some(0.743));
         assert_eq!(said.from_6_to_12_months, Some(0.743));
+    }
+
+    #[test]
+    fn a_curve_that_ends_before_twelve_months_says_nothing_of_them() {
+        let stay = |until_years, ended| Stay {
+            from_years: 0.0,
+            until_years,
+            ended,
+        };
+        let mut all = vec![stay(0.4, true); 50];
+        all.extend(vec![stay(0.9, false); 200]);
+        let terms = terms();
+        let said =
+            LengthOfStay::of(terms.corridor, &Stays::try_new(all).unwrap(), &terms.disclosure).unwrap();
+        assert_eq!((said.from_3_to_12_months, said.from_6_to_12_months), (None, None));
     }
 
     #[test]

@@ -13,7 +13,10 @@ use crate::terms::FlowTerms;
 pub(super) fn see(corridor: &CorridorTable, terms: &FlowTerms, secret: &PerturbationSecret) -> Seen {
     let perturbation = Perturbation {
         table: match terms.disclosure.method {
-            DisclosureMethod::CellKey => PerturbationTable::try_new(PerturbationRule::default()).ok(),
+            DisclosureMethod::CellKey => Some(
+                PerturbationTable::try_new(PerturbationRule::default())
+                    .expect("the default rule is a sound one"),
+            ),
             DisclosureMethod::RandomRounding | DisclosureMethod::Suppression => None,
         },
         secret,

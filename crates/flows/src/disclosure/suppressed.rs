@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use corridor_core::{DurationRule, RuleFlag, Side};
+use corridor_core::{DurationRule, PeriodUnit, RuleFlag, Side};
 
 use super::{DisclosureError, Released, Seen, StayPlace, Told, is_of_period, is_total, stay_counts};
 use crate::classes::{Class, Measure};
@@ -35,7 +35,7 @@ pub(super) fn see(
 ) -> Result<Seen, DisclosureError> {
     let minimum = u64::from(terms.disclosure.minimum_count);
     let rows = see_rows(corridor, released, minimum)?;
-    let lags = see_lags(corridor, &rows, minimum)?;
+    let lags = see_lags(corridor, terms, &rows)?;
     let stays = see_stays(corridor, terms, &rows, minimum)?;
     Ok(Seen { rows, lags, stays })
 }
@@ -241,13 +241,19 @@ fn cost(row: &TableRow, measure: Measure) -> f64 {
 
 /// The steps add up to all matched moves, and those of moves in one period to what agrees, which the rows show or not.
 ///
-/// Everybody knows that a move on one day is in one period, and one of more than a year in two: what agrees less those of one day, and what
-/// is in two periods less those of more than a year, are protected too.
+/// Everybody knows that a move on one day is in one period, and one of more days than a period has in two: what agrees less those of
+/// one day, and what is in two periods less those of so many days, are protected too.
 fn see_lags(
     corridor: &CorridorTable,
+    terms: &FlowTerms,
     rows: &[FlowCounts],
-    minimum: u64,
 ) -> Result<Vec<Option<u64>>, DisclosureError> {
+    // Days between two dates of one period at most.
+    let most_days = match terms.statistics.period_unit {
+        PeriodUnit::Year => 365,
+        PeriodUnit::Quarter => 91,
+    };
+    let is_far = |(first, last): (i32, i32)| last < -most_days || first > most_days;
     let steps = corridor.lags[0].len();
     let total = corridor.rows.iter().zip(rows).find(|(row, _)| is_total(row));
     let Some((_, total)) = total.filter(|(_, counts)| counts.get(Measure::Matched).is_some()) else {
@@ -262,7 +268,7 @@ fn see_lags(
                 let days = LAG_STEPS.get(step).map(|(first, last, _)| (*first, *last));
                 let can_be = match days {
                     Some((0, 0)) => in_two == 0,
-                    Some((first, last)) if last < -365 || first > 365 => in_two == 1,
+                    Some(days) if is_far(days) => in_two == 1,
                     _ => true,
                 };
                 can_be && holds(in_two, step)
@@ -280,9 +286,10 @@ fn see_lags(
     let is_certain = |step: usize| {
         LAG_STEPS
             .get(step)
-            .is_some_and(|(first, last, _)| (*first, *last) == (0, 0) || *last < -365 || *first > 365)
+            .is_some_and(|(first, last, _)| (*first, *last) == (0, 0) || is_far((*first, *last)))
     };
     let hidden = [0, 1].map(|in_two| set(&|class, step| class == in_two && !is_certain(step)));
+    let minimum = u64::from(terms.disclosure.minimum_count);
     see_part(&atoms, &wanted, &told, &hidden, minimum)
 }
 

@@ -91,6 +91,12 @@ impl Stays {
         self.0.is_empty()
     }
 
+    /// How many were seen for so many years at least.
+    pub fn seen_at(&self, years: f64) -> u64 {
+        let is_seen = |stay: &&Stay| stay.from_years <= years && stay.until_years >= years;
+        u64::try_from(self.0.iter().filter(is_seen).count()).unwrap_or(u64::MAX)
+    }
+
     /// How many ended after more than so many years and at most so many.
     pub fn ended_between(&self, from_years: f64, to_years: f64) -> u64 {
         let is_between =
