@@ -22,6 +22,7 @@
 #![warn(clippy::as_conversions)]
 
 mod agreement;
+mod caller;
 mod clock;
 mod corridor;
 mod dataset;
@@ -43,6 +44,7 @@ pub use agreement::{
     DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, OfficeId, OfficeIdError, Output,
     Period, ReleaseStatus, Side, SignedAgreement,
 };
+pub use caller::{Caller, Role, RoleError};
 pub use clock::{Clock, Stopwatch, SystemClock};
 pub use corridor::{
     Corridor, CorridorError, CountryCode, CountryCodeError, CountryCoding, Destination, Origin,

@@ -1,6 +1,6 @@
 use corridor_core::{Agreement, Digest, OfficeId, Side, Signature, SignedAgreement};
 use jiff::Timestamp;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
 use crate::database::{InTransaction as _, TxResult};
 use crate::{Store, StoreError};
@@ -32,12 +32,12 @@ impl TryFrom<AgreementRow> for SignedAgreement {
 }
 
 pub(crate) async fn select_agreement(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     digest: Digest,
     name: &'static str,
 ) -> TxResult<Option<SignedAgreement>> {
     sqlx::query_as::<_, AgreementRow>(
-        "SELECT canonical, origin_signature, destination_signature FROM agreements WHERE digest = ?",
+        "SELECT canonical, origin_signature, destination_signature FROM agreements WHERE digest = $1",
     )
     .bind(digest.as_bytes().as_slice())
     .fetch_optional(tx)
@@ -66,7 +66,7 @@ impl Store {
                     let digest = agreement.digest();
                     sqlx::query(
                         "INSERT INTO agreements (digest, canonical, origin_office, destination_office, created_at)
-                         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
                     )
                     .bind(digest.as_bytes().as_slice())
                     .bind(agreement.to_canonical_bytes())
@@ -108,7 +108,7 @@ impl Store {
                 Box::pin(async move {
                     sqlx::query_as::<_, AgreementRow>(
                         "SELECT canonical, origin_signature, destination_signature FROM agreements
-                         WHERE origin_office = ?1 OR destination_office = ?1 ORDER BY digest",
+                         WHERE origin_office = $1 OR destination_office = $1 ORDER BY digest",
                     )
                     .bind(office.as_str())
                     .fetch_all(tx)
@@ -139,9 +139,9 @@ impl Store {
                 let signature = signature.clone();
                 Box::pin(async move {
                     let statement = match side {
-                        Side::Origin => "UPDATE agreements SET origin_signature = ? WHERE digest = ?",
+                        Side::Origin => "UPDATE agreements SET origin_signature = $1 WHERE digest = $2",
                         Side::Destination => {
-                            "UPDATE agreements SET destination_signature = ? WHERE digest = ?"
+                            "UPDATE agreements SET destination_signature = $1 WHERE digest = $2"
                         }
                     };
                     sqlx::query(statement)

@@ -2,51 +2,122 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::StoreError;
 
 /// What a transaction's body gives.
 pub(crate) type TxResult<T> = Result<T, StoreError>;
 
-/// The metadata database. Everything goes through [`Database::run_tx`].
+/// The metadata database: SQLite or PostgreSQL, with the same statements. Everything goes through [`Database::run_tx`].
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    pool: SqlitePool,
+    pool: AnyPool,
+    dialect: Dialect,
 }
 
-/// Tries of a transaction that finds the database locked.
+/// Which database it is. Statements are the same; how a transaction begins and which failures pass by themselves are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// A transaction sees and leaves the database as if it were alone.
+    const fn begin(self) -> &'static str {
+        match self {
+            // Takes the write lock at the start, so that a transaction never fails half-way for it.
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
+
+    /// Whether the transaction only had bad luck with others at work, so that it may be tried again.
+    fn is_conflict(self, error: &StoreError) -> bool {
+        let StoreError::Database {
+            source: sqlx::Error::Database(database),
+            ..
+        } = error
+        else {
+            return false;
+        };
+        match self {
+            Self::Sqlite => database.message().contains("locked") || database.message().contains("busy"),
+            // serialization_failure and deadlock_detected.
+            Self::Postgres => matches!(database.code().as_deref(), Some("40001" | "40P01")),
+        }
+    }
+}
+
+/// Tries of a transaction that others are in the way of.
 const ATTEMPTS: u32 = 5;
 
 impl Database {
-    /// Opens or makes the database file and brings its schema up to date.
-    pub(crate) async fn open(path: &Path) -> TxResult<Self> {
-        let options = SqliteConnectOptions::new()
+    /// Opens or makes a SQLite file and brings its schema up to date.
+    pub(crate) async fn open_sqlite(path: &Path) -> TxResult<Self> {
+        let fail = |source| StoreError::Database {
+            transaction: "open",
+            source,
+        };
+        sqlx::any::install_default_drivers();
+        let url = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // What was acknowledged survives a loss of power, too.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
+            .to_url_lossy();
+        let options = AnyConnectOptions::from_url(&url).map_err(fail)?;
+        let pool = AnyPoolOptions::new()
             .max_connections(4)
+            .after_connect(|connection, _| {
+                // FULL: what was acknowledged survives a loss of power, too.
+                Box::pin(async move {
+                    connection
+                        .execute(
+                            "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+                             PRAGMA foreign_keys = ON",
+                        )
+                        .await
+                        .map(drop)
+                })
+            })
             .connect_with(options)
             .await
-            .map_err(|source| StoreError::Database {
-                transaction: "open",
-                source,
-            })?;
-        sqlx::migrate!().run(&pool).await?;
-        Ok(Self { pool })
+            .map_err(fail)?;
+        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        Ok(Self {
+            pool,
+            dialect: Dialect::Sqlite,
+        })
     }
 
-    /// Runs `work` in one transaction, again when the database was locked, so `work` must be repeatable. It is
+    /// Connects to a PostgreSQL database and brings its schema up to date.
+    pub(crate) async fn open_postgres(url: &str) -> TxResult<Self> {
+        let fail = |source| StoreError::Database {
+            transaction: "open",
+            source,
+        };
+        sqlx::any::install_default_drivers();
+        let options: AnyConnectOptions = url.parse().map_err(fail)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await
+            .map_err(fail)?;
+        sqlx::migrate!("migrations/postgres").run(&pool).await?;
+        Ok(Self {
+            pool,
+            dialect: Dialect::Postgres,
+        })
+    }
+
+    /// Runs `work` in one transaction, again when others were in its way, so `work` must be repeatable. It is
     /// committed when `work` succeeds and rolled back otherwise.
     pub(crate) async fn run_tx<T, F>(&self, name: &'static str, work: F) -> TxResult<T>
     where
-        F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, TxResult<T>>,
+        F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
     {
         let fail = |source| StoreError::Database {
             transaction: name,
@@ -55,8 +126,7 @@ impl Database {
         let mut attempt = 1;
         loop {
             let mut connection = self.pool.acquire().await.map_err(fail)?;
-            // IMMEDIATE takes the write lock at the start, so that a transaction never fails half-way for it.
-            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+            let mut transaction = connection.begin_with(self.dialect.begin()).await.map_err(fail)?;
             let (outcome, is_over) = match work(&mut transaction).await {
                 Ok(value) => match transaction.commit().await {
                     Ok(()) => (Ok(value), true),
@@ -72,8 +142,12 @@ impl Database {
                 connection.close_on_drop();
             }
             match outcome {
-                Err(error) if is_locked(&error) && attempt < ATTEMPTS => {
-                    tracing::warn!(transaction = name, attempt, "database locked, trying again");
+                Err(error) if self.dialect.is_conflict(&error) && attempt < ATTEMPTS => {
+                    tracing::warn!(
+                        transaction = name,
+                        attempt,
+                        "others were in the way, trying again"
+                    );
                     attempt += 1;
                 }
                 outcome => return outcome,
@@ -84,14 +158,6 @@ impl Database {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-fn is_locked(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Database { source: sqlx::Error::Database(database), .. }
-            if database.message().contains("locked") || database.message().contains("busy")
-    )
 }
 
 /// Names the transaction in a database error.
@@ -105,7 +171,7 @@ impl<T> InTransaction<T> for Result<T, sqlx::Error> {
     }
 }
 
-/// A count as SQLite stores it. No count of ours reaches 2⁶³.
+/// A count as the database stores it. No count of ours reaches 2⁶³.
 pub(crate) fn to_sql(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, Digest};
 use jiff::Timestamp;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::{Store, StoreError};
@@ -78,23 +78,19 @@ pub struct Frame {
     pub checksum: Digest,
 }
 
-async fn select_dataset(
-    tx: &mut SqliteConnection,
-    id: Digest,
-    name: &'static str,
-) -> TxResult<DatasetStatus> {
+async fn select_dataset(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<DatasetStatus> {
     find_dataset(tx, id, name)
         .await?
         .ok_or(StoreError::NotFound { what: "dataset" })
 }
 
 async fn find_dataset(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     id: Digest,
     name: &'static str,
 ) -> TxResult<Option<DatasetStatus>> {
     sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM datasets WHERE id = ?"
+        "SELECT {COLUMNS} FROM datasets WHERE id = $1"
     )))
     .bind(id.as_bytes().as_slice())
     .fetch_optional(tx)
@@ -105,12 +101,12 @@ async fn find_dataset(
 }
 
 async fn select_datasets_of(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     agreement: Digest,
     name: &'static str,
 ) -> TxResult<Vec<DatasetStatus>> {
     sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM datasets WHERE agreement = ? ORDER BY office"
+        "SELECT {COLUMNS} FROM datasets WHERE agreement = $1 ORDER BY office"
     )))
     .bind(agreement.as_bytes().as_slice())
     .fetch_all(tx)
@@ -161,7 +157,7 @@ impl Store {
                         if own.state == DatasetState::Sealed {
                             return Err(StoreError::DatasetSealed);
                         }
-                        sqlx::query("DELETE FROM datasets WHERE id = ?")
+                        sqlx::query("DELETE FROM datasets WHERE id = $1")
                             .bind(own.id.as_bytes().as_slice())
                             .execute(&mut *tx)
                             .await
@@ -171,7 +167,7 @@ impl Store {
                     sqlx::query(
                         "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
                                                total_bytes, content_digest, state, created_at)
-                         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'receiving', ?)",
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'receiving', $9)",
                     )
                     .bind(id.as_bytes().as_slice())
                     .bind(declaration.agreement.as_bytes().as_slice())
@@ -248,7 +244,7 @@ impl Store {
                     let status = select_dataset(tx, id, NAME).await?;
                     if frame.sequence < status.next_sequence {
                         let checksum: Option<Vec<u8>> = sqlx::query_scalar(
-                            "SELECT checksum FROM frames WHERE dataset = ? AND sequence = ?",
+                            "SELECT checksum FROM frames WHERE dataset = $1 AND sequence = $2",
                         )
                         .bind(id.as_bytes().as_slice())
                         .bind(to_sql(frame.sequence))
@@ -290,9 +286,9 @@ impl Store {
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
                     let updated = sqlx::query(
-                        "UPDATE datasets SET acknowledged_bytes = acknowledged_bytes + ?,
+                        "UPDATE datasets SET acknowledged_bytes = acknowledged_bytes + $1,
                                 next_sequence = next_sequence + 1
-                         WHERE id = ? AND next_sequence = ? AND state = 'receiving'",
+                         WHERE id = $2 AND next_sequence = $3 AND state = 'receiving'",
                     )
                     .bind(to_sql(frame.byte_count))
                     .bind(id.as_bytes().as_slice())
@@ -309,7 +305,7 @@ impl Store {
                         });
                     }
                     sqlx::query(
-                        "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES (?, ?, ?, ?)",
+                        "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES ($1, $2, $3, $4)",
                     )
                     .bind(id.as_bytes().as_slice())
                     .bind(to_sql(frame.sequence))
@@ -343,7 +339,7 @@ impl Store {
                     }) {
                         return Err(StoreError::KeyCheckMismatch);
                     }
-                    sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = ?")
+                    sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = $1")
                         .bind(id.as_bytes().as_slice())
                         .execute(&mut *tx)
                         .await
@@ -363,7 +359,7 @@ impl Store {
         self.database
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
-                    sqlx::query("DELETE FROM datasets WHERE id = ? AND state = 'receiving'")
+                    sqlx::query("DELETE FROM datasets WHERE id = $1 AND state = 'receiving'")
                         .bind(id.as_bytes().as_slice())
                         .execute(tx)
                         .await

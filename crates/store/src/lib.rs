@@ -1,4 +1,4 @@
-//! Durable state of the service: metadata in SQLite, datasets and results on an object store.
+//! Durable state of the service: metadata in SQLite or PostgreSQL, datasets and results on an object store.
 //!
 //! Everything about agreements, datasets and runs goes through one door, a transaction that is committed whole
 //! or not at all; bytes are on the disk before they are acknowledged. [`parse_dataset`] reads a dataset file and
@@ -51,7 +51,20 @@ impl Store {
     /// When the folder cannot be written, or the database is of a newer program.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let bulk = Bulk::open(folder).await?;
-        let database = Database::open(&folder.join("corridor.sqlite")).await?;
+        let database = Database::open_sqlite(&folder.join("corridor.sqlite")).await?;
+        Self::start(database, bulk).await
+    }
+
+    /// Opens the store with metadata in a PostgreSQL database and bulk data in `folder`, which is made when it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, the database cannot be reached, or it is of a newer program.
+    pub async fn open_on_postgres(folder: &Path, url: &str) -> Result<Self, StoreError> {
+        let bulk = Bulk::open(folder).await?;
+        Self::start(Database::open_postgres(url).await?, bulk).await
+    }
+
+    async fn start(database: Database, bulk: Bulk) -> Result<Self, StoreError> {
         let store = Self { database, bulk };
         store.remove_orphans().await?;
         Ok(store)

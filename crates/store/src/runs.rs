@@ -1,6 +1,6 @@
 use corridor_core::{Digest, RunState, RunStatus, Side, Signature};
 use jiff::Timestamp;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::{Store, StoreError};
@@ -17,14 +17,14 @@ struct RunRow {
     restarts: i64,
     reason: String,
     result: Option<Vec<u8>>,
-    released_by_origin: bool,
-    released_by_destination: bool,
+    released_by_origin: i64,
+    released_by_destination: i64,
 }
 
 const SELECT: &str = "SELECT id, agreement, origin_dataset, destination_dataset, state, \
                       (SELECT count(*) FROM tiles WHERE run = runs.id) AS tiles_done, tiles_total, restarts, \
-                      reason, result, origin_release IS NOT NULL AS released_by_origin, \
-                      destination_release IS NOT NULL AS released_by_destination FROM runs";
+                      reason, result, CASE WHEN origin_release IS NULL THEN 0 ELSE 1 END AS released_by_origin, \
+                      CASE WHEN destination_release IS NULL THEN 0 ELSE 1 END AS released_by_destination FROM runs";
 
 impl TryFrom<RunRow> for RunStatus {
     type Error = StoreError;
@@ -33,10 +33,10 @@ impl TryFrom<RunRow> for RunStatus {
         let corrupt = || StoreError::Corrupt { what: "run" };
         let digest = |bytes: &[u8]| Digest::try_from(bytes).map_err(|_| corrupt());
         let mut released_by = Vec::new();
-        if row.released_by_origin {
+        if row.released_by_origin != 0 {
             released_by.push(Side::Origin);
         }
-        if row.released_by_destination {
+        if row.released_by_destination != 0 {
             released_by.push(Side::Destination);
         }
         Ok(Self {
@@ -55,8 +55,8 @@ impl TryFrom<RunRow> for RunStatus {
     }
 }
 
-async fn find_run(tx: &mut SqliteConnection, id: Digest, name: &'static str) -> TxResult<Option<RunStatus>> {
-    sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!("{SELECT} WHERE id = ?")))
+async fn find_run(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<Option<RunStatus>> {
+    sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!("{SELECT} WHERE id = $1")))
         .bind(id.as_bytes().as_slice())
         .fetch_optional(tx)
         .await
@@ -65,7 +65,7 @@ async fn find_run(tx: &mut SqliteConnection, id: Digest, name: &'static str) -> 
         .transpose()
 }
 
-async fn select_run(tx: &mut SqliteConnection, id: Digest, name: &'static str) -> TxResult<RunStatus> {
+async fn select_run(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<RunStatus> {
     find_run(tx, id, name)
         .await?
         .ok_or(StoreError::NotFound { what: "run" })
@@ -73,7 +73,7 @@ async fn select_run(tx: &mut SqliteConnection, id: Digest, name: &'static str) -
 
 /// Checks and makes a change of state.
 async fn transition(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     run: &RunStatus,
     next: RunState,
     name: &'static str,
@@ -84,7 +84,7 @@ async fn transition(
             to: next,
         });
     }
-    sqlx::query("UPDATE runs SET state = ? WHERE id = ?")
+    sqlx::query("UPDATE runs SET state = $1 WHERE id = $2")
         .bind(next.as_str())
         .bind(run.id.as_bytes().as_slice())
         .execute(tx)
@@ -137,7 +137,7 @@ impl Store {
                             sqlx::query(
                                 "INSERT INTO runs (id, agreement, origin_dataset, destination_dataset, state,
                                                    created_at)
-                                 VALUES (?, ?, ?, ?, 'queued', ?)",
+                                 VALUES ($1, $2, $3, $4, 'queued', $5)",
                             )
                             .bind(run.id.as_bytes().as_slice())
                             .bind(run.agreement.as_bytes().as_slice())
@@ -150,7 +150,7 @@ impl Store {
                         }
                         Some(stored) if matches!(stored.state, RunState::Failed | RunState::Cancelled) => {
                             transition(tx, &stored, RunState::Queued, NAME).await?;
-                            sqlx::query("UPDATE runs SET reason = '' WHERE id = ?")
+                            sqlx::query("UPDATE runs SET reason = '' WHERE id = $1")
                                 .bind(run.id.as_bytes().as_slice())
                                 .execute(&mut *tx)
                                 .await
@@ -185,7 +185,7 @@ impl Store {
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!(
-                        "{SELECT} WHERE agreement = ? ORDER BY created_at, id"
+                        "{SELECT} WHERE agreement = $1 ORDER BY created_at, id"
                     )))
                     .bind(agreement.as_bytes().as_slice())
                     .fetch_all(tx)
@@ -237,7 +237,7 @@ impl Store {
                     match change {
                         RunChange::Started { tiles_total } => {
                             transition(tx, &run, RunState::Running, NAME).await?;
-                            sqlx::query("UPDATE runs SET tiles_total = ? WHERE id = ?")
+                            sqlx::query("UPDATE runs SET tiles_total = $1 WHERE id = $2")
                                 .bind(to_sql(tiles_total))
                                 .bind(id_bytes)
                                 .execute(&mut *tx)
@@ -247,7 +247,7 @@ impl Store {
                         RunChange::Linked => transition(tx, &run, RunState::Linked, NAME).await?,
                         RunChange::Reconciled { result } => {
                             transition(tx, &run, RunState::Reconciled, NAME).await?;
-                            sqlx::query("UPDATE runs SET result = ? WHERE id = ?")
+                            sqlx::query("UPDATE runs SET result = $1 WHERE id = $2")
                                 .bind(result.as_bytes().as_slice())
                                 .bind(id_bytes)
                                 .execute(&mut *tx)
@@ -256,7 +256,7 @@ impl Store {
                         }
                         RunChange::Failed { reason } => {
                             transition(tx, &run, RunState::Failed, NAME).await?;
-                            sqlx::query("UPDATE runs SET reason = ? WHERE id = ?")
+                            sqlx::query("UPDATE runs SET reason = $1 WHERE id = $2")
                                 .bind(reason)
                                 .bind(id_bytes)
                                 .execute(&mut *tx)
@@ -266,7 +266,7 @@ impl Store {
                         RunChange::Cancelled => transition(tx, &run, RunState::Cancelled, NAME).await?,
                         RunChange::Requeued => {
                             transition(tx, &run, RunState::Queued, NAME).await?;
-                            sqlx::query("UPDATE runs SET restarts = restarts + 1 WHERE id = ?")
+                            sqlx::query("UPDATE runs SET restarts = restarts + 1 WHERE id = $1")
                                 .bind(id_bytes)
                                 .execute(&mut *tx)
                                 .await
@@ -294,7 +294,7 @@ impl Store {
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query(
-                        "INSERT INTO tiles (run, tile, pair_count) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                        "INSERT INTO tiles (run, tile, pair_count) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
                     )
                     .bind(run.as_bytes().as_slice())
                     .bind(to_sql(tile))
@@ -317,7 +317,7 @@ impl Store {
         self.database
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
-                    sqlx::query("DELETE FROM tiles WHERE run = ? AND tile = ?")
+                    sqlx::query("DELETE FROM tiles WHERE run = $1 AND tile = $2")
                         .bind(run.as_bytes().as_slice())
                         .bind(to_sql(tile))
                         .execute(tx)
@@ -338,7 +338,7 @@ impl Store {
         self.database
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
-                    sqlx::query_scalar::<_, i64>("SELECT tile FROM tiles WHERE run = ? ORDER BY tile")
+                    sqlx::query_scalar::<_, i64>("SELECT tile FROM tiles WHERE run = $1 ORDER BY tile")
                         .bind(run.as_bytes().as_slice())
                         .fetch_all(tx)
                         .await
@@ -360,12 +360,13 @@ impl Store {
         self.database
             .run_tx(NAME, move |tx| {
                 Box::pin(async move {
-                    let sum: i64 =
-                        sqlx::query_scalar("SELECT coalesce(sum(pair_count), 0) FROM tiles WHERE run = ?")
-                            .bind(run.as_bytes().as_slice())
-                            .fetch_one(tx)
-                            .await
-                            .in_tx(NAME)?;
+                    let sum: i64 = sqlx::query_scalar(
+                        "SELECT CAST(coalesce(sum(pair_count), 0) AS BIGINT) FROM tiles WHERE run = $1",
+                    )
+                    .bind(run.as_bytes().as_slice())
+                    .fetch_one(tx)
+                    .await
+                    .in_tx(NAME)?;
                     from_sql(sum, "tile")
                 })
             })
@@ -396,8 +397,8 @@ impl Store {
                         });
                     }
                     let statement = match side {
-                        Side::Origin => "UPDATE runs SET origin_release = ? WHERE id = ?",
-                        Side::Destination => "UPDATE runs SET destination_release = ? WHERE id = ?",
+                        Side::Origin => "UPDATE runs SET origin_release = $1 WHERE id = $2",
+                        Side::Destination => "UPDATE runs SET destination_release = $1 WHERE id = $2",
                     };
                     sqlx::query(statement)
                         .bind(signature.as_bytes().as_slice())
