@@ -4,19 +4,30 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use corridor_cli::{Client, Connection};
-use corridor_core::SystemClock;
+use corridor_core::{Role, SystemClock};
 use corridor_engine::{Compute, Engine, Limits, Store};
-use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_server::{LimitsConfig, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
 use corridor_tests::sample;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-/// A service in this process, for the offices of [`sample`] and one that is no party.
+/// Parties in other roles than an office's.
+pub(crate) const READERS: [(&str, Role); 4] = [
+    ("UNI", Role::Researcher),
+    ("ADMIN", Role::Administrator),
+    ("AUDIT", Role::Auditor),
+    ("OPS", Role::Operator),
+];
+
+/// A service in this process, for the offices of [`sample`], one that is no party of theirs, and [`READERS`].
 pub(crate) struct Service {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) ca: TrialCa,
     pub(crate) address: SocketAddr,
+    /// Certificates and parties, to be replaced while it runs.
+    pub(crate) identity: watch::Sender<ServiceIdentity>,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -47,19 +58,28 @@ impl Service {
             Arc::new(SystemClock),
             engine_limits,
         );
-        let office = |id: &str| OfficeConfig {
+        let office = |id: &str| PartyConfig {
             id: id.parse().unwrap(),
+            role: Role::Office,
             certificate_name: id.to_owned(),
+            limits: None,
         };
-        let options = ServeOptions {
+        let (identity, identities) = watch::channel(ServiceIdentity {
             certificate: server.certificate,
             private_key: server.private_key,
             client_ca: ca.to_pem(),
-            offices: vec![
+            revocations: None,
+            parties: [
                 office(sample::ORIGIN),
                 office(sample::DESTINATION),
                 office("THIRD"),
-            ],
+            ]
+            .into_iter()
+            .chain(READERS.map(|(id, role)| PartyConfig { role, ..office(id) }))
+            .collect(),
+        });
+        let options = ServeOptions {
+            identity: identities,
             limits,
             reflection: true,
         };
@@ -81,6 +101,7 @@ impl Service {
             folder,
             ca,
             address,
+            identity,
             stop,
             serving,
         }

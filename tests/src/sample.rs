@@ -168,6 +168,7 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
             method: DisclosureMethod::Suppression,
         },
         retention_days: 30,
+        readers: Vec::new(),
     }
 }
 

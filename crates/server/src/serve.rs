@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_engine::Engine;
@@ -7,25 +8,22 @@ use corridor_wire::v1::dataset_service_server::DatasetServiceServer;
 use corridor_wire::v1::flow_service_server::FlowServiceServer;
 use corridor_wire::v1::run_service_server::RunServiceServer;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-use crate::config::{LimitsConfig, OfficeConfig};
-use crate::identity::Callers;
+use crate::config::LimitsConfig;
+use crate::doorkeeper::Doorkeeper;
+use crate::identity::{Admission, IdentityError, ServiceIdentity};
 use crate::services::Services;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, OpenConnections};
 
 /// What a service is started with besides its engine.
 #[derive(Debug)]
 pub struct ServeOptions {
-    /// The service's certificate chain, PEM.
-    pub certificate: String,
-    /// Its private key, PEM.
-    pub private_key: String,
-    /// The authority of the offices' certificates, PEM.
-    pub client_ca: String,
-    /// The offices that may call.
-    pub offices: Vec<OfficeConfig>,
+    /// Certificates, and who may call. What is sent later takes the place of what was before: for new connections at once, and open
+    /// ones that are not admitted any more are cut. An identity that is not sound is logged and changes nothing.
+    pub identity: watch::Receiver<ServiceIdentity>,
     /// Bounds.
     pub limits: LimitsConfig,
     /// Whether server reflection is on.
@@ -40,7 +38,7 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
     /// Certificates and keys.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Identity(#[from] IdentityError),
     /// The network.
     #[error("the service cannot be offered")]
     Transport(#[from] tonic::transport::Error),
@@ -57,11 +55,13 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
-    options: ServeOptions,
+    mut options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let services = Services::new(engine.clone(), Callers::new(&options.offices));
-    let acceptor = tls::acceptor(&options.certificate, &options.private_key, &options.client_ca)?;
+    let services = Services::new(engine.clone());
+    let admission = Admission::new(&options.identity.borrow_and_update())?;
+    let (admissions, admission) = watch::channel(Arc::new(admission));
+    let connections = OpenConnections::default();
     let limit = options.limits.max_message_bytes;
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<AgreementServiceServer<Services>>().await;
@@ -77,9 +77,9 @@ pub async fn serve(
         })
         .transpose()?;
     let router = Server::builder()
-        .timeout(Duration::from_secs(options.limits.call_timeout_s))
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .layer(Doorkeeper::new(admission.clone(), options.limits))
         .add_service(health_service)
         .add_optional_service(reflection)
         .add_service(AgreementServiceServer::new(services.clone()).max_decoding_message_size(limit))
@@ -89,10 +89,12 @@ pub async fn serve(
 
     let stop = CancellationToken::new();
     let draining = stop.clone();
-    let serving = router.serve_with_incoming_shutdown(tls::incoming(listener, acceptor), {
-        let stop = stop.clone();
-        async move { stop.cancelled().await }
-    });
+    let serving =
+        router.serve_with_incoming_shutdown(tls::incoming(listener, admission, connections.clone()), {
+            let stop = stop.clone();
+            async move { stop.cancelled().await }
+        });
+    let following = follow_identity(options.identity, admissions, connections);
     let watching = async {
         shutdown.await;
         tracing::info!("shutting down");
@@ -111,13 +113,51 @@ pub async fn serve(
         }
     };
     let serving_and_working = async {
-        let (served, ()) = tokio::join!(bounded_serving, engine.work(&draining));
-        served?;
+        let working = async { tokio::join!(bounded_serving, engine.work(&draining)) };
+        tokio::select! {
+            (served, ()) = working => served?,
+            () = following => {}
+        }
         Ok(())
     };
     tokio::pin!(serving_and_working);
     tokio::select! {
         ended = &mut serving_and_working => ended,
         () = watching => serving_and_working.await,
+    }
+}
+
+/// Every so often open connections are looked at again: certificates run out.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Takes over each identity that is sent, and cuts the connections that are not admitted any more. Never ends.
+async fn follow_identity(
+    mut identity: watch::Receiver<ServiceIdentity>,
+    admissions: watch::Sender<Arc<Admission>>,
+    connections: OpenConnections,
+) {
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            changed = identity.changed(), if is_open => {
+                is_open = changed.is_ok();
+                if !is_open {
+                    continue;
+                }
+                match Admission::new(&identity.borrow_and_update()) {
+                    Ok(admission) => {
+                        admissions.send_replace(Arc::new(admission));
+                        tracing::info!("certificates and parties read again");
+                    }
+                    Err(error) => tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "new certificates or parties are not sound; the old ones stay"
+                    ),
+                }
+            }
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        let admission = Arc::clone(&admissions.borrow());
+        connections.cut_others_than(&admission);
     }
 }
