@@ -49,7 +49,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let engine_limits = Limits {
-            max_dataset_bytes: 8 << 20,
+            max_dataset_bytes: limits.max_dataset_bytes,
             run: limits.to_run_limits(),
         };
         let engine = Engine::new(

@@ -28,6 +28,7 @@ use crate::commands::terms::{to_encoding_terms, to_office};
 use crate::commands::upload;
 use crate::failure::input_error;
 use crate::output::{FileSet, data, peak_memory_mb, progress, talk};
+use crate::patience::LineTerms;
 
 /// The bundled registers, so that the binary needs no file beside it.
 const BUNDLED: [(&str, &str); 5] = [
@@ -370,7 +371,7 @@ impl Play<'_> {
                 &path.display().to_string(),
                 &signed,
             )?;
-            let status = upload::upload(client, &declaration, &bytes).await?;
+            let (status, _) = upload::upload(client, (&declaration, &bytes), LineTerms::default()).await?;
             steps.done(&format!(
                 "uploaded by the {}: {} bytes in frames, checked and sealed as {}",
                 side.as_str(),
