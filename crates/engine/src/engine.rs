@@ -17,6 +17,7 @@ use crate::codec::{LinkedPair, decode_links};
 use crate::compute::Compute;
 use crate::error::EngineError;
 use crate::limits::RunLimits;
+use crate::observer::{Happening, NoObserver, Observer, check_of};
 use crate::pipeline::LinkageReport;
 use crate::released::{check_revised, refuse_released_meanwhile};
 
@@ -39,6 +40,7 @@ pub struct Engine {
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    pub(crate) observer: Arc<dyn Observer>,
     /// One plan at a time.
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
@@ -83,6 +85,7 @@ impl Engine {
             compute,
             clock,
             limits,
+            observer: Arc::new(NoObserver),
             planning: Arc::default(),
             uploads: Uploads::default(),
             changes: watch::Sender::new(0),
@@ -264,13 +267,19 @@ impl Engine {
         }
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
         let _alone = self.uploads.lock(&status.declaration).await;
-        match self.store.check_frame(id, frame).await? {
-            FrameOutcome::Repeated => self.dataset(caller, id).await,
+        let outcome = self.store.check_frame(id, frame).await?;
+        let status = match outcome {
+            FrameOutcome::Repeated => self.dataset(caller, id).await?,
             FrameOutcome::Next => {
                 self.store.stage_frame(id, frame.offset, data).await?;
-                Ok(self.store.acknowledge_frame(id, frame).await?)
+                self.store.acknowledge_frame(id, frame).await?
             }
-        }
+        };
+        self.observer.observe(&Happening::Frame {
+            bytes: frame.byte_count,
+            is_repeated: outcome == FrameOutcome::Repeated,
+        });
+        Ok(status)
     }
 
     /// Checks a whole dataset and fixes it. Nothing of one that fails stays.
@@ -314,6 +323,9 @@ impl Engine {
                 return Err(error.into());
             }
             Err(error) => {
+                self.observer.observe(&Happening::UploadRefused {
+                    check: check_of(&error),
+                });
                 self.store.remove_dataset(id).await?;
                 self.store.delete_dataset(id).await?;
                 self.store.remove_staged(id).await?;
@@ -321,6 +333,7 @@ impl Engine {
             }
         };
         self.store.remove_staged(id).await?;
+        self.observer.observe(&Happening::UploadSealed);
         tracing::info!(
             dataset = %id.to_short(),
             office = %caller,

@@ -6,6 +6,8 @@ use corridor_core::OfficeId;
 use corridor_engine::{RunLimits, SetBy};
 use serde::Deserialize;
 
+use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
+
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,15 @@ pub struct Config {
     /// Log.
     #[serde(default)]
     pub log: LogConfig,
+    /// What operators watch the service by.
+    #[serde(default)]
+    pub operations: OperationsConfig,
+    /// Traces.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+    /// Calls from browsers.
+    #[serde(default)]
+    pub grpc_web: GrpcWebConfig,
 }
 
 /// Certificates, in PEM.
@@ -175,6 +186,9 @@ impl Config {
         ] {
             *path = folder.join(&*path);
         }
+        if let Some(path) = &mut config.telemetry.otlp_ca {
+            *path = folder.join(&*path);
+        }
         config.validate(&file)?;
         Ok(config)
     }
@@ -217,7 +231,14 @@ impl Config {
         if self.limits.max_run_seconds == Some(0) {
             return fail("limits.max_run_seconds", "must be above 0, or left out");
         }
-        Ok(())
+        if self.listen.port() != 0 && self.operations.listen == Some(self.listen) {
+            return fail("operations.listen", "must be another address or port than listen");
+        }
+        let watched = self.operations.validate();
+        let watched = watched.and_then(|()| self.telemetry.validate());
+        watched
+            .and_then(|()| self.grpc_web.origins().map(drop))
+            .or_else(|(key, problem)| fail(key, &problem))
     }
 }
 
@@ -244,8 +265,39 @@ mod tests {
         let config = load(SAMPLE).unwrap();
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.log, LogConfig::default());
+        assert_eq!(config.operations, OperationsConfig::default());
+        assert_eq!(config.telemetry, TelemetryConfig::default());
+        assert_eq!(config.grpc_web, GrpcWebConfig::default());
         assert_eq!((config.compute_threads, config.reflection), (0, false));
         assert!(config.data_folder.ends_with("data"));
+    }
+
+    /// What the sample names only in a comment can be set as it says there.
+    #[test]
+    fn every_key_the_sample_leaves_out_can_be_set() {
+        let set: Vec<String> = SAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.split(' ').nth(1) == Some("=") => rest.to_owned(),
+                _ => line.to_owned(),
+            })
+            .collect();
+        // The sample's collector is reached in clear, so it has no authority.
+        let config = load(
+            &set.join("\n")
+                .replace("http://127.0.0.1:4317", "https://127.0.0.1:4317"),
+        )
+        .unwrap();
+        assert_eq!(config.limits.max_run_seconds, Some(86_400));
+        assert_eq!(config.operations.listen, Some(([127, 0, 0, 1], 9464).into()));
+        assert!(config.telemetry.otlp_endpoint.is_some());
+        assert!(
+            config
+                .telemetry
+                .otlp_ca
+                .unwrap()
+                .ends_with("certs/collector-ca.pem")
+        );
     }
 
     #[test]
@@ -276,6 +328,29 @@ mod tests {
                 "# max_run_seconds = 86400",
                 "max_run_seconds = 0",
                 "limits.max_run_seconds",
+            ),
+            (
+                "probe_interval_s = 10",
+                "probe_interval_s = 0",
+                "operations.probe_interval_s",
+            ),
+            ("drain_s = 10", "drain_s = 601", "operations.drain_s"),
+            ("drain_s = 10", "drain_seconds = 10", "drain_seconds"),
+            (
+                "# listen = \"127.0.0.1:9464\"",
+                "listen = \"127.0.0.1:7443\"",
+                "operations.listen",
+            ),
+            (
+                "# otlp_endpoint = \"http://127.0.0.1:4317\"",
+                "otlp_endpoint = \"https://127.0.0.1:4317\"",
+                "telemetry.otlp_ca",
+            ),
+            ("# otlp_ca", "otlp_ca", "telemetry.otlp_ca"),
+            (
+                "allowed_origins = []",
+                "allowed_origins = [\"*\"]",
+                "grpc_web.allowed_origins",
             ),
             ("id = \"ISTAT\"", "id = \"INS-TN\"", "offices"),
             ("id = \"ISTAT\"", "id = \"istat\"", "office id"),

@@ -5,6 +5,7 @@ use tonic::{Request, Status};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::config::OfficeConfig;
+use crate::operations::call::note_role;
 use crate::status;
 
 /// Which office a caller is, by the common name of its certificate. TLS has checked by then that the
@@ -33,10 +34,11 @@ impl Callers {
             .first()
             .and_then(|certificate| common_name(certificate))
             .ok_or_else(|| status::unauthenticated("the client certificate has no common name"))?;
-        self.offices
-            .get(&name)
-            .cloned()
-            .ok_or_else(|| status::unauthenticated("the client certificate names no office of this service"))
+        let office = self.offices.get(&name).cloned().ok_or_else(|| {
+            status::unauthenticated("the client certificate names no office of this service")
+        })?;
+        note_role("office");
+        Ok(office)
     }
 }
 

@@ -22,6 +22,7 @@
 mod config;
 mod flow_messages;
 mod identity;
+mod operations;
 mod plan;
 mod serve;
 mod services;
@@ -30,6 +31,10 @@ mod tls;
 mod trial_ca;
 
 pub use config::{Config, ConfigError, LimitsConfig, LogConfig, OfficeConfig, TlsConfig};
+pub use operations::{
+    GrpcWebConfig, LogError, Metrics, Operations, OperationsConfig, ProbeError, Telemetry, TelemetryConfig,
+    TelemetryError, check_log, log_subscriber, probe, start_log,
+};
 pub use serve::{ServeError, ServeOptions, serve};
 pub use tls::TlsError;
 pub use trial_ca::{CertificatePair, TrialCa, TrialCaError};

@@ -41,11 +41,12 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system refused.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// TLS 1.3 alone, with a client certificate of the offices' authority.
+/// TLS 1.3 alone, with a client certificate of the offices' authority. Browsers may fall back to HTTP/1.1 `with_http1`.
 pub(crate) fn acceptor(
     certificate: &str,
     private_key: &str,
     client_ca: &str,
+    with_http1: bool,
 ) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(certificate, "tls.certificate")?;
     let key =
@@ -65,6 +66,9 @@ pub(crate) fn acceptor(
         .with_single_cert(chain, key)
         .map_err(TlsError::PrivateKey)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
+    if with_http1 {
+        config.alpn_protocols.push(b"http/1.1".to_vec());
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

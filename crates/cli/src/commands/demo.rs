@@ -12,7 +12,7 @@ use corridor_encode::{
     draft_mapping, encode_register, write_dataset, write_pseudonyms,
 };
 use corridor_engine::{Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
-use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_server::{LimitsConfig, OfficeConfig, Operations, ServeOptions, TrialCa, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -311,6 +311,7 @@ impl Service {
                 offices: vec![office("ORIGIN-OFFICE")?, office("DESTINATION-OFFICE")?],
                 limits,
                 reflection: false,
+                operations: Operations::default(),
             },
         })
     }
