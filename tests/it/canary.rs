@@ -73,9 +73,11 @@ impl Needles {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         self.0.push((what, hex.to_uppercase()));
         self.0.push((what, hex));
-        // As much of Base64 as does not depend on what follows.
+        // As much of Base64 as does not depend on what follows, where that is enough not to be there by chance.
         let whole = bytes.len() / 3 * 3;
-        self.0.push((what, to_base64(&bytes[..whole])));
+        if whole >= 6 {
+            self.0.push((what, to_base64(&bytes[..whole])));
+        }
         // As a list of numbers, which is how programs show bytes they know nothing of.
         let list: Vec<String> = bytes.iter().take(8).map(u8::to_string).collect();
         self.0.push((what, list.join(", ")));
@@ -134,9 +136,10 @@ fn needles(job: &Job) -> Needles {
         }
         for line in read("register.csv").lines().skip(1).take(SEARCHED) {
             let values: Vec<&str> = line.split(',').collect();
-            if values[0].len() >= 5 {
-                needles.add_text("record id", values[0]);
-            }
+            needles.add("record id", values[0].as_bytes());
+            needles.0.push(("record id", values[0].to_owned()));
+            needles.0.push(("passport", values[7].to_owned()));
+            needles.0.retain(|(_, needle)| needle.len() > 5);
         }
         let dataset = parse_dataset(Bytes::from(fs::read(folder.join("dataset.parquet")).unwrap())).unwrap();
         for record in 0..SEARCHED {

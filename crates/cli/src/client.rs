@@ -105,18 +105,19 @@ pub enum ClientError {
 
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
-        let reason = status
-            .get_error_details()
-            .error_info()
-            .map(|info| info.reason.clone());
-        // A connection that broke has no reason of the service's.
-        if reason.is_none() && matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) {
+        let details = status.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.clone());
+        // A connection that broke has no reason of the service's; one that is stopping says so, and is back in a moment.
+        let is_broken = reason.is_none() && matches!(status.code(), Code::Unknown | Code::Cancelled);
+        if is_broken || status.code() == Code::Unavailable {
             return Self::Cut(status);
         }
-        Self::Refused {
-            message: status.message().to_owned(),
-            reason,
+        let mut message = status.message().to_owned();
+        // By its id the operator finds the call in the log.
+        if let (Code::Internal, Some(call)) = (status.code(), details.request_info()) {
+            message = format!("{message} under call {}", call.request_id);
         }
+        Self::Refused { message, reason }
     }
 }
 
