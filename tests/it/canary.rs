@@ -8,8 +8,12 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use corridor_store::parse_dataset;
 use corridor_tests::{Job, OFFICES, Outcome, Terms};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -43,7 +47,9 @@ impl Collector {
     /// Listens on a runtime of its own, which ends with it.
     fn start(&self) -> (SocketAddr, tokio::runtime::Runtime) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
         let address = listener.local_addr().unwrap();
         let collector = self.clone();
         drop(runtime.spawn(async move {
@@ -92,7 +98,10 @@ impl Needles {
 
     /// What of it is in `haystack`.
     fn found_in(&self, haystack: &str) -> Vec<&'static str> {
-        let found = self.0.iter().filter(|(_, needle)| haystack.contains(needle.as_str()));
+        let found = self
+            .0
+            .iter()
+            .filter(|(_, needle)| haystack.contains(needle.as_str()));
         found.map(|(what, _)| *what).collect()
     }
 }
@@ -102,7 +111,9 @@ fn to_base64(bytes: &[u8]) -> String {
     bytes
         .chunks_exact(3)
         .flat_map(|three| {
-            let bits = three.iter().fold(0_usize, |bits, &byte| bits << 8 | usize::from(byte));
+            let bits = three
+                .iter()
+                .fold(0_usize, |bits, &byte| bits << 8 | usize::from(byte));
             [18, 12, 6, 0].map(|shift| char::from(LETTERS[bits >> shift & 63]))
         })
         .collect()
@@ -145,8 +156,12 @@ fn needles(job: &Job) -> Needles {
         for record in 0..SEARCHED {
             let filter = dataset.filters.row_to_bytes(record);
             needles.add("filter", &filter[..24]);
-            needles.0.push(("filter", dataset.filters.row(record)[0].to_string()));
-            needles.0.push(("filter", format!("{:016x}", dataset.filters.row(record)[0])));
+            needles
+                .0
+                .push(("filter", dataset.filters.row(record)[0].to_string()));
+            needles
+                .0
+                .push(("filter", format!("{:016x}", dataset.filters.row(record)[0])));
         }
         needles.add_text("passphrase", read("pass.txt").trim_end());
         for file in ["project.key", "keys/identity.key"] {
@@ -222,7 +237,10 @@ fn nothing_of_a_person_or_a_key_comes_out_of_a_job_with_everything_logged_and_tr
         note(job.release(office, &run).succeeded());
     }
     note(job.run("it", &["flows", "show", &run]).succeeded());
-    note(job.run("it", &["run", "links", &run, "-o", "links.csv"]).succeeded());
+    note(
+        job.run("it", &["run", "links", &run, "-o", "links.csv"])
+            .succeeded(),
+    );
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(call_with_trace(&job, trace));
@@ -271,7 +289,10 @@ fn nothing_of_a_person_or_a_key_comes_out_of_a_job_with_everything_logged_and_tr
     }
 
     let exported = collector.0.lock().unwrap();
-    let raw: Vec<u8> = exported.iter().flat_map(|request| request.encode_to_vec()).collect();
+    let raw: Vec<u8> = exported
+        .iter()
+        .flat_map(|request| request.encode_to_vec())
+        .collect();
     let shown = format!("{exported:?}");
     let places = [
         ("the log", log),
@@ -287,7 +308,10 @@ fn nothing_of_a_person_or_a_key_comes_out_of_a_job_with_everything_logged_and_tr
     }
     // The digests of agreement and run are no secret, and are of no use in a trace either.
     for id in [&agreement, &run] {
-        assert!(!places[3].1.contains(&id[..12]) && !places[2].1.contains(&id[..12]), "{id}");
+        assert!(
+            !places[3].1.contains(&id[..12]) && !places[2].1.contains(&id[..12]),
+            "{id}"
+        );
     }
     // The search finds what is there: each needle, where it is planted.
     for (what, needle) in &needles.0 {

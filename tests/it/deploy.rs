@@ -75,7 +75,9 @@ fn settings_of_containers_are_read_and_agree_with_what_stops_and_probes_them() {
         read("compose/compose.yaml"),
     );
     assert!(dockerfile.contains("\nUSER 65532:65532\n") && dockerfile.contains("\nHEALTHCHECK "));
-    assert!(stateful_set.contains("readOnlyRootFilesystem: true") && stateful_set.contains("runAsUser: 65532"));
+    assert!(
+        stateful_set.contains("readOnlyRootFilesystem: true") && stateful_set.contains("runAsUser: 65532")
+    );
     assert!(compose.contains("read_only: true"));
 }
 
@@ -90,13 +92,16 @@ fn the_unit_is_sound_and_lets_the_service_do_little() {
     let folder = tempfile::tempdir().unwrap();
     let unit = folder.path().join("corridor-server.service");
     let binary = binaries().join("corridor-server");
-    let text = read("corridor-server.service").replace("/usr/local/bin/corridor-server", binary.to_str().unwrap());
+    let text =
+        read("corridor-server.service").replace("/usr/local/bin/corridor-server", binary.to_str().unwrap());
     fs::write(&unit, text).unwrap();
     let said = succeeded(Command::new("systemd-analyze").arg("verify").arg(&unit));
     assert!(!said.contains("corridor-server.service:"), "{said}");
     // Tenths of a point out of a hundred.
     let mut security = Command::new("systemd-analyze");
-    security.args(["security", "--offline=true", "--threshold=15"]).arg(&unit);
+    security
+        .args(["security", "--offline=true", "--threshold=15"])
+        .arg(&unit);
     succeeded(&mut security);
 }
 
@@ -131,17 +136,27 @@ async fn dashboard_and_alerts_name_metrics_there_are_and_prometheus_takes_both()
         .flat_map(|panel| panel["targets"].as_array().unwrap())
         .map(|target| target["expr"].as_str().unwrap().to_owned());
     let alerts = read("monitoring/alerts.yaml");
-    let rules = alerts.lines().filter_map(|line| line.trim().strip_prefix("expr: ").map(str::to_owned));
+    let rules = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: ").map(str::to_owned));
     let mut named = BTreeSet::new();
     for expression in expressions.chain(rules) {
         for metric in metrics_in(&expression) {
-            assert!(there.contains(&metric), "{metric} in {expression} is not in {there:?}");
+            assert!(
+                there.contains(&metric),
+                "{metric} in {expression} is not in {there:?}"
+            );
             named.insert(metric);
         }
     }
     // And nothing is counted that nobody looks at.
     let ends = ["_bucket", "_sum", "_count"];
-    let of_family = |metric: &str| ends.iter().find_map(|end| metric.strip_suffix(end)).unwrap_or(metric).to_owned();
+    let of_family = |metric: &str| {
+        ends.iter()
+            .find_map(|end| metric.strip_suffix(end))
+            .unwrap_or(metric)
+            .to_owned()
+    };
     let named: BTreeSet<String> = named.iter().map(|metric| of_family(metric)).collect();
     for metric in &there {
         assert!(named.contains(&of_family(metric)), "nobody looks at {metric}");

@@ -30,7 +30,11 @@ fn job() -> Job {
 }
 
 fn connection(job: &Job, office: &str) -> Connection {
-    let name = if office == sample::ORIGIN { "INS-TN" } else { "ISTAT" };
+    let name = if office == sample::ORIGIN {
+        "INS-TN"
+    } else {
+        "ISTAT"
+    };
     let read = |file: &str| fs::read_to_string(job.path("server").join("certs").join(file)).unwrap();
     Connection {
         server: format!("https://localhost:{}", job.server().address().port()),
@@ -48,7 +52,10 @@ async fn channel(job: &Job, office: &str) -> Channel {
     let connection = connection(job, office);
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&connection.ca))
-        .identity(Identity::from_pem(&connection.certificate, &connection.private_key));
+        .identity(Identity::from_pem(
+            &connection.certificate,
+            &connection.private_key,
+        ));
     let endpoint = Endpoint::from_shared(connection.server).unwrap();
     endpoint.tls_config(tls).unwrap().connect().await.unwrap()
 }
@@ -129,14 +136,19 @@ async fn a_service_that_ends_tells_who_uploads_and_watches_and_loses_nothing_it_
         };
         (uploaded, watched)
     };
-    let (ended, (uploaded, watched)) =
-        tokio::join!(async { tokio::task::block_in_place(|| job.terminate_server()) }, reading);
+    let (ended, (uploaded, watched)) = tokio::join!(
+        async { tokio::task::block_in_place(|| job.terminate_server()) },
+        reading
+    );
     assert_says_when_to_come_back(&uploaded);
     assert_says_when_to_come_back(&watched);
     let (log, code) = ended;
     assert_eq!(code, Some(0), "{log}");
     assert!(asked.elapsed() < Duration::from_secs(14), "{:?}", asked.elapsed());
-    assert!(log.contains("shutting down") && log.trim_end().ends_with("ended"), "{log}");
+    assert!(
+        log.contains("shutting down") && log.trim_end().ends_with("ended"),
+        "{log}"
+    );
 
     job.start_server();
     let origin = client(&job, sample::ORIGIN).await;

@@ -18,15 +18,20 @@ const PAGE: &str = "https://desk.example";
 const PATH: &str = "/corridor.v1.AgreementService/ListAgreements";
 
 /// Sends one request over a connection of its own; `None` when the service does not talk HTTP/1.1 with this caller.
-async fn send(service: &Service, office: Option<&str>, request: Request<Full<Bytes>>) -> Option<Response<Bytes>> {
+async fn send(
+    service: &Service,
+    office: Option<&str>,
+    request: Request<Full<Bytes>>,
+) -> Option<Response<Bytes>> {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(service.ca.to_pem().as_bytes()).unwrap())
         .unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
     let mut config = match office {
         Some(office) => {
             let pair = service.ca.issue_client(office).unwrap();
@@ -75,15 +80,24 @@ fn grpc_status(response: &Response<Bytes>) -> String {
         at += 5 + usize::try_from(u32::from_be_bytes(body[at + 1..at + 5].try_into().unwrap())).unwrap();
     }
     let trailers = std::str::from_utf8(&body[at + 5..]).unwrap();
-    let status = trailers.lines().find_map(|line| line.strip_prefix("grpc-status:"));
+    let status = trailers
+        .lines()
+        .find_map(|line| line.strip_prefix("grpc-status:"));
     status.unwrap().trim().to_owned()
 }
 
 #[tokio::test]
 async fn a_page_of_a_listed_origin_calls_with_the_certificate_of_its_office() {
     let service = Service::start_for_pages(&[PAGE]).await;
-    for (origin, status) in [(Some(PAGE), "0"), (None, "0"), (Some("https://elsewhere.example"), "7"), (Some("null"), "7")] {
-        let response = send(&service, Some(sample::ORIGIN), request(origin)).await.unwrap();
+    for (origin, status) in [
+        (Some(PAGE), "0"),
+        (None, "0"),
+        (Some("https://elsewhere.example"), "7"),
+        (Some("null"), "7"),
+    ] {
+        let response = send(&service, Some(sample::ORIGIN), request(origin))
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200, "{origin:?}");
         assert_eq!(grpc_status(&response), status, "{origin:?}");
         assert!(response.headers().contains_key("x-request-id"));
@@ -91,7 +105,9 @@ async fn a_page_of_a_listed_origin_calls_with_the_certificate_of_its_office() {
         assert_eq!(allowed.is_some(), origin == Some(PAGE), "{origin:?}");
     }
     // Who has no office gets nothing, who has no certificate does not get in.
-    let stranger = send(&service, Some("STRANGER"), request(Some(PAGE))).await.unwrap();
+    let stranger = send(&service, Some("STRANGER"), request(Some(PAGE)))
+        .await
+        .unwrap();
     assert_eq!(grpc_status(&stranger), "16");
     assert!(send(&service, None, request(Some(PAGE))).await.is_none());
 
@@ -104,23 +120,49 @@ async fn a_page_of_a_listed_origin_calls_with_the_certificate_of_its_office() {
             .body(Full::default())
             .unwrap()
     };
-    let allowed = send(&service, Some(sample::ORIGIN), preflight(PAGE)).await.unwrap();
+    let allowed = send(&service, Some(sample::ORIGIN), preflight(PAGE))
+        .await
+        .unwrap();
     assert_eq!(allowed.headers()["access-control-allow-origin"], PAGE);
     assert_eq!(allowed.headers()["access-control-allow-credentials"], "true");
-    let refused = send(&service, Some(sample::ORIGIN), preflight("https://elsewhere.example")).await.unwrap();
+    let refused = send(
+        &service,
+        Some(sample::ORIGIN),
+        preflight("https://elsewhere.example"),
+    )
+    .await
+    .unwrap();
     assert!(!refused.headers().contains_key("access-control-allow-origin"));
 
     // Offices call as before, on the same port.
-    service.client(sample::ORIGIN).await.list_agreements().await.unwrap();
+    service
+        .client(sample::ORIGIN)
+        .await
+        .list_agreements()
+        .await
+        .unwrap();
     // A request over HTTP/1.1 that is no gRPC-Web is none of the service's.
-    let plain = Request::get("/").header("host", "localhost").body(Full::default()).unwrap();
-    assert_eq!(send(&service, Some(sample::ORIGIN), plain).await.unwrap().status(), 400);
+    let plain = Request::get("/")
+        .header("host", "localhost")
+        .body(Full::default())
+        .unwrap();
+    assert_eq!(
+        send(&service, Some(sample::ORIGIN), plain)
+            .await
+            .unwrap()
+            .status(),
+        400
+    );
     service.stop().await;
 }
 
 #[tokio::test]
 async fn nobody_calls_from_a_page_where_no_origin_is_listed() {
     let service = Service::start().await;
-    assert!(send(&service, Some(sample::ORIGIN), request(Some(PAGE))).await.is_none());
+    assert!(
+        send(&service, Some(sample::ORIGIN), request(Some(PAGE)))
+            .await
+            .is_none()
+    );
     service.stop().await;
 }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use corridor_cli::to_frames;
 use corridor_core::{DatasetDeclaration, Digest};
 use corridor_server::LogConfig;
-use corridor_tests::{Job, Outcome, server_command, workspace_root};
 use corridor_tests::sample::{self, Sample};
+use corridor_tests::{Job, Outcome, server_command, workspace_root};
 use corridor_wire::v1;
 use corridor_wire::v1::dataset_service_client::DatasetServiceClient;
 use corridor_wire::v1::run_service_client::RunServiceClient;
@@ -32,7 +32,11 @@ const AGREEMENTS: &str = "corridor.v1.AgreementService";
 /// What the plain endpoint answers to a request line: status and body.
 pub(crate) fn ask(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -84,7 +88,10 @@ async fn who_needs_to_write_is_told_when_storage_cannot_be_written_and_who_reads
     let service = Service::start().await;
     await_health(&service, DATASETS, ServingStatus::Serving).await;
     assert_eq!(get(service.endpoint, "/readyz/storage").await.0, 200);
-    assert_eq!(get(service.endpoint, "/readyz").await, (200, "ready\n".to_owned()));
+    assert_eq!(
+        get(service.endpoint, "/readyz").await,
+        (200, "ready\n".to_owned())
+    );
 
     // The folder uploads are written to is not a folder any more.
     let staging = service.folder.path().join("staging");
@@ -97,10 +104,18 @@ async fn who_needs_to_write_is_told_when_storage_cannot_be_written_and_who_reads
     }
     assert_eq!(get(service.endpoint, "/readyz/storage").await.0, 503);
     let (status, said) = get(service.endpoint, "/readyz").await;
-    assert!(status == 200 && said.contains("storage cannot be written"), "{said}");
+    assert!(
+        status == 200 && said.contains("storage cannot be written"),
+        "{said}"
+    );
     let page = get(service.endpoint, "/metrics").await.1;
     assert_eq!(samples(&page)["corridor_storage_writable"], 0.0);
-    service.client(sample::ORIGIN).await.list_agreements().await.unwrap();
+    service
+        .client(sample::ORIGIN)
+        .await
+        .list_agreements()
+        .await
+        .unwrap();
 
     fs::remove_file(&staging).unwrap();
     fs::create_dir(&staging).unwrap();
@@ -143,7 +158,11 @@ fn a_full_disk_stops_uploads_until_there_is_room_and_a_probe_command_says_so() {
     assert_eq!(health(&[]).code, Some(0));
     let unwell = health(&["--storage"]);
     assert_eq!(unwell.code, Some(1));
-    assert!(unwell.stderr.contains("storage cannot be written"), "{}", unwell.stderr);
+    assert!(
+        unwell.stderr.contains("storage cannot be written"),
+        "{}",
+        unwell.stderr
+    );
     fs::remove_file(&filler).unwrap();
     await_storage(200);
     assert_eq!(health(&["--storage"]).code, Some(0));
@@ -152,7 +171,11 @@ fn a_full_disk_stops_uploads_until_there_is_room_and_a_probe_command_says_so() {
     assert!(health(&[]).stderr.contains("nothing answers at"));
     fs::write(&settings, sample).unwrap();
     let off = health(&[]);
-    assert!(off.code == Some(1) && off.stderr.contains("operations.listen"), "{}", off.stderr);
+    assert!(
+        off.code == Some(1) && off.stderr.contains("operations.listen"),
+        "{}",
+        off.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +183,12 @@ async fn the_endpoint_answers_what_it_is_for_and_nothing_else() {
     let service = Service::start().await;
     let address = service.endpoint;
     assert_eq!(get(address, "/healthz").await, (200, "alive\n".to_owned()));
-    for (request, code) in [("GET /", 404), ("GET /metrics/../x", 404), ("POST /metrics", 405), ("DELETE /healthz", 405)] {
+    for (request, code) in [
+        ("GET /", 404),
+        ("GET /metrics/../x", 404),
+        ("POST /metrics", 405),
+        ("DELETE /healthz", 405),
+    ] {
         let answer = tokio::task::block_in_place(|| ask(address, request));
         assert_eq!(answer.0, code, "{request}");
     }
@@ -193,7 +221,10 @@ async fn metrics_count_what_happened_and_name_nobody() {
     let status = origin.declare_dataset(declaration).await.unwrap();
     let first = to_frames(&status, bytes).remove(0);
     let frame_bytes = first.data.len() as u64;
-    origin.send_frames(vec![first.clone(), first], &|_| {}).await.unwrap();
+    origin
+        .send_frames(vec![first.clone(), first], &|_| {})
+        .await
+        .unwrap();
     for (declaration, bytes) in &sample.datasets {
         let client = service.client(declaration.office.as_str()).await;
         client.upload(declaration, bytes, &|_| {}).await.unwrap();
@@ -216,8 +247,14 @@ async fn metrics_count_what_happened_and_name_nobody() {
     );
     let total = 2 * one.1.len() as u64 + other.1.len() as u64 + frame_bytes;
     assert_eq!(value("corridor_upload_bytes_total"), total as f64);
-    assert_eq!(value("corridor_uploads_total{outcome=\"sealed\",check=\"none\"}"), 2.0);
-    assert_eq!(value("corridor_uploads_total{outcome=\"refused\",check=\"content\"}"), 1.0);
+    assert_eq!(
+        value("corridor_uploads_total{outcome=\"sealed\",check=\"none\"}"),
+        2.0
+    );
+    assert_eq!(
+        value("corridor_uploads_total{outcome=\"refused\",check=\"content\"}"),
+        1.0
+    );
     let call = |service: &str, method: &str, code: &str, role: &str| {
         value(&format!(
             "corridor_calls_total{{service=\"{service}\",method=\"{method}\",code=\"{code}\",role=\"{role}\"}}"
@@ -225,9 +262,15 @@ async fn metrics_count_what_happened_and_name_nobody() {
     };
     assert_eq!(call("AgreementService", "SignAgreement", "OK", "office"), 2.0);
     assert_eq!(call("DatasetService", "SealDataset", "DATA_LOSS", "office"), 1.0);
-    assert_eq!(call("AgreementService", "ListAgreements", "UNAUTHENTICATED", "unknown"), 1.0);
+    assert_eq!(
+        call("AgreementService", "ListAgreements", "UNAUTHENTICATED", "unknown"),
+        1.0
+    );
     assert_eq!(value("corridor_refusals_total{reason=\"CALLER_UNKNOWN\"}"), 1.0);
-    assert_eq!(value("corridor_open_streams{service=\"RunService\",method=\"WatchRun\"}"), 0.0);
+    assert_eq!(
+        value("corridor_open_streams{service=\"RunService\",method=\"WatchRun\"}"),
+        0.0
+    );
     let outcomes: f64 = samples
         .iter()
         .filter(|(name, _)| name.starts_with("corridor_run_attempts_total"))
@@ -244,7 +287,8 @@ async fn metrics_count_what_happened_and_name_nobody() {
         .filter_map(|part| part.split_once("=\"").map(|(key, _)| key))
         .collect();
     let known = [
-        "check", "code", "failure", "le", "limit", "method", "outcome", "phase", "reason", "role", "service", "state", "version",
+        "check", "code", "failure", "le", "limit", "method", "outcome", "phase", "reason", "role", "service",
+        "state", "version",
     ];
     assert!(keys.is_subset(&known.into()), "{keys:?}");
     for name in [sample::ORIGIN, sample::DESTINATION, "STRANGER"] {
@@ -293,9 +337,19 @@ async fn the_id_of_a_call_is_in_its_answer_its_errors_and_the_log() {
     };
     let mut drawn = BTreeSet::new();
     let given = "0191e2b4-5c1d-7c3a-9f00-3a2b1c0d9e8f";
-    for (sent, is_taken) in [(Some(given), true), (Some("maria-rossi-1984-02-29"), false), (None, false)] {
+    for (sent, is_taken) in [
+        (Some(given), true),
+        (Some("maria-rossi-1984-02-29"), false),
+        (None, false),
+    ] {
         let refusal = client.get_run(request(sent)).await.unwrap_err();
-        let id = refusal.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+        let id = refusal
+            .metadata()
+            .get("x-request-id")
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
         let details = refusal.get_error_details();
         assert_eq!(details.request_info().unwrap().request_id, id);
         assert_eq!(details.error_info().unwrap().reason, "NOT_FOUND");
@@ -305,10 +359,15 @@ async fn the_id_of_a_call_is_in_its_answer_its_errors_and_the_log() {
     // Also where the call is good.
     let mut datasets = DatasetServiceClient::new(service.channel(sample::ORIGIN).await);
     let ended = datasets
-        .get_dataset(v1::GetDatasetRequest { dataset_id: vec![0; 31] })
+        .get_dataset(v1::GetDatasetRequest {
+            dataset_id: vec![0; 31],
+        })
         .await
         .unwrap_err();
-    assert_eq!(ended.get_error_details().error_info().unwrap().reason, "FIELD_LENGTH");
+    assert_eq!(
+        ended.get_error_details().error_info().unwrap().reason,
+        "FIELD_LENGTH"
+    );
     drop((client, datasets));
     service.stop().await;
 

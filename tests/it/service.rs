@@ -4,23 +4,35 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use corridor_cli::{Client, Connection};
-use corridor_core::SystemClock;
+use corridor_core::{Role, SystemClock};
 use corridor_engine::{Compute, Engine, Limits, Store};
 use corridor_server::{
-    GrpcWebConfig, LimitsConfig, Metrics, OfficeConfig, Operations, OperationsConfig, ServeOptions, TrialCa, serve,
+    GrpcWebConfig, LimitsConfig, Metrics, Operations, OperationsConfig, PartyConfig, ServeOptions,
+    ServiceIdentity, TrialCa, serve,
 };
 use corridor_tests::sample;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-/// A service in this process, for the offices of [`sample`] and one that is no party.
+/// Parties in other roles than an office's.
+pub(crate) const READERS: [(&str, Role); 4] = [
+    ("UNI", Role::Researcher),
+    ("ADMIN", Role::Administrator),
+    ("AUDIT", Role::Auditor),
+    ("OPS", Role::Operator),
+];
+
+/// A service in this process, for the offices of [`sample`], one that is no party of theirs, and [`READERS`].
 pub(crate) struct Service {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) ca: TrialCa,
     pub(crate) address: SocketAddr,
     /// Where it answers probes.
     pub(crate) endpoint: SocketAddr,
+    /// Certificates and parties, to be replaced while it runs.
+    pub(crate) identity: watch::Sender<ServiceIdentity>,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -42,13 +54,18 @@ impl Service {
         Self::start_in(folder, TrialCa::new().unwrap(), LimitsConfig::default(), origins).await
     }
 
-    async fn start_in(folder: tempfile::TempDir, ca: TrialCa, limits: LimitsConfig, origins: &[&str]) -> Self {
+    async fn start_in(
+        folder: tempfile::TempDir,
+        ca: TrialCa,
+        limits: LimitsConfig,
+        origins: &[&str],
+    ) -> Self {
         let server = ca.issue_server("localhost").unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let engine_limits = Limits {
-            max_dataset_bytes: 8 << 20,
+            max_dataset_bytes: limits.max_dataset_bytes,
             run: limits.to_run_limits(),
         };
         let engine = Engine::new(
@@ -61,19 +78,28 @@ impl Service {
         let engine = engine.with_observer(Arc::<Metrics>::clone(&metrics));
         let probes = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = probes.local_addr().unwrap();
-        let office = |id: &str| OfficeConfig {
+        let office = |id: &str| PartyConfig {
             id: id.parse().unwrap(),
+            role: Role::Office,
             certificate_name: id.to_owned(),
+            limits: None,
         };
-        let options = ServeOptions {
+        let (identity, identities) = watch::channel(ServiceIdentity {
             certificate: server.certificate,
             private_key: server.private_key,
             client_ca: ca.to_pem(),
-            offices: vec![
+            revocations: None,
+            parties: [
                 office(sample::ORIGIN),
                 office(sample::DESTINATION),
                 office("THIRD"),
-            ],
+            ]
+            .into_iter()
+            .chain(READERS.map(|(id, role)| PartyConfig { role, ..office(id) }))
+            .collect(),
+        });
+        let options = ServeOptions {
+            identity: identities,
             limits,
             reflection: true,
             operations: Operations {
@@ -108,6 +134,7 @@ impl Service {
             ca,
             address,
             endpoint,
+            identity,
             stop,
             serving,
         }

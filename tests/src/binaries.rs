@@ -11,11 +11,13 @@ use std::sync::OnceLock;
 pub fn binaries() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test has a path");
-        let folder = test
+        let program = std::env::current_exe().expect("a program has a path");
+        // A program is in the profile's folder, a test in deps below it.
+        let folder = program
             .ancestors()
-            .nth(2)
-            .expect("a test is in deps below the profile's folder");
+            .skip(1)
+            .find(|folder| !folder.ends_with("deps"))
+            .expect("a program is in a folder");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "--bins"]);
         cargo.args(["--package", "corridor-cli", "--package", "corridor-server"]);
@@ -135,7 +137,17 @@ impl ServerProcess {
     /// # Panics
     /// When it ends instead.
     pub fn start(folder: &Path, config: &str) -> Self {
-        Self::start_command(server_command(folder, &["serve", "--config", config]))
+        Self::start_with(folder, config, &[])
+    }
+
+    /// The same with more in its environment.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub fn start_with(folder: &Path, config: &str, environment: &[(String, String)]) -> Self {
+        let mut command = server_command(folder, &["serve", "--config", config]);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_command(command)
     }
 
     /// The same with the data folder on a file system of its own of `kib` KiB.

@@ -1,4 +1,5 @@
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -125,6 +126,14 @@ impl Job {
     /// Runs `corridor` in an office's folder.
     pub fn run(&self, office: &str, arguments: &[&str]) -> Outcome {
         corridor(&self.path(office), arguments)
+    }
+
+    /// Where the service listens.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn server_address(&self) -> SocketAddr {
+        self.server.as_ref().expect("the service runs").address()
     }
 
     /// Starts the service, and writes both offices' service files, since the port is another each time.

@@ -125,6 +125,17 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// Both offices' signatures to release a result.
+    pub fn release_signatures(&self, result: Digest) -> [(&'static str, Signature); 2] {
+        let sign = |identity: &Identity| identity.sign(SigningPurpose::Release, result.as_bytes());
+        [
+            (ORIGIN, sign(&self.identities[0])),
+            (DESTINATION, sign(&self.identities[1])),
+        ]
+    }
+}
+
 fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
     let schema = EncodingSchema::try_new(Profile::Saul3x2048, &[MatchField::Names, MatchField::BirthDate])
         .expect("a sound schema");
@@ -168,6 +179,7 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
             method: DisclosureMethod::Suppression,
         },
         retention_days: 30,
+        readers: Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@
 //! # Errors
 //! [`EngineError`] says what was refused and what to do; causes inside the service are for its log.
 
+mod access;
 mod codec;
 mod compute;
 mod engine;

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use corridor_core::OfficeId;
+use corridor_core::{OfficeId, Role};
 use corridor_engine::{RunLimits, SetBy};
 use serde::Deserialize;
 
@@ -24,8 +25,8 @@ pub struct Config {
     pub reflection: bool,
     /// Certificates of the service and of those who may call it.
     pub tls: TlsConfig,
-    /// The offices that may call, and the names in their certificates.
-    pub offices: Vec<OfficeConfig>,
+    /// The parties that may call, and the names in their certificates.
+    pub parties: Vec<PartyConfig>,
     /// Bounds.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -51,18 +52,59 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
-    /// The authority that signs the certificates of offices.
+    /// The authority that signs the certificates of parties.
     pub client_ca: PathBuf,
+    /// What that authority revoked; nothing is looked up when not said.
+    pub revocations: Option<PathBuf>,
+    /// Seconds after which certificates, revocations and parties are read again; 10 when not said.
+    #[serde(default = "default_reload_s")]
+    pub reload_s: u64,
 }
 
-/// An office that may call.
+const fn default_reload_s() -> u64 {
+    10
+}
+
+/// A party that may call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OfficeConfig {
-    /// Its id in agreements.
+pub struct PartyConfig {
+    /// Its short name; of an office, its id in agreements.
     pub id: OfficeId,
+    /// What it is to the service.
+    pub role: Role,
     /// The common name in its certificate.
     pub certificate_name: String,
+    /// Its own bounds, in place of `limits.each_party`.
+    #[serde(default)]
+    pub limits: Option<PartyLimits>,
+}
+
+/// What a party may have of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartyLimits {
+    /// Calls a second, in the long run.
+    pub calls_per_second: NonZeroU32,
+    /// Calls at once after a while of none.
+    pub call_burst: NonZeroU32,
+    /// Calls under way.
+    pub max_calls: NonZeroU32,
+    /// Uploads under way.
+    pub max_uploads: NonZeroU32,
+    /// Streams being read, such as watched runs.
+    pub max_streams: NonZeroU32,
+}
+
+impl PartyLimits {
+    /// 50 calls a second, 200 at once, 32 under way, 2 uploads, 32 streams.
+    pub const DEFAULT: Self = Self {
+        calls_per_second: NonZeroU32::new(50).expect("not 0"),
+        call_burst: NonZeroU32::new(200).expect("not 0"),
+        max_calls: NonZeroU32::new(32).expect("not 0"),
+        max_uploads: NonZeroU32::new(2).expect("not 0"),
+        max_streams: NonZeroU32::new(32).expect("not 0"),
+    };
 }
 
 /// Bounds.
@@ -75,8 +117,14 @@ pub struct LimitsConfig {
     pub max_dataset_bytes: u64,
     /// Seconds a call may take before its answer begins; 120 when not said.
     pub call_timeout_s: u64,
+    /// Seconds a call may take that reads or compares whole datasets; 3,600 when not said.
+    pub long_call_timeout_s: u64,
+    /// Seconds an upload may send nothing; 60 when not said.
+    pub idle_timeout_s: u64,
     /// Calls one connection may have under way; 64 when not said.
     pub max_calls_per_connection: usize,
+    /// What each party may have, unless it has bounds of its own.
+    pub each_party: PartyLimits,
     /// Bytes of memory one run may have; 16 GiB when not said. A run that would need more is refused.
     pub max_run_memory_bytes: u64,
     /// Candidate pairs one run may have; 100 million when not said. A run that expects more is refused, and one that finds more is
@@ -104,6 +152,9 @@ impl Default for LimitsConfig {
             max_message_bytes: 4 << 20,
             max_dataset_bytes: 16 << 30,
             call_timeout_s: 120,
+            long_call_timeout_s: 3600,
+            idle_timeout_s: 60,
+            each_party: PartyLimits::DEFAULT,
             max_calls_per_connection: 64,
             max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
             max_run_candidates: RunLimits::DEFAULT.max_candidates,
@@ -189,6 +240,9 @@ impl Config {
         if let Some(path) = &mut config.telemetry.otlp_ca {
             *path = folder.join(&*path);
         }
+        if let Some(path) = &mut config.tls.revocations {
+            *path = folder.join(&*path);
+        }
         config.validate(&file)?;
         Ok(config)
     }
@@ -201,23 +255,27 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
-        let ids: BTreeSet<_> = self.offices.iter().map(|office| &office.id).collect();
-        let names: BTreeSet<_> = self
-            .offices
-            .iter()
-            .map(|office| &office.certificate_name)
-            .collect();
-        if self.offices.is_empty() || ids.len() != self.offices.len() || names.len() != self.offices.len() {
+        let names: BTreeSet<_> = self.parties.iter().map(|party| &party.certificate_name).collect();
+        if self.parties.is_empty() || names.len() != self.parties.len() {
             return fail(
-                "offices",
-                "must list at least one office, each id and certificate_name once",
+                "parties",
+                "must list at least one party, each certificate_name once",
             );
+        }
+        if self.tls.reload_s == 0 {
+            return fail("tls.reload_s", "must be above 0");
         }
         if !(2 << 20..=64 << 20).contains(&self.limits.max_message_bytes) {
             return fail("limits.max_message_bytes", "must be from 2 MiB to 64 MiB");
         }
         if self.limits.call_timeout_s == 0 {
             return fail("limits.call_timeout_s", "must be above 0");
+        }
+        if self.limits.long_call_timeout_s == 0 {
+            return fail("limits.long_call_timeout_s", "must be above 0");
+        }
+        if self.limits.idle_timeout_s == 0 {
+            return fail("limits.idle_timeout_s", "must be above 0");
         }
         if self.limits.max_calls_per_connection == 0 {
             return fail("limits.max_calls_per_connection", "must be above 0");
@@ -345,7 +403,13 @@ mod tests {
                 "allowed_origins = [\"*\"]",
                 "grpc_web.allowed_origins",
             ),
-            ("id = \"ISTAT\"", "id = \"INS-TN\"", "offices"),
+            (
+                "certificate_name = \"ISTAT\"",
+                "certificate_name = \"INS-TN\"",
+                "parties",
+            ),
+            ("role = \"office\"", "role = \"boss\"", "boss"),
+            ("max_uploads = 2", "max_uploads = 0", "max_uploads"),
             ("id = \"ISTAT\"", "id = \"istat\"", "office id"),
         ] {
             let text = SAMPLE.replace(from, to);

@@ -9,31 +9,28 @@ use corridor_wire::v1::flow_service_server::FlowServiceServer;
 use corridor_wire::v1::run_service_server::RunServiceServer;
 use http::{HeaderName, HeaderValue, Method};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::config::{LimitsConfig, OfficeConfig};
-use crate::identity::Callers;
+use crate::config::LimitsConfig;
+use crate::doorkeeper::Doorkeeper;
+use crate::identity::{Admission, IdentityError, ServiceIdentity};
 use crate::operations::layer::CallLayer;
 use crate::operations::methods::Methods;
 use crate::operations::{Board, Operations, serve_endpoint};
 use crate::services::Services;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, OpenConnections};
 
 /// What a service is started with besides its engine.
 #[derive(Debug)]
 pub struct ServeOptions {
-    /// The service's certificate chain, PEM.
-    pub certificate: String,
-    /// Its private key, PEM.
-    pub private_key: String,
-    /// The authority of the offices' certificates, PEM.
-    pub client_ca: String,
-    /// The offices that may call.
-    pub offices: Vec<OfficeConfig>,
+    /// Certificates, and who may call. What is sent later takes the place of what was before: for new connections at once, and open
+    /// ones that are not admitted any more are cut. An identity that is not sound is logged and changes nothing.
+    pub identity: watch::Receiver<ServiceIdentity>,
     /// Bounds.
     pub limits: LimitsConfig,
     /// Whether server reflection is on.
@@ -48,6 +45,9 @@ pub enum ServeError {
     /// Server reflection.
     #[error("server reflection cannot be offered")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// Certificates and keys.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The descriptors of its own methods.
     #[error("the service's own descriptors cannot be read")]
     Descriptors(#[from] prost::DecodeError),
@@ -59,9 +59,6 @@ pub enum ServeError {
         /// What is wrong.
         problem: String,
     },
-    /// Certificates and keys.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
     /// The network.
     #[error("the service cannot be offered")]
     Transport(#[from] tonic::transport::Error),
@@ -76,7 +73,7 @@ pub enum ServeError {
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
-    options: ServeOptions,
+    mut options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let Operations {
@@ -89,13 +86,11 @@ pub async fn serve(
     let origins = grpc_web
         .origins()
         .map_err(|(key, problem)| ServeError::Setting { key, problem })?;
-    let services = Services::new(engine.clone(), Callers::new(&options.offices));
-    let acceptor = tls::acceptor(
-        &options.certificate,
-        &options.private_key,
-        &options.client_ca,
-        !origins.is_empty(),
-    )?;
+    let with_http1 = !origins.is_empty();
+    let services = Services::new(engine.clone());
+    let admission = Admission::new(&options.identity.borrow_and_update(), with_http1)?;
+    let (admissions, admission) = watch::channel(Arc::new(admission));
+    let connections = OpenConnections::default();
     let limit = options.limits.max_message_bytes;
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let board = Board::new(reporter);
@@ -117,15 +112,13 @@ pub async fn serve(
         origins.clone(),
     );
     let router = Server::builder()
-        .timeout(Duration::from_secs(options.limits.call_timeout_s))
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .accept_http1(!origins.is_empty())
-        .layer(option_layer(
-            (!origins.is_empty()).then(|| cross_origin(&origins)),
-        ))
-        .layer(option_layer((!origins.is_empty()).then(GrpcWebLayer::new)))
+        .accept_http1(with_http1)
+        .layer(option_layer(with_http1.then(|| cross_origin(&origins))))
+        .layer(option_layer(with_http1.then(GrpcWebLayer::new)))
         .layer(calls)
+        .layer(Doorkeeper::new(admission.clone(), options.limits))
         .add_service(health_service)
         .add_optional_service(reflection)
         .add_service(AgreementServiceServer::new(services.clone()).max_decoding_message_size(limit))
@@ -133,10 +126,11 @@ pub async fn serve(
         .add_service(FlowServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(RunServiceServer::new(services).max_decoding_message_size(limit));
 
-    let serving = router.serve_with_incoming_shutdown(tls::incoming(listener, acceptor), {
-        let stop = stop.clone();
-        async move { stop.cancelled().await }
-    });
+    let serving =
+        router.serve_with_incoming_shutdown(tls::incoming(listener, admission, connections.clone()), {
+            let stop = stop.clone();
+            async move { stop.cancelled().await }
+        });
     let drain = Duration::from_secs(settings.drain_s);
     let drained = || async {
         stop.cancelled().await;
@@ -166,6 +160,7 @@ pub async fn serve(
         stop.cancel();
         std::future::pending::<()>().await;
     };
+    let following = follow_identity(options.identity, admissions, connections, with_http1);
     let probing = board.watch_storage(&engine, &metrics, Duration::from_secs(settings.probe_interval_s));
     let answering = async {
         match endpoint {
@@ -175,8 +170,8 @@ pub async fn serve(
     };
     tokio::select! {
         served = serving_and_working => Ok(served?),
-        // Neither ends by itself.
-        () = async { tokio::join!(watching, probing, answering).0 } => Ok(()),
+        // None of these ends by itself.
+        () = async { tokio::join!(watching, following, probing, answering).0 } => Ok(()),
     }
 }
 
@@ -204,4 +199,40 @@ fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
         ]))
         .allow_credentials(true)
         .max_age(Duration::from_secs(3600))
+}
+
+/// Every so often open connections are looked at again: certificates run out.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Takes over each identity that is sent, and cuts the connections that are not admitted any more. Never ends.
+async fn follow_identity(
+    mut identity: watch::Receiver<ServiceIdentity>,
+    admissions: watch::Sender<Arc<Admission>>,
+    connections: OpenConnections,
+    with_http1: bool,
+) {
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            changed = identity.changed(), if is_open => {
+                is_open = changed.is_ok();
+                if !is_open {
+                    continue;
+                }
+                match Admission::new(&identity.borrow_and_update(), with_http1) {
+                    Ok(admission) => {
+                        admissions.send_replace(Arc::new(admission));
+                        tracing::info!("certificates and parties read again");
+                    }
+                    Err(error) => tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "new certificates or parties are not sound; the old ones stay"
+                    ),
+                }
+            }
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        let admission = Arc::clone(&admissions.borrow());
+        connections.cut_others_than(&admission);
+    }
 }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use corridor_core::Role;
 use corridor_engine::{EngineError, StoreError};
 use corridor_wire::FieldViolation;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::limits::{Bound, TooMuch};
 use crate::operations::call::{current_request_id, note_reason};
 
 /// The domain of every machine-readable reason.
@@ -101,9 +103,66 @@ pub(crate) fn from_violation(violation: &FieldViolation) -> Status {
     )
 }
 
-/// A caller without a certificate, or whose certificate names no office of this service.
+/// A caller without a certificate, or whose certificate names no party of this service.
 pub(crate) fn unauthenticated(message: &str) -> Status {
     status(Code::Unauthenticated, "CALLER_UNKNOWN", message)
+}
+
+/// A caller in a role this call is not for.
+pub(crate) fn role_not_allowed(role: Role) -> Status {
+    status(
+        Code::PermissionDenied,
+        "ROLE",
+        format!("this call is not for the role {role}"),
+    )
+}
+
+/// A party with as much under way as it may have: which bound it met, and when to try again.
+pub(crate) fn too_much(too_much: TooMuch) -> Status {
+    let (reason, what) = match too_much.bound {
+        Bound::Rate => ("RATE_LIMIT", "more calls a second than this party may make"),
+        Bound::Calls => (
+            "CALLS_LIMIT",
+            "as many calls of this party under way as it may have",
+        ),
+        Bound::Uploads => (
+            "UPLOADS_LIMIT",
+            "as many uploads of this party under way as it may have",
+        ),
+        Bound::Streams => (
+            "STREAMS_LIMIT",
+            "as many streams of this party open as it may have",
+        ),
+    };
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(too_much.retry_after));
+    finish(
+        Code::ResourceExhausted,
+        reason,
+        format!("{what}; try again a little later"),
+        details,
+    )
+}
+
+/// A call that took longer than it may.
+pub(crate) fn deadline(time: Duration) -> Status {
+    status(
+        Code::DeadlineExceeded,
+        "CALL_TIMEOUT",
+        format!("the call took more than the {} s it may", time.as_secs()),
+    )
+}
+
+/// A caller that sends nothing although it is waited for.
+pub(crate) fn stalled(time: Duration) -> Status {
+    status(
+        Code::DeadlineExceeded,
+        "CLIENT_STALLED",
+        format!(
+            "nothing came for {} s; what was acknowledged is kept, go on from there",
+            time.as_secs()
+        ),
+    )
 }
 
 /// A frame larger than any this service takes.
@@ -149,6 +208,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         }
         EngineError::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
         EngineError::NotParty => (Code::PermissionDenied, "NOT_PARTY"),
+        EngineError::NotReadable { .. } => (Code::PermissionDenied, "NOT_READABLE"),
         EngineError::OutputNotAllowed { .. } => (Code::PermissionDenied, "OUTPUT_NOT_ALLOWED"),
         EngineError::NotReleased => (Code::FailedPrecondition, "NOT_RELEASED"),
         EngineError::NoResult { .. } => (Code::FailedPrecondition, "NO_RESULT"),

@@ -420,19 +420,31 @@ impl Metrics {
 }
 
 /// The limits that are counted, by a word for the key in the settings.
-const LIMITS: [&str; 5] = [
+const LIMITS: [&str; 11] = [
+    "call_seconds",
+    "calls",
+    "calls_per_second",
     "dataset_bytes",
     "frame_bytes",
+    "idle_seconds",
     "run_candidates",
     "run_memory",
     "run_seconds",
+    "streams",
+    "uploads",
 ];
 
 /// The limit a refused call would have passed.
 fn limit_of(reason: &str) -> Option<&'static str> {
     match reason {
+        "CALLS_LIMIT" => Some("calls"),
+        "CALL_TIMEOUT" => Some("call_seconds"),
+        "CLIENT_STALLED" => Some("idle_seconds"),
         "DATASET_TOO_LARGE" => Some("dataset_bytes"),
         "FRAME_TOO_LARGE" => Some("frame_bytes"),
+        "RATE_LIMIT" => Some("calls_per_second"),
+        "STREAMS_LIMIT" => Some("streams"),
+        "UPLOADS_LIMIT" => Some("uploads"),
         _ => None,
     }
 }
