@@ -6,7 +6,10 @@ use std::sync::Arc;
 use corridor_cli::{Client, Connection};
 use corridor_core::{Role, SystemClock};
 use corridor_engine::{Compute, Engine, Limits, Store};
-use corridor_server::{LimitsConfig, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
+use corridor_server::{
+    GrpcWebConfig, LimitsConfig, Metrics, Operations, OperationsConfig, PartyConfig, ServeOptions,
+    ServiceIdentity, TrialCa, serve,
+};
 use corridor_tests::sample;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) ca: TrialCa,
     pub(crate) address: SocketAddr,
+    /// Where it answers probes.
+    pub(crate) endpoint: SocketAddr,
     /// Certificates and parties, to be replaced while it runs.
     pub(crate) identity: watch::Sender<ServiceIdentity>,
     stop: CancellationToken,
@@ -44,10 +49,21 @@ impl Service {
     /// The same with other limits.
     pub(crate) async fn start_with(limits: LimitsConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self::start_in(folder, TrialCa::new().unwrap(), limits).await
+        Self::start_in(folder, TrialCa::new().unwrap(), limits, &[]).await
     }
 
-    async fn start_in(folder: tempfile::TempDir, ca: TrialCa, limits: LimitsConfig) -> Self {
+    /// One that pages of these origins may call.
+    pub(crate) async fn start_for_pages(origins: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, TrialCa::new().unwrap(), LimitsConfig::default(), origins).await
+    }
+
+    async fn start_in(
+        folder: tempfile::TempDir,
+        ca: TrialCa,
+        limits: LimitsConfig,
+        origins: &[&str],
+    ) -> Self {
         let server = ca.issue_server("localhost").unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,6 +78,10 @@ impl Service {
             Arc::new(SystemClock),
             engine_limits,
         );
+        let metrics = Arc::new(Metrics::new());
+        let engine = engine.with_observer(Arc::<Metrics>::clone(&metrics));
+        let probes = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = probes.local_addr().unwrap();
         let office = |id: &str| PartyConfig {
             id: id.parse().unwrap(),
             role: Role::Office,
@@ -86,6 +106,18 @@ impl Service {
             identity: identities,
             limits,
             reflection: true,
+            operations: Operations {
+                metrics,
+                endpoint: Some(probes),
+                settings: OperationsConfig {
+                    probe_interval_s: 1,
+                    ..OperationsConfig::default()
+                },
+                grpc_web: GrpcWebConfig {
+                    allowed_origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
+                },
+                ..Operations::default()
+            },
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -105,6 +137,7 @@ impl Service {
             folder,
             ca,
             address,
+            endpoint,
             identity,
             stop,
             serving,
@@ -157,6 +190,6 @@ impl Service {
     /// The same with other limits.
     pub(crate) async fn restart_with(self, limits: LimitsConfig) -> Self {
         let (folder, ca) = self.stop().await;
-        Self::start_in(folder, ca, limits).await
+        Self::start_in(folder, ca, limits, &[]).await
     }
 }

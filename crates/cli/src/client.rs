@@ -123,8 +123,13 @@ impl From<Status> for ClientError {
             code if code == Code::ResourceExhausted => asked,
             _ => None,
         };
+        let mut message = status.message().to_owned();
+        // By its id the operator finds the call in the log.
+        if let (Code::Internal, Some(call)) = (status.code(), details.request_info()) {
+            message = format!("{message} under call {}", call.request_id);
+        }
         Self::Refused {
-            message: status.message().to_owned(),
+            message,
             reason,
             retry_after,
         }

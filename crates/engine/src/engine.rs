@@ -18,6 +18,7 @@ use crate::codec::{LinkedPair, decode_links};
 use crate::compute::Compute;
 use crate::error::EngineError;
 use crate::limits::RunLimits;
+use crate::observer::{Happening, NoObserver, Observer, check_of};
 use crate::pipeline::LinkageReport;
 use crate::released::{check_revised, refuse_released_meanwhile};
 
@@ -40,6 +41,7 @@ pub struct Engine {
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    pub(crate) observer: Arc<dyn Observer>,
     /// One plan at a time.
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
@@ -84,6 +86,7 @@ impl Engine {
             compute,
             clock,
             limits,
+            observer: Arc::new(NoObserver),
             planning: Arc::default(),
             uploads: Uploads::default(),
             changes: watch::Sender::new(0),
@@ -241,13 +244,19 @@ impl Engine {
         }
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
         let _alone = self.uploads.lock(&status.declaration).await;
-        match self.store.check_frame(id, frame).await? {
-            FrameOutcome::Repeated => self.dataset(caller, id).await,
+        let outcome = self.store.check_frame(id, frame).await?;
+        let status = match outcome {
+            FrameOutcome::Repeated => self.dataset(caller, id).await?,
             FrameOutcome::Next => {
                 self.store.stage_frame(id, frame.offset, data).await?;
-                Ok(self.store.acknowledge_frame(id, frame).await?)
+                self.store.acknowledge_frame(id, frame).await?
             }
-        }
+        };
+        self.observer.observe(&Happening::Frame {
+            bytes: frame.byte_count,
+            is_repeated: outcome == FrameOutcome::Repeated,
+        });
+        Ok(status)
     }
 
     /// Checks a whole dataset and fixes it. Nothing of one that fails stays.
@@ -291,6 +300,9 @@ impl Engine {
                 return Err(error.into());
             }
             Err(error) => {
+                self.observer.observe(&Happening::UploadRefused {
+                    check: check_of(&error),
+                });
                 self.store.remove_dataset(id).await?;
                 self.store.delete_dataset(id).await?;
                 self.store.remove_staged(id).await?;
@@ -298,6 +310,7 @@ impl Engine {
             }
         };
         self.store.remove_staged(id).await?;
+        self.observer.observe(&Happening::UploadSealed);
         tracing::info!(
             dataset = %id.to_short(),
             office = %caller.party,

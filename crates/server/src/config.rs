@@ -7,6 +7,8 @@ use corridor_core::{OfficeId, Role};
 use corridor_engine::{RunLimits, SetBy};
 use serde::Deserialize;
 
+use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
+
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +33,15 @@ pub struct Config {
     /// Log.
     #[serde(default)]
     pub log: LogConfig,
+    /// What operators watch the service by.
+    #[serde(default)]
+    pub operations: OperationsConfig,
+    /// Traces.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+    /// Calls from browsers.
+    #[serde(default)]
+    pub grpc_web: GrpcWebConfig,
 }
 
 /// Certificates, in PEM.
@@ -226,6 +237,9 @@ impl Config {
         ] {
             *path = folder.join(&*path);
         }
+        if let Some(path) = &mut config.telemetry.otlp_ca {
+            *path = folder.join(&*path);
+        }
         if let Some(path) = &mut config.tls.revocations {
             *path = folder.join(&*path);
         }
@@ -275,7 +289,14 @@ impl Config {
         if self.limits.max_run_seconds == Some(0) {
             return fail("limits.max_run_seconds", "must be above 0, or left out");
         }
-        Ok(())
+        if self.listen.port() != 0 && self.operations.listen == Some(self.listen) {
+            return fail("operations.listen", "must be another address or port than listen");
+        }
+        let watched = self.operations.validate();
+        let watched = watched.and_then(|()| self.telemetry.validate());
+        watched
+            .and_then(|()| self.grpc_web.origins().map(drop))
+            .or_else(|(key, problem)| fail(key, &problem))
     }
 }
 
@@ -302,8 +323,32 @@ mod tests {
         let config = load(SAMPLE).unwrap();
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.log, LogConfig::default());
+        assert_eq!(config.operations, OperationsConfig::default());
+        assert_eq!(config.telemetry, TelemetryConfig::default());
+        assert_eq!(config.grpc_web, GrpcWebConfig::default());
         assert_eq!((config.compute_threads, config.reflection), (0, false));
         assert!(config.data_folder.ends_with("data"));
+    }
+
+    /// What the sample names only in a comment can be set as it says there, each by itself.
+    #[test]
+    fn every_key_the_sample_leaves_out_can_be_set() {
+        let left_out: Vec<&str> = SAMPLE
+            .lines()
+            .filter(|line| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("="))
+            .collect();
+        assert!(left_out.len() >= 4, "{left_out:?}");
+        for line in left_out {
+            let mut text = SAMPLE.replace(line, &line[2..]);
+            // An authority is of use with an address alone.
+            if line.starts_with("# otlp_ca") {
+                text = text.replace("# otlp_endpoint = \"http:", "otlp_endpoint = \"https:");
+            }
+            let config = load(&text).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_ne!(config, load(SAMPLE).unwrap(), "{line}");
+        }
+        let config = load(&SAMPLE.replace("# listen", "listen")).unwrap();
+        assert_eq!(config.operations.listen, Some(([127, 0, 0, 1], 9464).into()));
     }
 
     #[test]
@@ -334,6 +379,29 @@ mod tests {
                 "# max_run_seconds = 86400",
                 "max_run_seconds = 0",
                 "limits.max_run_seconds",
+            ),
+            (
+                "probe_interval_s = 10",
+                "probe_interval_s = 0",
+                "operations.probe_interval_s",
+            ),
+            ("drain_s = 10", "drain_s = 601", "operations.drain_s"),
+            ("drain_s = 10", "drain_seconds = 10", "drain_seconds"),
+            (
+                "# listen = \"127.0.0.1:9464\"",
+                "listen = \"127.0.0.1:7443\"",
+                "operations.listen",
+            ),
+            (
+                "# otlp_endpoint = \"http://127.0.0.1:4317\"",
+                "otlp_endpoint = \"https://127.0.0.1:4317\"",
+                "telemetry.otlp_ca",
+            ),
+            ("# otlp_ca", "otlp_ca", "telemetry.otlp_ca"),
+            (
+                "allowed_origins = []",
+                "allowed_origins = [\"*\"]",
+                "grpc_web.allowed_origins",
             ),
             (
                 "certificate_name = \"ISTAT\"",

@@ -20,6 +20,7 @@ use crate::calls::{self, Call, Span};
 use crate::config::LimitsConfig;
 use crate::identity::Admission;
 use crate::limits::Allowances;
+use crate::operations::call::note_role;
 use crate::status;
 
 /// Lets calls in, or not. Deny by default: a call that is in no table, or of a caller nobody knows, ends here.
@@ -57,6 +58,7 @@ impl Doorkeeper {
             })?;
         let call = calls::find(request.uri().path())
             .ok_or_else(|| Status::unimplemented("this service has no such call"))?;
+        note_role(caller.role.as_str());
         if !call.roles.contains(&caller.role) {
             return Err(status::role_not_allowed(caller.role));
         }

@@ -38,7 +38,7 @@ impl ServiceIdentity {
     /// # Errors
     /// What of it cannot be used.
     pub fn check(&self) -> Result<(), IdentityError> {
-        Admission::new(self).map(drop)
+        Admission::new(self, false).map(drop)
     }
 }
 
@@ -85,7 +85,8 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(crate) fn new(identity: &ServiceIdentity) -> Result<Self, IdentityError> {
+    /// Browsers may fall back to HTTP/1.1 `with_http1`.
+    pub(crate) fn new(identity: &ServiceIdentity, with_http1: bool) -> Result<Self, IdentityError> {
         let chain = certificates(&identity.certificate, "tls.certificate")?;
         let key = PrivateKeyDer::from_pem_slice(identity.private_key.as_bytes())
             .map_err(|_| IdentityError::PrivateKeyFormat)?;
@@ -110,6 +111,9 @@ impl Admission {
             .with_single_cert(chain, key)
             .map_err(IdentityError::PrivateKey)?;
         tls.alpn_protocols = vec![b"h2".to_vec()];
+        if with_http1 {
+            tls.alpn_protocols.push(b"http/1.1".to_vec());
+        }
         // A caller that comes back shows its certificate again: it may have been revoked meanwhile.
         tls.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         tls.send_tls13_tickets = 0;

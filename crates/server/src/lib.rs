@@ -27,6 +27,7 @@ mod doorkeeper;
 mod flow_messages;
 mod identity;
 mod limits;
+mod operations;
 mod plan;
 mod reload;
 mod report_messages;
@@ -38,6 +39,10 @@ mod trial_ca;
 
 pub use config::{Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig};
 pub use identity::{IdentityError, ServiceIdentity};
+pub use operations::{
+    GrpcWebConfig, LogError, Metrics, Operations, OperationsConfig, ProbeError, Telemetry, TelemetryConfig,
+    TelemetryError, check_log, log_subscriber, probe, start_log,
+};
 pub use reload::{follow, read_identity};
 pub use serve::{ServeError, ServeOptions, serve};
 pub use trial_ca::{CertificatePair, TrialCa, TrialCaError};

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use corridor_core::{OfficeId, OfficeIdError, Role, RoleError, SystemClock};
 use corridor_engine::{Compute, Engine, Limits, Store};
-use corridor_server::{Config, LogConfig, ServeOptions, follow, identities, read_identity, serve};
+use corridor_server::{
+    Config, Metrics, Operations, ServeOptions, Telemetry, check_log, follow, identities, probe,
+    read_identity, serve, start_log,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 /// The linkage service two statistical offices upload encoded registers to. It holds no linkage key and can
 /// read no name.
@@ -42,6 +44,18 @@ enum Command {
         /// Settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Asks the service that runs with these settings on this machine whether it takes calls; for a container's or a supervisor's
+    /// health check. It needs operations.listen, and ends with 1 when the service is stopping or does not answer.
+    ///
+    /// Example: corridor-server health --config corridor-server.toml
+    Health {
+        /// Settings the service runs with.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Whether uploads and runs can be stored, too.
+        #[arg(long)]
+        storage: bool,
     },
     /// Makes certificates.
     #[command(subcommand)]
@@ -118,13 +132,26 @@ fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Serve { config: path } => {
             let config = Config::load(&path)?;
-            start_log(&config.log)?;
-            tokio::runtime::Runtime::new()?.block_on(start(&path, config))
+            tokio::runtime::Runtime::new()?.block_on(start_watched(&path, config))
         }
         Command::CheckConfig { config } => {
             let path = config.display().to_string();
-            read_identity(&Config::load(&config)?)?.check()?;
+            let config = Config::load(&config)?;
+            read_identity(&config)?.check()?;
+            check_log(&config.log)?;
+            config.telemetry.read_authority()?;
             writeln!(std::io::stdout(), "{path} is sound")?;
+            Ok(())
+        }
+        Command::Health { config, storage } => {
+            let listen = Config::load(&config)?.operations.listen;
+            let Some(listen) = listen else {
+                bail!(
+                    "{} has no operations.listen, so nothing can be asked; set it, as in listen = \"127.0.0.1:9464\"",
+                    config.display()
+                );
+            };
+            writeln!(std::io::stdout(), "{}", probe(listen, storage)?)?;
             Ok(())
         }
         Command::Identity(command) => run_identity(command),
@@ -182,25 +209,30 @@ fn write_party(out: &mut impl std::io::Write, party: &OfficeId, role: Role) -> s
     )
 }
 
-fn start_log(log: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.filter).context("log.filter is not understood")?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if log.json {
-        builder.json().init();
-    } else {
-        builder.with_ansi(false).init();
+/// The service with its log and traces.
+async fn start_watched(path: &Path, config: Config) -> anyhow::Result<()> {
+    let metrics = Arc::new(Metrics::new());
+    let telemetry = Telemetry::start(&config.telemetry, Arc::clone(&metrics))?;
+    start_log(&config.log, telemetry.as_ref())?;
+    let ended = start(path, config, metrics).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.flush_and_end();
     }
-    Ok(())
+    ended
 }
 
-async fn start(path: &Path, config: Config) -> anyhow::Result<()> {
+async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Result<()> {
     let (identities, identity) = watch::channel(read_identity(&config)?);
-    let options = ServeOptions {
+    let mut options = ServeOptions {
         identity,
         limits: config.limits.clone(),
         reflection: config.reflection,
+        operations: Operations {
+            metrics: Arc::clone(&metrics),
+            settings: config.operations.clone(),
+            grpc_web: config.grpc_web.clone(),
+            ..Operations::default()
+        },
     };
     let store = Store::open(&config.data_folder)
         .await
@@ -210,7 +242,14 @@ async fn start(path: &Path, config: Config) -> anyhow::Result<()> {
         run: config.limits.to_run_limits(),
     };
     let compute = Compute::new(config.compute_threads)?;
-    let engine = Engine::new(store.clone(), compute, Arc::new(SystemClock), limits);
+    let engine = Engine::new(store.clone(), compute, Arc::new(SystemClock), limits).with_observer(metrics);
+    if let Some(address) = config.operations.listen {
+        let endpoint = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on operations.listen {address}"))?;
+        tracing::info!(address = %endpoint.local_addr()?, "answering probes");
+        options.operations.endpoint = Some(endpoint);
+    }
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;

@@ -10,14 +10,81 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::limits::{Bound, TooMuch};
+use crate::operations::call::{current_request_id, note_reason};
 
 /// The domain of every machine-readable reason.
 const DOMAIN: &str = "corridor.v1";
 
 /// A status with a message for people and a stable reason code for programs.
-fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
+fn status(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    finish(code, reason, message, details)
+}
+
+/// Adds the id of the call, by which its caller and the operator can speak of it, and notes the reason for metrics.
+fn finish(code: Code, reason: &'static str, message: impl Into<String>, mut details: ErrorDetails) -> Status {
+    note_reason(reason);
+    if let Some(id) = current_request_id() {
+        details.set_request_info(id.as_str(), "");
+    }
     Status::with_error_details(code, message, details)
+}
+
+/// A page in a browser that is not among those of the settings.
+pub(crate) fn origin_not_allowed() -> Status {
+    status(
+        Code::PermissionDenied,
+        "ORIGIN_NOT_ALLOWED",
+        "pages of this origin may not call; grpc_web.allowed_origins of the service lists those that may",
+    )
+}
+
+/// The service is stopping: what was acknowledged stands, and the call may be made again after a while.
+pub(crate) fn draining(retry_after: Duration) -> Status {
+    const REASON: &str = "DRAINING";
+    let mut details = ErrorDetails::with_error_info(REASON, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(retry_after));
+    finish(
+        Code::Unavailable,
+        REASON,
+        "the service is stopping; what it acknowledged stands; try again in a moment",
+        details,
+    )
+}
+
+/// Names of codes, as metrics and logs have them.
+pub(crate) const OK: &str = code_name(Code::Ok);
+pub(crate) const CANCELLED: &str = code_name(Code::Cancelled);
+pub(crate) const UNAVAILABLE: &str = code_name(Code::Unavailable);
+pub(crate) const UNKNOWN: &str = code_name(Code::Unknown);
+
+/// The name of the code among headers or trailers, where there is one.
+pub(crate) fn code_in(headers: &http::HeaderMap) -> Option<&'static str> {
+    let code = headers.get(Status::GRPC_STATUS)?;
+    Some(code_name(Code::from_bytes(code.as_bytes())))
+}
+
+/// The name of a code, as metrics and logs have it.
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// A field that is not what it should be: which, what was expected, and why.
@@ -28,7 +95,12 @@ pub(crate) fn from_violation(violation: &FieldViolation) -> Status {
         HashMap::from([("field".to_owned(), violation.field.clone())]),
     );
     details.add_bad_request_violation(&violation.field, &violation.expected);
-    Status::with_error_details(Code::InvalidArgument, violation.to_string(), details)
+    finish(
+        Code::InvalidArgument,
+        violation.reason.as_str(),
+        violation.to_string(),
+        details,
+    )
 }
 
 /// A caller without a certificate, or whose certificate names no party of this service.
@@ -64,8 +136,9 @@ pub(crate) fn too_much(too_much: TooMuch) -> Status {
     };
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     details.set_retry_info(Some(too_much.retry_after));
-    Status::with_error_details(
+    finish(
         Code::ResourceExhausted,
+        reason,
         format!("{what}; try again a little later"),
         details,
     )

@@ -12,7 +12,7 @@ use corridor_encode::{
     draft_mapping, encode_register, write_dataset, write_pseudonyms,
 };
 use corridor_engine::{Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
-use corridor_server::{LimitsConfig, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
+use corridor_server::{LimitsConfig, Operations, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
@@ -319,6 +319,7 @@ impl Service {
                 .1,
                 limits,
                 reflection: false,
+                operations: Operations::default(),
             },
         })
     }
