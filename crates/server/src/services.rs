@@ -76,7 +76,11 @@ impl AgreementService for Services {
     ) -> Result<Response<v1::GetAgreementResponse>, Status> {
         let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let (signed, _) = self.engine.agreement(&caller, id).await.map_err(from_engine)?;
+        let (signed, _) = self
+            .engine
+            .readable_agreement(&caller, id)
+            .await
+            .map_err(from_engine)?;
         Ok(Response::new(v1::GetAgreementResponse {
             agreement: Some((&signed).into()),
         }))
