@@ -1,6 +1,7 @@
 //! System tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod arrows;
 mod attack;
 mod bad_input;

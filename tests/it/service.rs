@@ -16,12 +16,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-/// Parties in other roles than an office's.
-pub(crate) const READERS: [(&str, Role); 4] = [
+/// Parties in other roles than an office's, of each two.
+pub(crate) const READERS: [(&str, Role); 8] = [
     ("UNI", Role::Researcher),
     ("ADMIN", Role::Administrator),
     ("AUDIT", Role::Auditor),
     ("OPS", Role::Operator),
+    ("UNI-2", Role::Researcher),
+    ("ADMIN-2", Role::Administrator),
+    ("AUDIT-2", Role::Auditor),
+    ("OPS-2", Role::Operator),
 ];
 
 /// A service in this process, for the offices of [`sample`], one that is no party of theirs, and [`READERS`].

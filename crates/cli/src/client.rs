@@ -448,6 +448,17 @@ impl Client {
             to_digest(&response.result_digest, "result_digest")?,
         ))
     }
+
+    /// How the links of a released run were decided and how good they are, and the digest of its result.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn linkage_report(&self, id: Digest) -> ClientResult<(LinkageReport, Digest)> {
+        let request = v1::GetLinkageReportRequest { run_id: to_bytes(id) };
+        let response = self.runs().get_linkage_report(request).await?.into_inner();
+        let report = to_report(given(response.linkage_report, "linkage_report")?)?;
+        Ok((report, to_digest(&response.result_digest, "result_digest")?))
+    }
 }
 
 pub(crate) fn to_bytes(digest: Digest) -> Vec<u8> {
