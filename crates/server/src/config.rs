@@ -333,13 +333,22 @@ mod tests {
     /// What the sample names only in a comment can be set as it says there, each by itself.
     #[test]
     fn every_key_the_sample_leaves_out_can_be_set() {
-        let left_out: Vec<&str> = SAMPLE
-            .lines()
-            .filter(|line| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("="))
-            .collect();
+        let lines: Vec<&str> = SAMPLE.lines().collect();
+        let is_key =
+            |line: &str| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("=");
+        let left_out: Vec<usize> = (0..lines.len()).filter(|&at| is_key(lines[at])).collect();
         assert!(left_out.len() >= 4, "{left_out:?}");
-        for line in left_out {
+        for at in left_out {
+            let line = lines[at];
             let mut text = SAMPLE.replace(line, &line[2..]);
+            // A section that is left out as a whole begins in a comment, too.
+            let section = lines[..at]
+                .iter()
+                .rev()
+                .find(|line| line.starts_with('[') || line.starts_with("# ["));
+            if let Some(section) = section.and_then(|section| section.strip_prefix("# ")) {
+                text = text.replace(&format!("# {section}"), section);
+            }
             // An authority is of use with an address alone.
             if line.starts_with("# otlp_ca") {
                 text = text.replace("# otlp_endpoint = \"http:", "otlp_endpoint = \"https:");

@@ -20,7 +20,6 @@ use crate::config::LimitsConfig;
 use crate::doorkeeper::Doorkeeper;
 use crate::identity::{Admission, IdentityError, ServiceIdentity};
 use crate::operations::layer::CallLayer;
-use crate::operations::methods::Methods;
 use crate::operations::{Board, Operations, serve_endpoint};
 use crate::services::Services;
 use crate::tls::{self, OpenConnections};
@@ -48,9 +47,6 @@ pub enum ServeError {
     /// Certificates and keys.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The descriptors of its own methods.
-    #[error("the service's own descriptors cannot be read")]
-    Descriptors(#[from] prost::DecodeError),
     /// A setting.
     #[error("{key} {problem}")]
     Setting {
@@ -103,14 +99,7 @@ pub async fn serve(
         })
         .transpose()?;
     let stop = CancellationToken::new();
-    let methods = Methods::new(corridor_wire::DESCRIPTOR_SET)?;
-    let calls = CallLayer::new(
-        methods,
-        Arc::clone(&metrics),
-        stop.clone(),
-        entropy,
-        origins.clone(),
-    );
+    let calls = CallLayer::new(Arc::clone(&metrics), stop.clone(), entropy, origins.clone());
     let router = Server::builder()
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
