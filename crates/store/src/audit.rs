@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use corridor_core::Digest;
-use corridor_core::audit::{AuditEntry, Checkpoint, LogTree, ProofError, SignedCheckpoint, leaf_hash};
+use corridor_core::audit::{
+    AuditEntry, Checkpoint, LogTree, NoteError, ProofError, SignedCheckpoint, leaf_hash,
+};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
@@ -187,9 +189,15 @@ impl Store {
         let Some(signed) = self.latest_checkpoint().await? else {
             return Ok(());
         };
-        let checkpoint = signed
-            .verify(key.log())
-            .map_err(|error| tampered(format!("its last checkpoint: {error}")))?;
+        let checkpoint = signed.verify(key.log()).map_err(|error| match error {
+            NoteError::OtherKey => tampered(
+                "its last checkpoint was signed by another key; if the key file was lost, put it back from a copy"
+                    .to_owned(),
+            ),
+            NoteError::Checkpoint(_) | NoteError::Key | NoteError::Origin | NoteError::Signature => {
+                tampered(format!("its last checkpoint: {error}"))
+            }
+        })?;
         let root = self.with_tree(|tree| tree.root_at(checkpoint.size)).await?;
         match root {
             Ok(root) if root == checkpoint.root => Ok(()),
@@ -314,3 +322,6 @@ fn check_row(row: &AuditRow, place: u64) -> Result<(), StoreError> {
 fn to_u64(len: usize) -> u64 {
     u64::try_from(len).expect("a length fits in 64 bits")
 }
+
+#[cfg(test)]
+mod tests;

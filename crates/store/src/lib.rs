@@ -74,6 +74,20 @@ impl Store {
         Self::start(Database::open_postgres(url).await?, bulk).await
     }
 
+    /// Opens the store beside a service that runs on it, to read: what it is in the middle of is left alone.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_beside(folder: &Path) -> Result<Self, StoreError> {
+        let bulk = Bulk::open(folder).await?;
+        let database = Database::open_sqlite(&folder.join("corridor.sqlite")).await?;
+        Ok(Self {
+            database,
+            bulk,
+            audit: AuditState::default(),
+        })
+    }
+
     async fn start(database: Database, bulk: Bulk) -> Result<Self, StoreError> {
         let store = Self {
             database,
