@@ -254,7 +254,7 @@ fn what_happened_can_be_proved_and_a_result_made_again() {
     job.terminate_server();
     sql(
         &job,
-        "DROP TRIGGER audit_entries_unchanged; UPDATE audit_entries SET entry = replace(entry, 'ISTAT', 'OTHER') WHERE sequence = 13",
+        "DROP TRIGGER audit_entries_unchanged; UPDATE audit_entries SET entry = CAST(replace(entry, 'ISTAT', 'OTHER') AS BLOB) WHERE sequence = 13",
     );
     let refused: Outcome = server_command(&job.path("server"), &["serve", "--config", "server.toml"])
         .output()

@@ -125,7 +125,7 @@ async fn unguarded() -> (tempfile::TempDir, Store) {
 async fn what_somebody_with_the_password_changes_is_found_and_named() {
     for (statement, expected) in [
         (
-            "UPDATE audit_entries SET entry = replace(entry, 'INS-TN', 'ISTAT') WHERE sequence = 3",
+            "UPDATE audit_entries SET entry = CAST(replace(entry, 'INS-TN', 'ISTAT') AS BLOB) WHERE sequence = 3",
             "entry 3 was altered",
         ),
         (
