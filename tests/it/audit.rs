@@ -12,7 +12,7 @@ use corridor_wire::v1;
 use corridor_wire::v1::audit_service_client::AuditServiceClient;
 use tonic::Code;
 
-use crate::edge::agree;
+use crate::complaints::agree;
 use crate::service::Service;
 
 fn python(arguments: &[&str], folder: &Path) -> Outcome {

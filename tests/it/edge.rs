@@ -24,7 +24,7 @@ use tonic_types::StatusExt as _;
 use crate::service::Service;
 
 /// The sample's agreement, proposed and signed by both offices.
-pub(crate) async fn agree(service: &Service, sample: &Sample) {
+async fn agree(service: &Service, sample: &Sample) {
     let origin = service.client(sample::ORIGIN).await;
     origin
         .propose_agreement(sample.agreement.to_canonical_bytes())
