@@ -4,6 +4,7 @@
 mod access;
 mod arrows;
 mod attack;
+mod audit;
 mod bad_input;
 mod bad_mapping;
 mod blocks;

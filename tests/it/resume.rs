@@ -10,6 +10,8 @@ use corridor_store::RunObject;
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
 use tokio_util::sync::CancellationToken;
 
+use crate::service::audit_log;
+
 /// An engine of so many threads on a folder, and the folder's store.
 async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
     let store = Store::open(folder).await.unwrap();
@@ -21,6 +23,7 @@ async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
         store.clone(),
         Compute::new(threads).unwrap(),
         Arc::new(SystemClock),
+        audit_log(folder),
         limits,
     );
     (engine, store)

@@ -4,23 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use corridor_core::{
     Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, MigrationEvent,
-    MigratoryStatus, OfficeId, Output, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
+    MigratoryStatus, OfficeId, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
     SigningPurpose, Standing, Variable,
 };
-use corridor_flows::PublishedTable;
-use corridor_store::{
-    DatasetFileError, Frame, FrameOutcome, RunChange, RunObject, Store, StoreError, parse_dataset,
-};
+use corridor_store::{DatasetFileError, Frame, FrameOutcome, RunChange, Store, StoreError, parse_dataset};
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::access::may_know_of;
-use crate::codec::{LinkedPair, decode_links};
+use crate::audit::AuditLog;
 use crate::compute::Compute;
 use crate::error::EngineError;
 use crate::limits::RunLimits;
 use crate::observer::{Happening, NoObserver, Observer, check_of};
-use crate::pipeline::LinkageReport;
-use crate::released::{check_revised, refuse_released_meanwhile};
+use crate::released::check_revised;
 
 /// What this program writes into every run id, so that another version gives another run.
 pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
@@ -37,6 +33,7 @@ pub struct Limits {
 /// The use cases of the service. Knows no gRPC; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
+    pub(crate) audit: AuditLog,
     pub(crate) store: Store,
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
@@ -67,21 +64,17 @@ impl Uploads {
     }
 }
 
-/// A released result.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReleasedResult {
-    /// The flow table.
-    pub table: PublishedTable,
-    /// How links were decided.
-    pub report: LinkageReport,
-    /// Digest of both, as the offices released it.
-    pub digest: Digest,
-}
-
 impl Engine {
-    /// An engine over an open store.
-    pub fn new(store: Store, compute: Compute, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+    /// An engine over an open store, which logs what it does.
+    pub fn new(
+        store: Store,
+        compute: Compute,
+        clock: Arc<dyn Clock>,
+        audit: AuditLog,
+        limits: Limits,
+    ) -> Self {
         Self {
+            audit,
             store,
             compute,
             clock,
@@ -119,7 +112,10 @@ impl Engine {
             Some(Standing::Reader(_)) | None => return Err(EngineError::NotParty),
         }
         check_revised(&self.store, agreement).await?;
-        Ok(self.store.insert_agreement(agreement, self.clock.now()).await?)
+        Ok(self
+            .store
+            .insert_agreement(agreement, &self.stamp(Some(caller)))
+            .await?)
     }
 
     /// Adds the caller's signature of an agreement's digest.
@@ -138,7 +134,10 @@ impl Engine {
             digest.as_bytes(),
             signature,
         )?;
-        let signed = self.store.add_signature(digest, side, signature).await?;
+        let signed = self
+            .store
+            .add_signature(digest, side, signature, &self.stamp(Some(caller)))
+            .await?;
         tracing::info!(agreement = %digest.to_short(), side = side.as_str(), "agreement signed");
         Ok(signed)
     }
@@ -186,7 +185,10 @@ impl Engine {
             });
         }
         let _alone = self.uploads.lock(declaration).await;
-        let declared = self.store.declare_dataset(declaration, self.clock.now()).await?;
+        let declared = self
+            .store
+            .declare_dataset(declaration, &self.stamp(Some(caller)))
+            .await?;
         if let Some(replaced) = declared.replaced {
             self.store.remove_staged(replaced).await?;
         }
@@ -290,7 +292,7 @@ impl Engine {
                 .await?
         };
         let sealed = match checked {
-            Ok(()) => self.put_and_seal(id, bytes).await,
+            Ok(()) => self.put_and_seal(caller, id, bytes).await,
             Err(error) => Err(error),
         };
         let sealed = match sealed {
@@ -304,7 +306,9 @@ impl Engine {
                     check: check_of(&error),
                 });
                 self.store.remove_dataset(id).await?;
-                self.store.delete_dataset(id).await?;
+                self.store
+                    .delete_dataset(id, error.to_word(), &self.stamp(Some(caller)))
+                    .await?;
                 self.store.remove_staged(id).await?;
                 return Err(error);
             }
@@ -320,9 +324,14 @@ impl Engine {
         Ok(sealed)
     }
 
-    async fn put_and_seal(&self, id: Digest, bytes: Bytes) -> Result<DatasetStatus, EngineError> {
+    async fn put_and_seal(
+        &self,
+        caller: &Caller,
+        id: Digest,
+        bytes: Bytes,
+    ) -> Result<DatasetStatus, EngineError> {
         self.store.put_dataset(id, bytes).await?;
-        Ok(self.store.seal_dataset(id).await?)
+        Ok(self.store.seal_dataset(id, &self.stamp(Some(caller))).await?)
     }
 
     // Runs.
@@ -354,7 +363,7 @@ impl Engine {
             result: None,
             released_by: Vec::new(),
         };
-        let status = self.store.enqueue_run(&run, self.clock.now()).await?;
+        let status = self.store.enqueue_run(&run, &self.stamp(Some(caller))).await?;
         self.announce_change();
         Ok(status)
     }
@@ -390,118 +399,14 @@ impl Engine {
         if !run.state.is_active() {
             return Err(EngineError::NotCancellable { state: run.state });
         }
-        let run = self.store.change_run(id, RunChange::Cancelled).await?;
+        let run = self
+            .store
+            .change_run(id, RunChange::Cancelled, &self.stamp(Some(caller)))
+            .await?;
         tracing::info!(run = %id.to_short(), office = %caller.party, "run cancelled");
         self.announce_change();
         Ok(run)
     }
-
-    // Results.
-
-    /// Notes that the caller's office releases the result of a run, without seeing it.
-    ///
-    /// # Errors
-    /// When there is no result, the signature is not of its digest under the caller's key, or another table of the same countries
-    /// and years was released since it was made.
-    pub async fn release_result(
-        &self,
-        caller: &Caller,
-        id: Digest,
-        signature: &Signature,
-    ) -> Result<RunStatus, EngineError> {
-        let (run, signed, side) = self.run_of_office(caller, id).await?;
-        let result = run
-            .result
-            .filter(|_| run.state.has_result())
-            .ok_or(EngineError::NoResult { state: run.state })?;
-        signed.agreement.office(side).signing_key.verify(
-            SigningPurpose::Release,
-            result.as_bytes(),
-            signature,
-        )?;
-        refuse_released_meanwhile(&self.store, &signed.agreement, id).await?;
-        let run = self.store.release_run(id, side, signature).await?;
-        tracing::info!(run = %id.to_short(), side = side.as_str(), state = %run.state, "result released by an office");
-        self.announce_change();
-        Ok(run)
-    }
-
-    /// The released flow table of a run, for its offices and for researchers.
-    ///
-    /// # Errors
-    /// When the agreement does not allow flow tables, not both offices released it, or the caller may read other things only.
-    pub async fn released_result(&self, caller: &Caller, id: Digest) -> Result<ReleasedResult, EngineError> {
-        let (run, signed, standing) = self.readable_run(caller, id).await?;
-        match standing {
-            Standing::Office(_) | Standing::Reader(Role::Researcher) => {}
-            Standing::Reader(_) => return Err(EngineError::NotReadable { what: "flow tables" }),
-        }
-        let digest = require_released(&run)?;
-        if !signed.agreement.allows(Output::FlowTable) {
-            return Err(EngineError::OutputNotAllowed { what: "flow tables" });
-        }
-        self.read_result(id, digest).await
-    }
-
-    /// How the links of a released run were decided and how good they are, with the digest of its result: for its offices and for all
-    /// who may read.
-    ///
-    /// # Errors
-    /// When not both offices released it.
-    pub async fn released_report(
-        &self,
-        caller: &Caller,
-        id: Digest,
-    ) -> Result<(LinkageReport, Digest), EngineError> {
-        let (run, _, _) = self.readable_run(caller, id).await?;
-        let digest = require_released(&run)?;
-        Ok((self.read_result(id, digest).await?.report, digest))
-    }
-
-    /// The stored result of a run, when it is the one of that digest.
-    async fn read_result(&self, id: Digest, digest: Digest) -> Result<ReleasedResult, EngineError> {
-        let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
-        let report = self.store.read_run_object(id, RunObject::Report).await?;
-        let table = PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?;
-        let report = serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?;
-        if result_digest(&table, &report) != digest {
-            return Err(EngineError::StoredResult);
-        }
-        Ok(ReleasedResult {
-            table,
-            report,
-            digest,
-        })
-    }
-
-    /// The linked pairs of a run, by similarity descending.
-    ///
-    /// # Errors
-    /// When the agreement does not allow link lists, or not both offices released the run.
-    pub async fn released_links(&self, caller: &Caller, id: Digest) -> Result<Vec<LinkedPair>, EngineError> {
-        let (run, signed, _) = self.run_of_office(caller, id).await?;
-        if !signed.agreement.allows(Output::LinkList) {
-            return Err(EngineError::OutputNotAllowed { what: "link lists" });
-        }
-        require_released(&run)?;
-        decode_links(self.store.read_run_object(id, RunObject::Links).await?)
-    }
-}
-
-fn require_released(run: &RunStatus) -> Result<Digest, EngineError> {
-    match run.result {
-        Some(digest) if run.state == RunState::Released => Ok(digest),
-        Some(_) => Err(EngineError::NotReleased),
-        None => Err(EngineError::NoResult { state: run.state }),
-    }
-}
-
-/// Digest of a result, which both offices sign to release it: of the flow table and the linkage report, each as JSON without
-/// blanks and with the fields in their order. An office works it out again from what it is given.
-pub fn result_digest(table: &PublishedTable, report: &LinkageReport) -> Digest {
-    let table = serde_json::to_vec(table).expect("every field has a JSON form");
-    let report = serde_json::to_vec(report).expect("every field has a JSON form");
-    Digest::of_parts(&[b"corridor/v1|result", &table, &report])
 }
 
 /// A dataset is what was declared and what was agreed, or it does not get in.

@@ -3,24 +3,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_core::{
-    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus, Stopwatch,
+    Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stopwatch,
 };
-use corridor_flows::FlowTerms;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{RunChange, RunObject, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::codec::{decode_candidates, encode_candidates, encode_links};
-use crate::engine::{Engine, result_digest};
+use crate::codec::{decode_candidates, encode_candidates};
+use crate::engine::{Engine, PROGRAM_VERSION};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
+use crate::manifest::{ManifestHost, ManifestParts, ManifestTable, RunManifest};
 use crate::observer::{AttemptOutcome, FailureKind, Happening, Phase};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
-use crate::planning::check_files;
-use crate::released::released_before;
+use crate::planning::{check_files, file_bytes_of};
+use crate::result::{MadeResult, make_result};
 
 /// How long the worker waits when the store failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -57,7 +57,10 @@ impl Engine {
     async fn work_until_failure(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         for run in self.store.active_runs().await? {
             if run.state != RunState::Queued {
-                let run = self.store.change_run(run.id, RunChange::Requeued).await?;
+                let run = self
+                    .store
+                    .change_run(run.id, RunChange::Requeued, &self.stamp(None))
+                    .await?;
                 tracing::info!(
                     run = %run.id.to_short(),
                     restarts = run.restarts,
@@ -113,8 +116,11 @@ impl Engine {
             })) => tracing::info!(run = %id.to_short(), "run stopped on request"),
             Err(error) => {
                 tracing::error!(run = %id.to_short(), error = &error as &dyn std::error::Error, "run failed");
-                let reason = to_reason(&error);
-                match self.store.change_run(id, RunChange::Failed { reason }).await {
+                let failed = RunChange::Failed {
+                    reason: to_reason(&error),
+                    word: error.to_word(),
+                };
+                match self.store.change_run(id, failed, &self.stamp(None)).await {
                     // Cancelled in the meantime: it stays so.
                     Ok(_) | Err(StoreError::RunState { .. }) => {}
                     Err(error) => return Err(error.into()),
@@ -132,13 +138,12 @@ impl Engine {
             .await?
             .ok_or(EngineError::NotFound { what: "agreement" })?
             .agreement;
-        let file_bytes = self.file_bytes(run).await?;
+        let datasets = self.datasets_of_run(run).await?;
+        let file_bytes = file_bytes_of(&datasets);
         check_files(file_bytes, &self.limits.run)?;
         let job = Arc::new(Job {
-            flows: FlowTerms::from(&agreement),
-            linkage: agreement.linkage.clone(),
-            encoding: agreement.encoding.clone(),
             agreement,
+            contents: datasets.map(|dataset| dataset.declaration.content),
             origin: self.load(&self.compute, run.origin_dataset).await?,
             destination: self.load(&self.compute, run.destination_dataset).await?,
         });
@@ -149,6 +154,12 @@ impl Engine {
                 .await??
         };
         run_plan.check()?;
+        let host = ManifestHost {
+            kernel: run_plan.kernel().to_owned(),
+            threads: to_count(self.compute.thread_count()),
+            arch: std::env::consts::ARCH.to_owned(),
+            os: std::env::consts::OS.to_owned(),
+        };
         let tiles = {
             let job = Arc::clone(&job);
             self.compute.run(move || job.tiles()).await?
@@ -163,7 +174,7 @@ impl Engine {
             }
         }
         self.store
-            .change_run(run.id, RunChange::Started { tiles_total })
+            .change_run(run.id, RunChange::Started { tiles_total }, &self.stamp(None))
             .await?;
         self.announce_change();
         prepare.end();
@@ -236,62 +247,86 @@ impl Engine {
         }
         let plan = plan??;
         compare.end();
-        self.decide_and_reconcile(run.id, job, plan, tiles.len()).await?;
+        let decide = self.begin(Phase::Decide);
+        let candidates = self.candidates_of(run.id, tiles.len()).await?;
+        let (made, manifest) = self.decide(run, job, (plan, candidates), host).await?;
+        decide.end();
+        let storing = self.begin(Phase::Store);
+        self.store_result(run.id, made, manifest).await?;
+        storing.end();
         Ok(Ending::Done)
     }
 
-    async fn decide_and_reconcile(
-        &self,
-        run: Digest,
-        job: Arc<Job>,
-        plan: ComparePlan,
-        tile_count: usize,
-    ) -> Result<(), EngineError> {
-        let decide = self.begin(Phase::Decide);
+    /// The candidate pairs of all tiles, in their order.
+    async fn candidates_of(&self, run: Digest, tile_count: usize) -> Result<Vec<CandidatePair>, EngineError> {
         let mut candidates = Vec::new();
         for tile in 0..tile_count {
             let object = RunObject::Tile(to_count(tile));
             candidates.extend(decode_candidates(self.store.read_run_object(run, object).await?)?);
         }
-        let released = released_before(&self.store, &job.agreement, run).await?;
-        let held_against: Vec<Digest> = released.iter().map(|released| released.result).collect();
-        let outcome = self
-            .compute
-            .run(move || {
-                let released: Vec<_> = released.into_iter().map(|released| released.table).collect();
-                let (linkage, encoding) = (&job.linkage, &job.encoding);
-                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, linkage, encoding, plan)?;
-                let links = pipeline.decide(&candidates)?;
-                let link_bytes = encode_links(&links, &job.origin, &job.destination);
-                let report = pipeline.report(&links, &job.flows.age_bands);
-                let moves = pipeline.pair_moves(&links)?;
-                let mut table = pipeline.reconcile(&links, &moves, &job.flows, &report, &released)?;
-                table.held_against = held_against;
-                Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
-            })
-            .await??;
-        let (link_bytes, table, report, link_count) = outcome;
-        decide.end();
+        Ok(candidates)
+    }
 
-        let storing = self.begin(Phase::Store);
+    /// Makes the result of a run, and its manifest.
+    async fn decide(
+        &self,
+        status: &RunStatus,
+        job: Arc<Job>,
+        (plan, candidates): (ComparePlan, Vec<CandidatePair>),
+        host: ManifestHost,
+    ) -> Result<(MadeResult, RunManifest), EngineError> {
+        let released = self.released_before(&job.agreement, status.id).await?;
+        let held_against = released.iter().map(ManifestTable::from).collect();
+        let made = {
+            let job = Arc::clone(&job);
+            let make = move || {
+                let datasets = (&job.origin, &job.destination);
+                make_result(datasets, &job.agreement, plan, &candidates, released)
+            };
+            self.compute.run(make).await??
+        };
+        let manifest = RunManifest::new(
+            &job.agreement,
+            ManifestParts {
+                run: status,
+                program: PROGRAM_VERSION,
+                contents: job.contents,
+                held_against,
+                result: made.digest(),
+                links: &made.links,
+                host,
+            },
+        );
+        Ok((made, manifest))
+    }
+
+    async fn store_result(
+        &self,
+        run: Digest,
+        made: MadeResult,
+        manifest: RunManifest,
+    ) -> Result<(), EngineError> {
+        let result = manifest.result;
         self.store
-            .put_run_object(run, RunObject::Links, link_bytes)
+            .put_run_object(run, RunObject::Links, made.links)
             .await?;
-        self.store.change_run(run, RunChange::Linked).await?;
+        self.store
+            .change_run(run, RunChange::Linked, &self.stamp(None))
+            .await?;
         self.announce_change();
-        tracing::info!(run = %run.to_short(), links = link_count, "links decided");
+        tracing::info!(run = %run.to_short(), links = made.link_count, "links decided");
 
-        let flows = table.to_parquet();
-        let result = result_digest(&table, &report);
-        let report = serde_json::to_vec(&report).expect("every field has a JSON form");
+        let flows = made.table.to_parquet();
+        let report = serde_json::to_vec(&made.report).expect("every field has a JSON form");
         self.store
             .put_run_object(run, RunObject::FlowTable, flows)
             .await?;
         self.store.put_run_object(run, RunObject::Report, report).await?;
-        self.store
-            .change_run(run, RunChange::Reconciled { result })
-            .await?;
-        storing.end();
+        let reconciled = RunChange::Reconciled {
+            result,
+            manifest: manifest.to_bytes(),
+        };
+        self.store.change_run(run, reconciled, &self.stamp(None)).await?;
         tracing::info!(run = %run.to_short(), result = %result.to_short(), "flow table made");
         Ok(())
     }
@@ -310,26 +345,22 @@ impl Engine {
         Ok(at_hand)
     }
 
-    /// Bytes of the files of a run's datasets.
-    async fn file_bytes(&self, run: &RunStatus) -> Result<[u64; 2], EngineError> {
-        let mut bytes = [0; 2];
-        for (id, bytes) in [run.origin_dataset, run.destination_dataset]
-            .into_iter()
-            .zip(&mut bytes)
-        {
-            let dataset = self.store.dataset(id).await?;
-            let dataset = dataset.ok_or(EngineError::NotFound { what: "dataset" })?;
-            *bytes = dataset.declaration.total_bytes;
-        }
-        Ok(bytes)
+    /// The datasets of a run.
+    async fn datasets_of_run(&self, run: &RunStatus) -> Result<[DatasetStatus; 2], EngineError> {
+        let not_found = EngineError::NotFound { what: "dataset" };
+        let origin = self.store.dataset(run.origin_dataset).await?;
+        let destination = self.store.dataset(run.destination_dataset).await?;
+        origin
+            .zip(destination)
+            .map(<[DatasetStatus; 2]>::from)
+            .ok_or(not_found)
     }
 }
 
 struct Job {
     agreement: Agreement,
-    linkage: LinkageTerms,
-    encoding: EncodingTerms,
-    flows: FlowTerms,
+    /// Digests of the files.
+    contents: [Digest; 2],
     origin: EncodedDataset,
     destination: EncodedDataset,
 }
@@ -339,7 +370,7 @@ impl Job {
     fn tiles(&self) -> Vec<Tile> {
         let blocks = Blocks::of(&self.origin, &self.destination);
         let lens = (self.origin.records.len(), self.destination.records.len());
-        tiles_of(blocks.as_ref(), &self.linkage, lens)
+        tiles_of(blocks.as_ref(), &self.agreement.linkage, lens)
     }
 
     /// What the run will need. Time is looked at only where there is a limit on it.
@@ -355,11 +386,22 @@ impl Job {
             file_bytes,
         };
         let clock = limits.max_seconds.map(|_| clock);
-        RunPlan::new(datasets, &self.linkage, &self.encoding, limits, clock)
+        RunPlan::new(
+            datasets,
+            &self.agreement.linkage,
+            &self.agreement.encoding,
+            limits,
+            clock,
+        )
     }
 
     fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
-        Pipeline::new(&self.origin, &self.destination, &self.linkage, &self.encoding)
+        Pipeline::new(
+            &self.origin,
+            &self.destination,
+            &self.agreement.linkage,
+            &self.agreement.encoding,
+        )
     }
 }
 

@@ -21,6 +21,7 @@
 
 pub mod identities;
 
+mod audit;
 mod calls;
 mod config;
 mod doorkeeper;
@@ -37,7 +38,9 @@ mod status;
 mod tls;
 mod trial_ca;
 
-pub use config::{Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig};
+pub use config::{
+    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig,
+};
 pub use identity::{IdentityError, ServiceIdentity};
 pub use operations::{
     GrpcWebConfig, LogError, Metrics, Operations, OperationsConfig, ProbeError, Telemetry, TelemetryConfig,

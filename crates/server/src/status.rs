@@ -215,6 +215,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::NotCancellable { .. } => (Code::FailedPrecondition, "NOT_CANCELLABLE"),
         EngineError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
         EngineError::RunRefused { .. } => (Code::FailedPrecondition, "RUN_REFUSED"),
+        EngineError::Proof(_) => (Code::InvalidArgument, "PROOF"),
         EngineError::Signature(_) => (Code::InvalidArgument, "SIGNATURE"),
         EngineError::Store(store) => classify_store(store),
         EngineError::Compute(_) | EngineError::Flow(_) | EngineError::StoredResult => {
@@ -232,7 +233,10 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
         StoreError::KeyCheckMismatch => (Code::FailedPrecondition, "KEY_CHECK_MISMATCH"),
         StoreError::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
         StoreError::RunState { .. } => (Code::FailedPrecondition, "RUN_STATE"),
-        StoreError::Bulk(_)
+        StoreError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
+        StoreError::AuditKey { .. }
+        | StoreError::AuditTampered { .. }
+        | StoreError::Bulk(_)
         | StoreError::Corrupt { .. }
         | StoreError::Database { .. }
         | StoreError::Migration(_)

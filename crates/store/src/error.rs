@@ -3,6 +3,22 @@ use corridor_core::RunState;
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The key of the audit log.
+    #[error("the audit key {file} cannot be used: {problem}")]
+    AuditKey {
+        /// Its file.
+        file: String,
+        /// Why.
+        problem: String,
+    },
+    /// The audit log is not what was written.
+    #[error(
+        "the audit log was tampered with: {problem}; keep the database as it is, find out who wrote to it, and put back a copy"
+    )]
+    AuditTampered {
+        /// What is wrong.
+        problem: String,
+    },
     /// The object store.
     #[error("the bulk store failed")]
     Bulk(#[from] object_store::Error),
@@ -57,6 +73,9 @@ pub enum StoreError {
         /// What.
         what: &'static str,
     },
+    /// Another table of the same offices, countries and years was released, which this one was not held against.
+    #[error("another table of the same offices, countries and years was released since this one was made")]
+    ReleasedMeanwhile,
     /// A change of state that is not allowed.
     #[error("a run that is {from} cannot become {to}")]
     RunState {

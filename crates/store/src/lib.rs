@@ -1,7 +1,7 @@
 //! Durable state of the service: metadata in SQLite or PostgreSQL, datasets and results on an object store.
 //!
 //! Everything about agreements, datasets and runs goes through one door, a transaction that is committed whole
-//! or not at all; bytes are on the disk before they are acknowledged. [`parse_dataset`] reads a dataset file and
+//! or not at all, with the entry of the audit log that says so; bytes are on the disk before they are acknowledged. [`parse_dataset`] reads a dataset file and
 //! finds any byte that was altered. Nothing here decides who may do what, and nothing sees a linkage key.
 //!
 //! ```
@@ -21,20 +21,28 @@
 use std::path::Path;
 
 mod agreements;
+mod audit;
+mod audit_key;
 mod bulk;
 mod database;
 mod dataset_file;
 mod datasets;
+mod disclosures;
 mod error;
+mod manifests;
 mod monitor;
 mod runs;
 
+pub use audit::AuditRow;
+pub use audit_key::AuditKey;
 pub use bulk::RunObject;
 pub use dataset_file::{DatasetFileError, parse_dataset};
 pub use datasets::{Declared, Frame, FrameOutcome};
+pub use disclosures::{ReleasedScope, ReleasedTable};
 pub use error::StoreError;
-pub use runs::RunChange;
+pub use runs::{Release, RunChange};
 
+use audit::AuditState;
 use bulk::Bulk;
 use database::Database;
 
@@ -43,6 +51,7 @@ use database::Database;
 pub struct Store {
     database: Database,
     bulk: Bulk,
+    audit: AuditState,
 }
 
 impl Store {
@@ -65,8 +74,26 @@ impl Store {
         Self::start(Database::open_postgres(url).await?, bulk).await
     }
 
+    /// Opens the store beside a service that runs on it, to read: what it is in the middle of is left alone.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_beside(folder: &Path) -> Result<Self, StoreError> {
+        let bulk = Bulk::open(folder).await?;
+        let database = Database::open_sqlite(&folder.join("corridor.sqlite")).await?;
+        Ok(Self {
+            database,
+            bulk,
+            audit: AuditState::default(),
+        })
+    }
+
     async fn start(database: Database, bulk: Bulk) -> Result<Self, StoreError> {
-        let store = Self { database, bulk };
+        let store = Self {
+            database,
+            bulk,
+            audit: AuditState::default(),
+        };
         store.remove_orphans().await?;
         Ok(store)
     }
