@@ -3,6 +3,7 @@
 
 mod arrows;
 mod attack;
+mod backup;
 mod bad_input;
 mod bad_mapping;
 mod blocks;
@@ -24,3 +25,4 @@ mod scripts;
 mod service;
 mod size;
 mod statistics;
+mod two_services;

@@ -24,6 +24,7 @@ mod codec;
 mod compute;
 mod engine;
 mod error;
+mod lease;
 mod limits;
 mod memory;
 mod pipeline;
@@ -42,6 +43,7 @@ pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, 
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
 pub use error::EngineError;
+pub use lease::{LeaseTiming, LeaseWatch};
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use memory::MemoryPart;
 pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pipeline, StratumReport};

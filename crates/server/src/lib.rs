@@ -29,7 +29,10 @@ mod status;
 mod tls;
 mod trial_ca;
 
-pub use config::{Config, ConfigError, LimitsConfig, LogConfig, OfficeConfig, TlsConfig};
+pub use config::{
+    Config, ConfigError, DatabaseConfig, DatabaseConfigError, LimitsConfig, LogConfig, OfficeConfig,
+    TlsConfig,
+};
 pub use serve::{ServeError, ServeOptions, serve};
 pub use tls::TlsError;
 pub use trial_ca::{CertificatePair, TrialCa, TrialCaError};

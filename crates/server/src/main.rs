@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use corridor_core::{OfficeId, SystemClock};
+use corridor_core::{Clock as _, OfficeId, SystemClock};
 use corridor_engine::{Compute, Engine, Limits, Store};
 use corridor_server::{CertificatePair, Config, LogConfig, ServeOptions, TrialCa, serve};
+use corridor_store::BackupManifest;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +41,30 @@ enum Command {
         /// Settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Copies the database and every object to a new folder, while the service goes on. Objects are copied as they are stored;
+    /// no master key, signing key or certificate is in the copy, and no upload that is under way.
+    ///
+    /// Example: corridor-server backup --config corridor-server.toml --out backup-2026-03-01
+    Backup {
+        /// Settings of the service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A new folder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Puts a backup into a service that holds nothing yet, with SQLite or PostgreSQL, whichever it was made of. Every digest is
+    /// checked before anything is changed.
+    ///
+    /// Example: corridor-server restore --config corridor-server.toml --from backup-2026-03-01
+    Restore {
+        /// Settings of the new service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
     },
     /// Makes certificates.
     #[command(subcommand)]
@@ -85,14 +110,46 @@ fn run(args: Args) -> anyhow::Result<()> {
         }
         Command::CheckConfig { config } => {
             let path = config.display().to_string();
-            read_tls(&Config::load(&config)?)?;
+            let config = Config::load(&config)?;
+            read_tls(&config)?;
+            config.to_store_options()?;
             writeln!(std::io::stdout(), "{path} is sound")?;
             Ok(())
+        }
+        Command::Backup { config, out } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let copying = corridor_store::backup(&options, &out, SystemClock.now());
+            let manifest = tokio::runtime::Runtime::new()?.block_on(copying)?;
+            tell(&manifest, &format!("copied to {}", out.display()))?;
+            writeln!(
+                std::io::stdout(),
+                "not in it: master key, signing keys, certificates, settings, and uploads under way; keep keys apart from it"
+            )?;
+            Ok(())
+        }
+        Command::Restore { config, from } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let restoring = corridor_store::restore(&options, &from);
+            let manifest = tokio::runtime::Runtime::new()?.block_on(restoring)?;
+            tell(&manifest, &format!("restored from {}", from.display()))
         }
         Command::Identity(IdentityCommand::Init { dir, host, offices }) => {
             init_identities(&dir, &host, &offices)
         }
     }
+}
+
+/// Says what a backup holds.
+fn tell(manifest: &BackupManifest, done: &str) -> anyhow::Result<()> {
+    let rows: u64 = manifest.tables.iter().map(|table| table.row_count).sum();
+    let bytes: u64 = manifest.objects.iter().map(|object| object.byte_count).sum();
+    writeln!(
+        std::io::stdout(),
+        "{done}: {rows} rows of {} tables, {} objects of {bytes} bytes",
+        manifest.tables.len(),
+        manifest.objects.len()
+    )?;
+    Ok(())
 }
 
 fn start_log(log: &LogConfig) -> anyhow::Result<()> {
@@ -110,9 +167,14 @@ fn start_log(log: &LogConfig) -> anyhow::Result<()> {
 
 async fn start(config: Config) -> anyhow::Result<()> {
     let options = read_tls(&config)?;
-    let store = Store::open(&config.data_folder)
+    let store = Store::open_with(&config.to_store_options()?)
         .await
-        .with_context(|| format!("cannot open data_folder {}", config.data_folder.display()))?;
+        .with_context(|| {
+            format!(
+                "cannot open data_folder {} and its database",
+                config.data_folder.display()
+            )
+        })?;
     let limits = Limits {
         max_dataset_bytes: config.limits.max_dataset_bytes,
         run: config.limits.to_run_limits(),
