@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use corridor_core::{Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
+use corridor_core::{Caller, Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
 use corridor_engine::{Compute, Engine, Frame, LeaseTiming, Limits, RunLimits, Store};
 use corridor_store::{DatabaseOptions, RunObject, StoreOptions};
 use corridor_testkit::{PASSWORD, PostgresDatabase};
@@ -50,13 +50,13 @@ fn sample_of(seed: u64) -> Sample {
 }
 
 async fn agree(engine: &Engine, sample: &Sample) {
-    let origin = sample::ORIGIN.parse().unwrap();
+    let origin = Caller::office(sample::ORIGIN.parse().unwrap());
     engine
         .propose_agreement(&origin, &sample.agreement)
         .await
         .unwrap();
     for (office, signature) in sample.signatures() {
-        let office = office.parse().unwrap();
+        let office = Caller::office(office.parse().unwrap());
         engine
             .sign_agreement(&office, sample.agreement.digest(), &signature)
             .await
@@ -68,15 +68,15 @@ async fn agree(engine: &Engine, sample: &Sample) {
 async fn queue(engine: &Engine, sample: &Sample) -> Digest {
     agree(engine, sample).await;
     for (declaration, bytes) in &sample.datasets {
-        let dataset = engine.declare_dataset(declaration).await.unwrap();
-        let office = &declaration.office;
+        let office = &Caller::office(declaration.office.clone());
+        let dataset = engine.declare_dataset(office, declaration).await.unwrap();
         engine
             .receive_frame(office, dataset.id, whole_frame(bytes), bytes)
             .await
             .unwrap();
         engine.seal_dataset(office, dataset.id).await.unwrap();
     }
-    let origin = sample::ORIGIN.parse().unwrap();
+    let origin = Caller::office(sample::ORIGIN.parse().unwrap());
     engine
         .start_run(&origin, sample.agreement.digest())
         .await
@@ -95,7 +95,7 @@ fn whole_frame(bytes: &Bytes) -> Frame {
 
 /// Waits, as a watcher at this service does, until the run is as asked for.
 async fn watch(engine: &Engine, run: Digest, is_enough: impl Fn(&RunStatus) -> bool) -> RunStatus {
-    let origin = sample::ORIGIN.parse().unwrap();
+    let origin = Caller::office(sample::ORIGIN.parse().unwrap());
     let mut changes = engine.subscribe();
     loop {
         changes.mark_unchanged();
@@ -195,7 +195,7 @@ async fn a_run_stopped_at_one_service_stops_at_the_other() {
     let (other, _) = open(folder.path(), Some(&database)).await;
     let sample = sample_of(5);
     let run = queue(&other, &sample).await;
-    let origin = sample::ORIGIN.parse().unwrap();
+    let origin = Caller::office(sample::ORIGIN.parse().unwrap());
     let stop = CancellationToken::new();
     let offices = async {
         watch(&working, run, |run| run.state == RunState::Running).await;
@@ -219,8 +219,8 @@ async fn frames_of_one_upload_may_go_to_both_services_at_once() {
     let sample = sample_of(6);
     agree(&first, &sample).await;
     let (declaration, bytes) = &sample.datasets[0];
-    let office = &declaration.office;
-    let id = first.declare_dataset(declaration).await.unwrap().id;
+    let office = &Caller::office(declaration.office.clone());
+    let id = first.declare_dataset(office, declaration).await.unwrap().id;
     let size = bytes.len().div_ceil(12);
     // Each sends all of them, in order; whoever is behind is told so, and goes on behind what is acknowledged.
     let send = async |engine: &Engine| {
@@ -253,9 +253,10 @@ async fn a_service_that_starts_leaves_the_files_of_another_alone() {
     let sample = sample_of(7);
     agree(&engine, &sample).await;
     let (declaration, bytes) = &sample.datasets[0];
-    let id = engine.declare_dataset(declaration).await.unwrap().id;
+    let office = &Caller::office(declaration.office.clone());
+    let id = engine.declare_dataset(office, declaration).await.unwrap().id;
     engine
-        .receive_frame(&declaration.office, id, whole_frame(bytes), bytes)
+        .receive_frame(office, id, whole_frame(bytes), bytes)
         .await
         .unwrap();
     store.put_dataset(id, bytes.clone()).await.unwrap();

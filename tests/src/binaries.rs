@@ -11,11 +11,13 @@ use std::sync::OnceLock;
 pub fn binaries() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test has a path");
-        let folder = test
+        let program = std::env::current_exe().expect("a program has a path");
+        // A program is in the profile's folder, a test in deps below it.
+        let folder = program
             .ancestors()
-            .nth(2)
-            .expect("a test is in deps below the profile's folder");
+            .skip(1)
+            .find(|folder| !folder.ends_with("deps"))
+            .expect("a program is in a folder");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "--bins"]);
         cargo.args(["--package", "corridor-cli", "--package", "corridor-server"]);
@@ -125,6 +127,7 @@ pub fn server_command<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S])
 pub struct ServerProcess {
     child: Child,
     address: SocketAddr,
+    probes: Option<SocketAddr>,
     log: Option<std::thread::JoinHandle<String>>,
 }
 
@@ -134,7 +137,17 @@ impl ServerProcess {
     /// # Panics
     /// When it ends instead.
     pub fn start(folder: &Path, config: &str) -> Self {
-        Self::start_command(server_command(folder, &["serve", "--config", config]))
+        Self::start_with(folder, config, &[])
+    }
+
+    /// The same with more in its environment.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub fn start_with(folder: &Path, config: &str, environment: &[(String, String)]) -> Self {
+        let mut command = server_command(folder, &["serve", "--config", config]);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_command(command)
     }
 
     /// The same with the data folder on a file system of its own of `kib` KiB.
@@ -165,13 +178,11 @@ impl ServerProcess {
             let before = said.len();
             let read = log.read_line(&mut said).expect("the log is text");
             assert!(read > 0, "corridor-server ended: {said}");
-            let found = said[before..]
-                .split_once("serving address=")
-                .and_then(|(_, rest)| rest.trim().parse().ok());
-            if let Some(address) = found {
+            if let Some(address) = address_after("serving address=", &said[before..]) {
                 break address;
             }
         };
+        let probes = address_after("answering probes address=", &said);
         let log = std::thread::spawn(move || {
             // Reading on keeps the pipe from filling; what was said is given back at the end.
             drop(log.read_to_string(&mut said));
@@ -180,6 +191,7 @@ impl ServerProcess {
         Self {
             child,
             address,
+            probes,
             log: Some(log),
         }
     }
@@ -187,6 +199,11 @@ impl ServerProcess {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it answers probes, where it does.
+    pub const fn probes(&self) -> Option<SocketAddr> {
+        self.probes
     }
 
     /// Its process.
@@ -221,6 +238,12 @@ impl ServerProcess {
         let log = self.log.take().expect("taken once, at the end");
         (log.join().expect("the log is read to its end"), status.code())
     }
+}
+
+/// The address a log says after these words.
+fn address_after(words: &str, log: &str) -> Option<SocketAddr> {
+    let (_, rest) = log.split_once(words)?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 impl Drop for ServerProcess {

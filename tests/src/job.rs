@@ -1,4 +1,5 @@
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -135,12 +136,42 @@ impl Job {
         corridor(&self.path(office), arguments)
     }
 
+    /// Where the service listens.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn server_address(&self) -> SocketAddr {
+        self.server.as_ref().expect("the service runs").address()
+    }
+
     /// Starts the service, and writes both offices' service files, since the port is another each time.
     ///
     /// # Panics
     /// When it does not start.
     pub fn start_server(&mut self) {
         self.use_server(ServerProcess::start(&self.path("server"), "server.toml"));
+    }
+
+    /// Changes lines of the service's settings, for its next start.
+    ///
+    /// # Panics
+    /// When a line is not there.
+    pub fn set(&self, changes: &[(&str, &str)]) {
+        let path = self.path("server").join("server.toml");
+        let mut config = fs::read_to_string(&path).expect("the config is there");
+        for (from, to) in changes {
+            assert!(config.contains(from), "{from} is in the config");
+            config = config.replacen(from, to, 1);
+        }
+        fs::write(path, config).expect("a file can be written");
+    }
+
+    /// The service, which runs.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn server(&self) -> &ServerProcess {
+        self.server.as_ref().expect("the service runs")
     }
 
     /// The same with a new, small disk for the service's data.

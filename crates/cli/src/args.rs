@@ -89,8 +89,8 @@ pub(crate) enum Command {
     Agreement(AgreementCommand),
     /// Uploads an encoded dataset and seals it.
     ///
-    /// The file is checked first; for one that is encrypted the passphrase is asked. An upload that was cut goes on where the service acknowledged it: run the
-    /// same command again. The service file (TOML) holds server = "https://…", ca, certificate and private_key.
+    /// The file is checked first; for one that is encrypted the passphrase is asked. An upload that is cut goes on by itself where the service
+    /// acknowledged it, and says so; one that was given up goes on when the same command is run again. The service file (TOML) holds server = "https://…", ca, certificate and private_key.
     ///
     /// Example: corridor upload dataset.parquet --agreement agreement.json --service service.toml
     Upload(UploadArgs),
@@ -329,6 +329,12 @@ pub(crate) struct UploadArgs {
     /// The agreement it was encoded under, as saved by corridor agreement show.
     #[arg(long, value_name = "FILE")]
     pub(crate) agreement: PathBuf,
+    /// Seconds without another byte acknowledged after which the upload is given up; 0: it is tried once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) give_up_after: u32,
+    /// Seconds after which a line over which nothing came is taken for dead, and another one is made.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) stalled_after: u32,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
     #[command(flatten)]
@@ -385,6 +391,11 @@ pub(crate) enum RunCommand {
     ///
     /// Example: corridor run cancel RUN --service service.toml
     Cancel(RunArgs),
+    /// Shows how the links of a released run were decided, how good they are and for whom they are worse: for its offices, and for the
+    /// administrators, auditors and researchers its agreement names.
+    ///
+    /// Example: corridor run quality RUN --service service.toml
+    Quality(RunArgs),
     /// Writes the linked pairs of pseudonyms of a released run, when the agreement allows link lists.
     ///
     /// Example: corridor run links RUN -o links.csv --service service.toml

@@ -2,10 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use corridor_core::{
-    DatasetDeclaration, DatasetState, DatasetStatus, Digest, RunStatus, Signature, SignedAgreement,
-};
+use corridor_core::{DatasetDeclaration, DatasetStatus, Digest, RunStatus, Signature, SignedAgreement};
 use corridor_engine::{LinkageReport, LinkedPair, PublicPlan};
 use corridor_flows::PublishedTable;
 use corridor_wire::v1::agreement_service_client::AgreementServiceClient;
@@ -93,6 +90,9 @@ pub enum ClientError {
     /// The connection was cut.
     #[error("the connection was cut")]
     Cut(#[source] Status),
+    /// Nothing came any more.
+    #[error("nothing came over the line for {0:?}")]
+    Stalled(Duration),
     /// The service refused.
     #[error("the service refused: {message}")]
     Refused {
@@ -100,22 +100,38 @@ pub enum ClientError {
         message: String,
         /// Its stable reason code, when it gave one.
         reason: Option<String>,
+        /// How long to wait before asking again, where that may be of use.
+        retry_after: Option<Duration>,
     },
 }
 
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
-        let reason = status
-            .get_error_details()
-            .error_info()
-            .map(|info| info.reason.clone());
+        let details = status.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.clone());
         // A connection that broke has no reason of the service's.
-        if reason.is_none() && matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) {
+        let is_of_the_line = match status.code() {
+            Code::Unavailable | Code::Unknown | Code::Cancelled => true,
+            code => code == Code::Internal && status.message().starts_with("h2 protocol error"),
+        };
+        if reason.is_none() && is_of_the_line {
             return Self::Cut(status);
         }
+        let asked = details.retry_info().and_then(|info| info.retry_delay);
+        let retry_after = match status.code() {
+            Code::Unavailable => Some(asked.unwrap_or_default()),
+            code if code == Code::ResourceExhausted => asked,
+            _ => None,
+        };
+        let mut message = status.message().to_owned();
+        // By its id the operator finds the call in the log.
+        if let (Code::Internal, Some(call)) = (status.code(), details.request_info()) {
+            message = format!("{message} under call {}", call.request_id);
+        }
         Self::Refused {
-            message: status.message().to_owned(),
+            message,
             reason,
+            retry_after,
         }
     }
 }
@@ -125,14 +141,14 @@ impl ClientError {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Refused { reason, .. } => reason.as_deref(),
-            Self::Answer(_) | Self::Connect(_) | Self::Cut(_) => None,
+            Self::Answer(_) | Self::Connect(_) | Self::Cut(_) | Self::Stalled(_) => None,
         }
     }
 
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Refused { .. } => Exit::Refused,
-            Self::Connect(_) | Self::Cut(_) => Exit::Unreachable,
+            Self::Connect(_) | Self::Cut(_) | Self::Stalled(_) => Exit::Unreachable,
             Self::Answer(_) => Exit::Failed,
         }
     }
@@ -140,7 +156,7 @@ impl ClientError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Answer(_) => "this program and the service may be of different versions",
-            Self::Connect(_) | Self::Cut(_) => {
+            Self::Connect(_) | Self::Cut(_) | Self::Stalled(_) => {
                 "check the address and the certificates in the service file, and that the service runs; what it \
                  acknowledged is kept, so the same command goes on where it was"
             }
@@ -171,19 +187,11 @@ impl ClientError {
     }
 }
 
-/// Bytes of data in a frame.
-const FRAME_BYTES: usize = 1 << 20;
-
-/// Frames sent ahead of their acknowledgement.
-const FRAMES_AHEAD: usize = 4;
-
-/// Tries of an upload that is cut, before giving up; each goes on from the acknowledged offset.
-const UPLOAD_TRIES: u32 = 5;
-
 /// An office's line to the service. Everything the command line does goes through it.
 #[derive(Debug, Clone)]
 pub struct Client {
     channel: Channel,
+    endpoint: Endpoint,
 }
 
 /// Result type of calls.
@@ -201,20 +209,30 @@ impl Client {
                 &connection.certificate,
                 &connection.private_key,
             ));
-        let channel = Endpoint::from_shared(connection.server.clone())?
+        let endpoint = Endpoint::from_shared(connection.server.clone())?
             .tls_config(tls)?
             .connect_timeout(Duration::from_secs(10))
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .connect()
-            .await?;
-        Ok(Self { channel })
+            .http2_keep_alive_interval(Duration::from_secs(30));
+        let channel = endpoint.connect().await?;
+        Ok(Self { channel, endpoint })
+    }
+
+    /// Another connection to the same service, which is closed when nothing comes over it for about `stalled_after` in spite of pings.
+    pub(crate) async fn reconnect(&self, stalled_after: Duration) -> ClientResult<Self> {
+        let endpoint = self
+            .endpoint
+            .clone()
+            .http2_keep_alive_interval(stalled_after / 2)
+            .keep_alive_timeout(stalled_after / 2);
+        let channel = endpoint.connect().await?;
+        Ok(Self { channel, endpoint })
     }
 
     fn agreements(&self) -> AgreementServiceClient<Channel> {
         AgreementServiceClient::new(self.channel.clone())
     }
 
-    fn datasets(&self) -> DatasetServiceClient<Channel> {
+    pub(crate) fn datasets(&self) -> DatasetServiceClient<Channel> {
         DatasetServiceClient::new(self.channel.clone())
     }
 
@@ -280,48 +298,6 @@ impl Client {
         Ok(given(response.agreement, "agreement")?.try_into()?)
     }
 
-    /// Uploads a dataset and seals it. Goes on from what the service acknowledged, now and after every cut.
-    /// `progress` is told the bytes acknowledged.
-    ///
-    /// # Errors
-    /// As [`Client::propose_agreement`].
-    pub async fn upload(
-        &self,
-        declaration: &DatasetDeclaration,
-        bytes: &Bytes,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> ClientResult<DatasetStatus> {
-        let mut tries = 0;
-        loop {
-            let outcome = self.try_upload(declaration, bytes, progress).await;
-            match outcome {
-                Err(ClientError::Cut(_) | ClientError::Connect(_)) if tries < UPLOAD_TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(250 << tries)).await;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn try_upload(
-        &self,
-        declaration: &DatasetDeclaration,
-        bytes: &Bytes,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> ClientResult<DatasetStatus> {
-        let status = self.declare_dataset(declaration).await?;
-        progress(status.acknowledged_bytes);
-        if status.state == DatasetState::Sealed {
-            return Ok(status);
-        }
-        if status.acknowledged_bytes < declaration.total_bytes {
-            let frames = to_frames(&status, bytes);
-            self.send_frames(frames, progress).await?;
-        }
-        self.seal_dataset(status.id).await
-    }
-
     /// Declares a dataset, and learns what of it is there already.
     ///
     /// # Errors
@@ -332,36 +308,6 @@ impl Client {
         };
         let response = self.datasets().create_dataset(request).await?.into_inner();
         Ok(given(response.dataset, "dataset")?.try_into()?)
-    }
-
-    /// Sends frames and waits for the acknowledgement of each.
-    ///
-    /// # Errors
-    /// As [`Client::propose_agreement`].
-    pub async fn send_frames(
-        &self,
-        frames: Vec<v1::UploadDatasetRequest>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> ClientResult<()> {
-        let (sender, receiver) = tokio::sync::mpsc::channel(FRAMES_AHEAD);
-        let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
-        let sending = async move {
-            for frame in frames {
-                // The service has ended the call; its answer says why.
-                if sender.send(frame).await.is_err() {
-                    break;
-                }
-            }
-        };
-        let receiving = async {
-            let mut answers = self.datasets().upload_dataset(requests).await?.into_inner();
-            while let Some(answer) = answers.next().await {
-                progress(answer?.acknowledged_bytes);
-            }
-            Ok(())
-        };
-        let ((), received) = tokio::join!(sending, receiving);
-        received
     }
 
     /// Has a whole dataset checked and fixed.
@@ -502,29 +448,21 @@ impl Client {
             to_digest(&response.result_digest, "result_digest")?,
         ))
     }
+
+    /// How the links of a released run were decided and how good they are, and the digest of its result.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn linkage_report(&self, id: Digest) -> ClientResult<(LinkageReport, Digest)> {
+        let request = v1::GetLinkageReportRequest { run_id: to_bytes(id) };
+        let response = self.runs().get_linkage_report(request).await?.into_inner();
+        let report = to_report(given(response.linkage_report, "linkage_report")?)?;
+        Ok((report, to_digest(&response.result_digest, "result_digest")?))
+    }
 }
 
-fn to_bytes(digest: Digest) -> Vec<u8> {
+pub(crate) fn to_bytes(digest: Digest) -> Vec<u8> {
     digest.as_bytes().to_vec()
-}
-
-/// What is left to send of a dataset, as frames.
-pub fn to_frames(status: &DatasetStatus, bytes: &Bytes) -> Vec<v1::UploadDatasetRequest> {
-    let start = usize::try_from(status.acknowledged_bytes).map_or(bytes.len(), |len| len.min(bytes.len()));
-    (start..bytes.len())
-        .step_by(FRAME_BYTES)
-        .zip(status.next_sequence..)
-        .map(|(offset, sequence)| {
-            let data = bytes.slice(offset..(offset + FRAME_BYTES).min(bytes.len()));
-            v1::UploadDatasetRequest {
-                dataset_id: to_bytes(status.id),
-                sequence,
-                offset: u64::try_from(offset).expect("an offset fits"),
-                checksum: to_bytes(Digest::of(&data)),
-                data,
-            }
-        })
-        .collect()
 }
 
 /// Connects with the settings of a service file.

@@ -11,8 +11,12 @@ mod commands;
 mod failure;
 mod flow_answer;
 mod output;
+mod patience;
+mod uploading;
 
 pub use args::Cli;
-pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig, to_frames};
+pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig};
 pub use commands::run;
 pub use failure::{Exit, classify};
+pub use patience::LineTerms;
+pub use uploading::{UploadEvent, to_frames};

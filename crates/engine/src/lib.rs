@@ -20,6 +20,7 @@
 //! # Errors
 //! [`EngineError`] says what was refused and what to do; causes inside the service are for its log.
 
+mod access;
 mod codec;
 mod compute;
 mod engine;
@@ -27,6 +28,8 @@ mod error;
 mod lease;
 mod limits;
 mod memory;
+mod observer;
+mod phase;
 mod pipeline;
 mod plan;
 mod planning;
@@ -46,6 +49,7 @@ pub use error::EngineError;
 pub use lease::{LeaseTiming, LeaseWatch};
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use memory::MemoryPart;
+pub use observer::{AttemptOutcome, FailureKind, Happening, Observer, Phase};
 pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pipeline, StratumReport};
 pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};

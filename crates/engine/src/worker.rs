@@ -3,18 +3,20 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use corridor_core::{
-    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus,
+    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus, Stopwatch,
 };
 use corridor_flows::FlowTerms;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{FailureReason, Lease, RunChange, RunObject, StoreError, WorkerId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
+use crate::observer::{AttemptOutcome, FailureKind, Happening, Phase};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::check_files;
@@ -167,16 +169,25 @@ impl Engine {
         stop: &CancellationToken,
     ) -> Result<(), EngineError> {
         let id = run.id;
+        let stopwatch = Stopwatch::start(&*self.clock);
+        // An error's level: spans are there whatever is logged.
+        let span = tracing::error_span!("run", outcome = tracing::field::Empty);
         // The work is dropped when the lease is lost: nothing of it could be written any more.
-        let ending = tokio::select! {
-            ending = self.work_on(run, lease, stop) => ending,
+        let worked = tokio::select! {
+            worked = self.work_on(run, lease, stop).instrument(span.clone()) => worked,
             () = self.keep(lease) => Err(StoreError::LeaseLost.into()),
         };
-        let ending = match ending {
+        let worked = match worked {
             Err(EngineError::Store(StoreError::LeaseLost)) => self.why_lost(id).await,
-            ending => ending,
+            worked => worked,
         };
-        match ending {
+        let outcome = outcome_of(&worked);
+        span.record("outcome", outcome.as_str());
+        self.observer.observe(&Happening::Attempt {
+            outcome,
+            seconds: stopwatch.elapsed_s(),
+        });
+        match worked {
             Ok(Ending::Done) => tracing::info!(run = %id.to_short(), "run reconciled, waits for release"),
             Ok(Ending::Cancelled) => tracing::info!(run = %id.to_short(), "run stopped on request"),
             Ok(Ending::Lost) => {
@@ -215,6 +226,7 @@ impl Engine {
         lease: &Lease,
         stop: &CancellationToken,
     ) -> Result<Ending, EngineError> {
+        let prepare = self.begin(Phase::Prepare);
         let agreement = self
             .store
             .agreement(run.agreement)
@@ -257,7 +269,9 @@ impl Engine {
             .change_run(lease, RunChange::Started { tiles_total })
             .await?;
         self.announce_change();
+        prepare.end();
 
+        let compare = self.begin(Phase::Compare);
         let kept = self.store.candidates_stored(run.id).await?;
         let budget = CandidateBudget::new(self.limits.run.max_candidates, kept);
         let open: Vec<Tile> = tiles
@@ -303,6 +317,7 @@ impl Engine {
                 self.store
                     .acknowledge_tile(lease, tile, to_count(pairs.len()))
                     .await?;
+                self.observer.observe(&Happening::Tile);
                 self.announce_change();
                 if stop.is_cancelled() {
                     return Ok::<_, EngineError>(Some(Ending::Stopping));
@@ -315,6 +330,7 @@ impl Engine {
             return Ok(ending);
         }
         let plan = plan??;
+        compare.end();
         self.decide_and_reconcile(lease, job, plan, tiles.len()).await?;
         Ok(Ending::Done)
     }
@@ -327,6 +343,7 @@ impl Engine {
         tile_count: usize,
     ) -> Result<(), EngineError> {
         let run = lease.run();
+        let decide = self.begin(Phase::Decide);
         let mut candidates = Vec::new();
         for tile in 0..tile_count {
             let object = RunObject::Tile(to_count(tile));
@@ -350,9 +367,14 @@ impl Engine {
             })
             .await??;
         let (link_bytes, table, report, link_count) = outcome;
+        decide.end();
+
+        let storing = self.begin(Phase::Store);
         self.store
             .put_run_object(run, RunObject::Links, link_bytes)
             .await?;
+        // Also the last look at the lease before a table is written, which depends on what was released before: one made under a
+        // lost lease must not take the place of another's.
         self.store.change_run(lease, RunChange::Linked).await?;
         self.announce_change();
         tracing::info!(run = %run.to_short(), links = link_count, "links decided");
@@ -367,6 +389,7 @@ impl Engine {
         self.store
             .change_run(lease, RunChange::Reconciled { result })
             .await?;
+        storing.end();
         tracing::info!(run = %run.to_short(), result = %result.to_short(), "flow table made");
         Ok(())
     }
@@ -441,6 +464,16 @@ impl Job {
 
 fn to_count(len: usize) -> u64 {
     u64::try_from(len).expect("a length fits in 64 bits")
+}
+
+fn outcome_of(worked: &Result<Ending, EngineError>) -> AttemptOutcome {
+    match worked {
+        Ok(Ending::Done) => AttemptOutcome::Reconciled,
+        Ok(Ending::Cancelled) => AttemptOutcome::Cancelled,
+        // Another goes on with it.
+        Ok(Ending::Lost | Ending::Stopping) => AttemptOutcome::PutAside,
+        Err(error) => AttemptOutcome::Failed(FailureKind::of(error)),
+    }
 }
 
 /// What the offices read of a failure.

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use corridor_core::OfficeId;
+use corridor_core::{OfficeId, Role};
 use corridor_engine::{RunLimits, SetBy};
-use corridor_store::{DatabaseOptions, DatabaseUrlError, StoreOptions};
 use serde::Deserialize;
-use zeroize::Zeroizing;
+
+use crate::database::DatabaseConfig;
+use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
 
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,25 +29,23 @@ pub struct Config {
     pub reflection: bool,
     /// Certificates of the service and of those who may call it.
     pub tls: TlsConfig,
-    /// The offices that may call, and the names in their certificates.
-    pub offices: Vec<OfficeConfig>,
+    /// The parties that may call, and the names in their certificates.
+    pub parties: Vec<PartyConfig>,
     /// Bounds.
     #[serde(default)]
     pub limits: LimitsConfig,
     /// Log.
     #[serde(default)]
     pub log: LogConfig,
-}
-
-/// Where the URL of a PostgreSQL database is read from. It holds a password, so it does not stand here itself. SQLite in the data
-/// folder when neither is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DatabaseConfig {
-    /// A file with the URL, which its owner alone may read.
-    pub url_file: Option<PathBuf>,
-    /// The environment variable with the URL.
-    pub url_env: Option<String>,
+    /// What operators watch the service by.
+    #[serde(default)]
+    pub operations: OperationsConfig,
+    /// Traces.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+    /// Calls from browsers.
+    #[serde(default)]
+    pub grpc_web: GrpcWebConfig,
 }
 
 /// Certificates, in PEM.
@@ -57,18 +56,59 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
-    /// The authority that signs the certificates of offices.
+    /// The authority that signs the certificates of parties.
     pub client_ca: PathBuf,
+    /// What that authority revoked; nothing is looked up when not said.
+    pub revocations: Option<PathBuf>,
+    /// Seconds after which certificates, revocations and parties are read again; 10 when not said.
+    #[serde(default = "default_reload_s")]
+    pub reload_s: u64,
 }
 
-/// An office that may call.
+const fn default_reload_s() -> u64 {
+    10
+}
+
+/// A party that may call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OfficeConfig {
-    /// Its id in agreements.
+pub struct PartyConfig {
+    /// Its short name; of an office, its id in agreements.
     pub id: OfficeId,
+    /// What it is to the service.
+    pub role: Role,
     /// The common name in its certificate.
     pub certificate_name: String,
+    /// Its own bounds, in place of `limits.each_party`.
+    #[serde(default)]
+    pub limits: Option<PartyLimits>,
+}
+
+/// What a party may have of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartyLimits {
+    /// Calls a second, in the long run.
+    pub calls_per_second: NonZeroU32,
+    /// Calls at once after a while of none.
+    pub call_burst: NonZeroU32,
+    /// Calls under way.
+    pub max_calls: NonZeroU32,
+    /// Uploads under way.
+    pub max_uploads: NonZeroU32,
+    /// Streams being read, such as watched runs.
+    pub max_streams: NonZeroU32,
+}
+
+impl PartyLimits {
+    /// 50 calls a second, 200 at once, 32 under way, 2 uploads, 32 streams.
+    pub const DEFAULT: Self = Self {
+        calls_per_second: NonZeroU32::new(50).expect("not 0"),
+        call_burst: NonZeroU32::new(200).expect("not 0"),
+        max_calls: NonZeroU32::new(32).expect("not 0"),
+        max_uploads: NonZeroU32::new(2).expect("not 0"),
+        max_streams: NonZeroU32::new(32).expect("not 0"),
+    };
 }
 
 /// Bounds.
@@ -81,8 +121,14 @@ pub struct LimitsConfig {
     pub max_dataset_bytes: u64,
     /// Seconds a call may take before its answer begins; 120 when not said.
     pub call_timeout_s: u64,
+    /// Seconds a call may take that reads or compares whole datasets; 3,600 when not said.
+    pub long_call_timeout_s: u64,
+    /// Seconds an upload may send nothing; 60 when not said.
+    pub idle_timeout_s: u64,
     /// Calls one connection may have under way; 64 when not said.
     pub max_calls_per_connection: usize,
+    /// What each party may have, unless it has bounds of its own.
+    pub each_party: PartyLimits,
     /// Bytes of memory one run may have; 16 GiB when not said. A run that would need more is refused.
     pub max_run_memory_bytes: u64,
     /// Candidate pairs one run may have; 100 million when not said. A run that expects more is refused, and one that finds more is
@@ -110,6 +156,9 @@ impl Default for LimitsConfig {
             max_message_bytes: 4 << 20,
             max_dataset_bytes: 16 << 30,
             call_timeout_s: 120,
+            long_call_timeout_s: 3600,
+            idle_timeout_s: 60,
+            each_party: PartyLimits::DEFAULT,
             max_calls_per_connection: 64,
             max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
             max_run_candidates: RunLimits::DEFAULT.max_candidates,
@@ -195,6 +244,12 @@ impl Config {
         if let Some(path) = &mut config.database.url_file {
             *path = folder.join(&*path);
         }
+        if let Some(path) = &mut config.telemetry.otlp_ca {
+            *path = folder.join(&*path);
+        }
+        if let Some(path) = &mut config.tls.revocations {
+            *path = folder.join(&*path);
+        }
         config.validate(&file)?;
         Ok(config)
     }
@@ -207,26 +262,30 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
-        let ids: BTreeSet<_> = self.offices.iter().map(|office| &office.id).collect();
-        let names: BTreeSet<_> = self
-            .offices
-            .iter()
-            .map(|office| &office.certificate_name)
-            .collect();
-        if self.offices.is_empty() || ids.len() != self.offices.len() || names.len() != self.offices.len() {
+        let names: BTreeSet<_> = self.parties.iter().map(|party| &party.certificate_name).collect();
+        if self.parties.is_empty() || names.len() != self.parties.len() {
             return fail(
-                "offices",
-                "must list at least one office, each id and certificate_name once",
+                "parties",
+                "must list at least one party, each certificate_name once",
             );
         }
         if self.database.url_file.is_some() && self.database.url_env.is_some() {
             return fail("database", "must say url_file or url_env, not both");
+        }
+        if self.tls.reload_s == 0 {
+            return fail("tls.reload_s", "must be above 0");
         }
         if !(2 << 20..=64 << 20).contains(&self.limits.max_message_bytes) {
             return fail("limits.max_message_bytes", "must be from 2 MiB to 64 MiB");
         }
         if self.limits.call_timeout_s == 0 {
             return fail("limits.call_timeout_s", "must be above 0");
+        }
+        if self.limits.long_call_timeout_s == 0 {
+            return fail("limits.long_call_timeout_s", "must be above 0");
+        }
+        if self.limits.idle_timeout_s == 0 {
+            return fail("limits.idle_timeout_s", "must be above 0");
         }
         if self.limits.max_calls_per_connection == 0 {
             return fail("limits.max_calls_per_connection", "must be above 0");
@@ -240,86 +299,15 @@ impl Config {
         if self.limits.max_run_seconds == Some(0) {
             return fail("limits.max_run_seconds", "must be above 0, or left out");
         }
-        Ok(())
-    }
-}
-
-/// Why there is no database to go to. Says nothing of the URL.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseConfigError {
-    /// The environment variable is not there.
-    #[error("database.url_env: there is no environment variable {0}, or it is not text")]
-    Environment(String),
-    /// Others may read the file.
-    #[error("database.url_file: others than its owner may read {0}; run chmod 600 on it")]
-    Mode(String),
-    /// The file cannot be read.
-    #[error("database.url_file: cannot read {file}")]
-    Read {
-        /// The file.
-        file: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The URL cannot be.
-    #[error("{key}: {problem}")]
-    Url {
-        /// Where it came from.
-        key: &'static str,
-        /// What is wrong.
-        problem: DatabaseUrlError,
-    },
-}
-
-impl Config {
-    /// Where the state of the service is, with the URL of its database read from where the settings say.
-    ///
-    /// # Errors
-    /// When the URL cannot be read, others may read its file, or it is none of a database that may be used.
-    pub fn to_store_options(&self) -> Result<StoreOptions, DatabaseConfigError> {
-        Ok(StoreOptions {
-            folder: self.data_folder.clone(),
-            database: self.database.to_options()?,
-        })
-    }
-}
-
-impl DatabaseConfig {
-    fn to_options(&self) -> Result<DatabaseOptions, DatabaseConfigError> {
-        let (key, text) = if let Some(path) = &self.url_file {
-            ("database.url_file", read_private(path)?)
-        } else if let Some(name) = &self.url_env {
-            #[expect(clippy::disallowed_methods, reason = "a setting that names where a secret is")]
-            let text = std::env::var(name).map_err(|_| DatabaseConfigError::Environment(name.clone()))?;
-            ("database.url_env", Zeroizing::new(text))
-        } else {
-            return Ok(DatabaseOptions::Sqlite);
-        };
-        let url = text
-            .parse()
-            .map_err(|problem| DatabaseConfigError::Url { key, problem })?;
-        Ok(DatabaseOptions::Postgres { url })
-    }
-}
-
-/// A file its owner alone may read.
-fn read_private(path: &Path) -> Result<Zeroizing<String>, DatabaseConfigError> {
-    let file = path.display().to_string();
-    let fail = |source| DatabaseConfigError::Read {
-        file: file.clone(),
-        source,
-    };
-    let mut opened = std::fs::File::open(path).map_err(fail)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if opened.metadata().map_err(fail)?.permissions().mode() & 0o077 != 0 {
-            return Err(DatabaseConfigError::Mode(file));
+        if self.listen.port() != 0 && self.operations.listen == Some(self.listen) {
+            return fail("operations.listen", "must be another address or port than listen");
         }
+        let watched = self.operations.validate();
+        let watched = watched.and_then(|()| self.telemetry.validate());
+        watched
+            .and_then(|()| self.grpc_web.origins().map(drop))
+            .or_else(|(key, problem)| fail(key, &problem))
     }
-    let mut text = Zeroizing::new(String::new());
-    opened.read_to_string(&mut text).map_err(fail)?;
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -345,8 +333,32 @@ mod tests {
         let config = load(SAMPLE).unwrap();
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.log, LogConfig::default());
+        assert_eq!(config.operations, OperationsConfig::default());
+        assert_eq!(config.telemetry, TelemetryConfig::default());
+        assert_eq!(config.grpc_web, GrpcWebConfig::default());
         assert_eq!((config.compute_threads, config.reflection), (0, false));
         assert!(config.data_folder.ends_with("data"));
+    }
+
+    /// What the sample names only in a comment can be set as it says there, each by itself.
+    #[test]
+    fn every_key_the_sample_leaves_out_can_be_set() {
+        let left_out: Vec<&str> = SAMPLE
+            .lines()
+            .filter(|line| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("="))
+            .collect();
+        assert!(left_out.len() >= 4, "{left_out:?}");
+        for line in left_out {
+            let mut text = SAMPLE.replace(line, &line[2..]);
+            // An authority is of use with an address alone.
+            if line.starts_with("# otlp_ca") {
+                text = text.replace("# otlp_endpoint = \"http:", "otlp_endpoint = \"https:");
+            }
+            let config = load(&text).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_ne!(config, load(SAMPLE).unwrap(), "{line}");
+        }
+        let config = load(&SAMPLE.replace("# listen", "listen")).unwrap();
+        assert_eq!(config.operations.listen, Some(([127, 0, 0, 1], 9464).into()));
     }
 
     #[test]
@@ -383,7 +395,36 @@ mod tests {
                 "[database]\nurl_file = \"a\"\nurl_env = \"B\"\n[log]",
                 "database must say url_file or url_env",
             ),
-            ("id = \"ISTAT\"", "id = \"INS-TN\"", "offices"),
+            (
+                "probe_interval_s = 10",
+                "probe_interval_s = 0",
+                "operations.probe_interval_s",
+            ),
+            ("drain_s = 10", "drain_s = 601", "operations.drain_s"),
+            ("drain_s = 10", "drain_seconds = 10", "drain_seconds"),
+            (
+                "# listen = \"127.0.0.1:9464\"",
+                "listen = \"127.0.0.1:7443\"",
+                "operations.listen",
+            ),
+            (
+                "# otlp_endpoint = \"http://127.0.0.1:4317\"",
+                "otlp_endpoint = \"https://127.0.0.1:4317\"",
+                "telemetry.otlp_ca",
+            ),
+            ("# otlp_ca", "otlp_ca", "telemetry.otlp_ca"),
+            (
+                "allowed_origins = []",
+                "allowed_origins = [\"*\"]",
+                "grpc_web.allowed_origins",
+            ),
+            (
+                "certificate_name = \"ISTAT\"",
+                "certificate_name = \"INS-TN\"",
+                "parties",
+            ),
+            ("role = \"office\"", "role = \"boss\"", "boss"),
+            ("max_uploads = 2", "max_uploads = 0", "max_uploads"),
             ("id = \"ISTAT\"", "id = \"istat\"", "office id"),
         ] {
             let text = SAMPLE.replace(from, to);
@@ -391,44 +432,5 @@ mod tests {
             let error = load(&text).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-    }
-
-    #[test]
-    fn the_url_of_a_database_is_read_from_a_private_file_or_the_environment_and_never_shown() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("database.url");
-        let with_file = DatabaseConfig {
-            url_file: Some(path.clone()),
-            url_env: None,
-        };
-        let write = |text: &str, mode| {
-            std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        let missing = with_file.to_options().unwrap_err().to_string();
-        assert!(missing.contains("cannot read"), "{missing}");
-        write("postgres://u:secret@localhost/d\n", 0o640);
-        let open = with_file.to_options().unwrap_err().to_string();
-        assert!(open.contains("chmod 600"), "{open}");
-        write("postgres://u:secret@localhost/d\n", 0o600);
-        let options = with_file.to_options().unwrap();
-        assert!(matches!(options, DatabaseOptions::Postgres { .. }));
-        write("postgres://u:secret@far.example/d", 0o600);
-        let far = with_file.to_options().unwrap_err();
-        assert!(far.to_string().contains("sslmode=verify-full"), "{far}");
-        // A variable every process of cargo has.
-        let with_env = |name: &str| DatabaseConfig {
-            url_file: None,
-            url_env: Some(name.to_owned()),
-        };
-        let path = with_env("CARGO_PKG_NAME").to_options().unwrap_err();
-        let none = with_env("NO_SUCH_NAME").to_options().unwrap_err();
-        assert!(none.to_string().contains("NO_SUCH_NAME"), "{none}");
-        assert!(!path.to_string().contains("corridor-server"), "{path}");
-        let shown = format!("{options:?} {far} {far:?} {open} {with_file:?}");
-        assert!(!shown.contains("secret"), "{shown}");
-        let neither = DatabaseConfig::default().to_options().unwrap();
-        assert!(matches!(neither, DatabaseOptions::Sqlite));
     }
 }

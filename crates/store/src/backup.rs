@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::bulk::{Bulk, dataset_path};
 use crate::database::{Database, InTransaction as _};
 use crate::dump::TABLES;
+use crate::monitor::PROBE;
 use crate::{StoreError, StoreOptions};
 
 /// The form of backups, which [`restore`](crate::restore) knows.
@@ -190,6 +191,7 @@ async fn copy_objects(bulk: &Bulk, folder: &Path) -> Result<Vec<ObjectFile>, Sto
         .map_ok(|object| object.location)
         .try_collect()
         .await?;
+    listed.retain(|path| path.as_ref() != PROBE);
     listed.sort();
     let mut copied = Vec::new();
     for path in listed {

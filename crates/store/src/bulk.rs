@@ -22,7 +22,7 @@ pub(crate) struct Bulk {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// The folder of the object store, whose files are made sure to be on the disk.
     objects_folder: PathBuf,
-    staging: PathBuf,
+    pub(crate) staging: PathBuf,
 }
 
 impl Bulk {

@@ -2,6 +2,7 @@ use std::cmp::Ordering;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{self, AtomicU64};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -23,6 +24,8 @@ pub(crate) struct Database {
     dialect: Dialect,
     /// Held by the one service that makes use of a SQLite file; let go by [`Database::close`].
     alone: Option<Arc<File>>,
+    /// Transactions that were tried again.
+    retries: Arc<AtomicU64>,
 }
 
 /// Which database it is. Statements are the same; how a transaction begins and which failures pass by themselves are not.
@@ -164,6 +167,7 @@ impl Database {
             pool,
             dialect: Dialect::Sqlite,
             alone: None,
+            retries: Arc::default(),
         })
     }
 
@@ -182,6 +186,7 @@ impl Database {
             pool,
             dialect: Dialect::Postgres,
             alone: None,
+            retries: Arc::default(),
         })
     }
 
@@ -242,6 +247,7 @@ impl Database {
             }
             tracing::debug!(transaction = name, attempt, "disturbed, trying again");
             attempt += 1;
+            self.retries.fetch_add(1, atomic::Ordering::Relaxed);
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(LONGEST_PAUSE);
         }
@@ -310,6 +316,11 @@ impl Database {
     /// Whether nobody but this process can make use of the database.
     pub(crate) const fn is_alone(&self) -> bool {
         self.alone.is_some()
+    }
+
+    /// Transactions that were tried again so far.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(atomic::Ordering::Relaxed)
     }
 
     pub(crate) async fn close(&self) {

@@ -47,6 +47,7 @@ pub(crate) const TABLES: &[Table] = &[
 pub const NOT_IN_BACKUP: &[(&str, &str)] = &[
     ("_sqlx_migrations", "made with the schema"),
     ("leases", "nobody works on a service that is restored"),
+    ("probe", "of one installation"),
     ("service", "of one installation"),
 ];
 

@@ -29,6 +29,7 @@ mod datasets;
 mod dump;
 mod error;
 mod leases;
+mod monitor;
 mod options;
 mod restore;
 mod runs;

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use corridor_core::{
-    AGREEMENT_VERSION, Agreement, Digest, Output, Pseudonym, RunState, SeededEntropy, Side, SignedAgreement,
-    SigningPurpose, Stopwatch, SystemClock,
+    AGREEMENT_VERSION, Agreement, Digest, Output, Pseudonym, Role, RunState, SeededEntropy, Side,
+    SignedAgreement, SigningPurpose, Stopwatch, SystemClock,
 };
 use corridor_encode::{
     EncodeTerms, EncodedRegister, Identity, Mapping, PendingExchange, ProjectSecret, accept_offer,
     draft_mapping, encode_register, write_dataset, write_pseudonyms,
 };
 use corridor_engine::{Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
-use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_server::{LimitsConfig, Operations, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
 use tokio::net::TcpListener;
+use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::DemoArgs;
@@ -27,6 +28,7 @@ use crate::commands::terms::{to_encoding_terms, to_office};
 use crate::commands::upload;
 use crate::failure::input_error;
 use crate::output::{FileSet, data, peak_memory_mb, progress, talk};
+use crate::patience::LineTerms;
 
 /// The bundled registers, so that the binary needs no file beside it.
 const BUNDLED: [(&str, &str); 5] = [
@@ -279,10 +281,12 @@ impl Service {
                 private_key: pair.private_key,
             })
         };
-        let office = |id: &str| -> anyhow::Result<OfficeConfig> {
-            Ok(OfficeConfig {
+        let office = |id: &str| -> anyhow::Result<PartyConfig> {
+            Ok(PartyConfig {
                 id: id.parse()?,
+                role: Role::Office,
                 certificate_name: id.to_owned(),
+                limits: None,
             })
         };
         let limits = LimitsConfig::default();
@@ -305,12 +309,17 @@ impl Service {
             compute,
             connections: [connection("ORIGIN-OFFICE")?, connection("DESTINATION-OFFICE")?],
             options: ServeOptions {
-                certificate: server.certificate,
-                private_key: server.private_key,
-                client_ca: ca.to_pem(),
-                offices: vec![office("ORIGIN-OFFICE")?, office("DESTINATION-OFFICE")?],
+                identity: channel::channel(ServiceIdentity {
+                    certificate: server.certificate,
+                    private_key: server.private_key,
+                    client_ca: ca.to_pem(),
+                    revocations: None,
+                    parties: vec![office("ORIGIN-OFFICE")?, office("DESTINATION-OFFICE")?],
+                })
+                .1,
                 limits,
                 reflection: false,
+                operations: Operations::default(),
             },
         })
     }
@@ -363,7 +372,7 @@ impl Play<'_> {
                 &path.display().to_string(),
                 &signed,
             )?;
-            let status = upload::upload(client, &declaration, &bytes).await?;
+            let (status, _) = upload::upload(client, (&declaration, &bytes), LineTerms::default()).await?;
             steps.done(&format!(
                 "uploaded by the {}: {} bytes in frames, checked and sealed as {}",
                 side.as_str(),
@@ -416,6 +425,7 @@ impl Play<'_> {
             outputs: vec![Output::FlowTable, Output::LinkList],
             disclosure: self.flows.disclosure,
             retention_days: 1,
+            readers: Vec::new(),
         };
         let digest = agreement.digest();
         let mut signed = clients[0]

@@ -1,8 +1,9 @@
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
-use corridor_core::{DatasetDeclaration, DatasetStatus, Digest, SignedAgreement};
+use corridor_core::{DatasetDeclaration, DatasetStatus, Digest, OsEntropy, SignedAgreement};
 use corridor_encode::{DecryptFileError, DecryptedReader, is_encrypted};
 use corridor_store::parse_dataset;
 
@@ -10,35 +11,73 @@ use crate::args::{PassphraseArgs, UploadArgs};
 use crate::client::{Client, connect};
 use crate::commands::encode::read_agreement;
 use crate::commands::passphrase;
-use crate::failure::input_error;
+use crate::failure::{Exit, input_error};
 use crate::output::{progress, talk};
+use crate::patience::LineTerms;
+use crate::uploading::UploadEvent;
 
 pub(crate) async fn run(args: UploadArgs) -> anyhow::Result<()> {
     let signed = read_agreement(&args.agreement)?;
     let bytes = read_file(&args.dataset, &args.passphrase)?;
     let (declaration, bytes) = check_dataset(bytes, &args.dataset.display().to_string(), &signed)?;
     let client = connect(&args.service.service).await?;
-    let status = upload(&client, &declaration, &bytes).await?;
+    let line = LineTerms {
+        give_up_after: Duration::from_secs(args.give_up_after.into()),
+        stalled_after: Duration::from_secs(args.stalled_after.into()),
+    };
+    let (status, cuts) = upload(&client, (&declaration, &bytes), line).await?;
     talk(&format!(
         "uploaded and sealed: {} records, dataset {}",
         status.declaration.record_count, status.id
     ));
+    match cuts {
+        0 => {}
+        1 => talk("the line was cut once; what was acknowledged was not sent again"),
+        cuts => talk(&format!(
+            "the line was cut {cuts} times; what was acknowledged was not sent again"
+        )),
+    }
     talk("next: when both offices have uploaded, corridor run start DIGEST");
     Ok(())
 }
 
-/// Uploads with a progress bar.
+/// Uploads with a progress bar, and tells of cuts. Gives also how many there were.
 pub(crate) async fn upload(
     client: &Client,
-    declaration: &DatasetDeclaration,
-    bytes: &Bytes,
-) -> anyhow::Result<DatasetStatus> {
+    (declaration, bytes): (&DatasetDeclaration, &Bytes),
+    line: LineTerms,
+) -> anyhow::Result<(DatasetStatus, u32)> {
     let bar = progress(declaration.total_bytes, "uploading");
-    let status = client
-        .upload(declaration, bytes, &|acknowledged| bar.set_position(acknowledged))
-        .await?;
+    let mut cuts = 0;
+    let tell = &mut |event: UploadEvent<'_>| match event {
+        UploadEvent::Acknowledged(bytes) => bar.set_position(bytes),
+        UploadEvent::Cut {
+            error,
+            acknowledged,
+            wait,
+        } => {
+            cuts += 1;
+            bar.suspend(|| {
+                talk(&format!(
+                    "{error}, with {acknowledged} of {} bytes acknowledged; going on from there in {:.1} s",
+                    declaration.total_bytes,
+                    wait.as_secs_f64()
+                ));
+            });
+        }
+    };
+    let outcome = client
+        .upload_patiently((declaration, bytes), line, &mut OsEntropy::default(), tell)
+        .await;
     bar.finish_and_clear();
-    Ok(status)
+    let status = outcome.map_err(|error| match error.exit() {
+        Exit::Unreachable => anyhow::Error::from(error).context(format!(
+            "given up: no byte more was acknowledged for {} s",
+            line.give_up_after.as_secs()
+        )),
+        Exit::Ok | Exit::Failed | Exit::Usage | Exit::Input | Exit::Refused => error.into(),
+    })?;
+    Ok((status, cuts))
 }
 
 /// The bytes of a dataset file, decrypted where it is encrypted.

@@ -261,7 +261,7 @@ async fn write_fixture(version: i64) {
     let mut text = format!("-- A database at step {version} of the schema.\n");
     let tables = sqlx::query(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-         AND name NOT IN ('_sqlx_migrations', 'service') ORDER BY rowid",
+         AND name NOT IN ('_sqlx_migrations', 'probe', 'service') ORDER BY rowid",
     )
     .fetch_all(&mut then)
     .await

@@ -54,6 +54,7 @@ pub(crate) fn agreement(seed: u64) -> Agreement {
         definitions: None,
         status: ReleaseStatus::Final,
         revises: None,
+        readers: Vec::new(),
         outputs: vec![Output::FlowTable],
         disclosure: DisclosureRule {
             minimum_count: 10,

@@ -1,0 +1,52 @@
+//! A client made for the published protocol goes on working.
+
+use corridor_tests::{breaking_changes, is_published, read_baseline, read_descriptors};
+
+#[test]
+fn the_protocol_breaks_no_client_of_its_baseline() {
+    let before = read_baseline().unwrap();
+    let now = read_descriptors(corridor_wire::DESCRIPTOR_SET).unwrap();
+    let found = breaking_changes(&before, &now);
+    assert!(
+        found.is_empty(),
+        "{}\nundo it; as long as no version 1.0.0 is published, it may also be taken over with \
+         cargo run -p corridor-tests --bin baseline -- --before-publication",
+        found.join("\n")
+    );
+    assert!(
+        !is_published() || before == now,
+        "what was added must be kept from now on; run: cargo run -p corridor-tests --bin baseline"
+    );
+}
+
+#[test]
+fn the_check_sees_the_protocol_of_the_service() {
+    // The same protocol without the fields and methods of each kind in turn: everything that is there is looked at.
+    let now = read_descriptors(corridor_wire::DESCRIPTOR_SET).unwrap();
+    let mut without = now.clone();
+    let (mut members, mut parts) = (0, 0);
+    for file in &mut without.file {
+        for message in &mut file.message_type {
+            members += message.field.len();
+            message.field.clear();
+        }
+        for service in &mut file.service {
+            members += service.method.len();
+            service.method.clear();
+        }
+        for values in &mut file.enum_type {
+            // The first cannot go: it stands for "not given".
+            members += values.value.len() - 1;
+            values.value.truncate(1);
+        }
+        parts += file.message_type.len() + file.service.len() + file.enum_type.len();
+    }
+    assert!(members > 100, "{members} fields, values and methods");
+    assert_eq!(breaking_changes(&now, &without).len(), members);
+    for file in &mut without.file {
+        file.message_type.clear();
+        file.service.clear();
+        file.enum_type.clear();
+    }
+    assert_eq!(breaking_changes(&now, &without).len(), parts);
+}

@@ -1,0 +1,53 @@
+//! Kills, cuts, torn writes, full disks and clock steps, against real services: see [`corridor_tests::run_campaign`].
+//!
+//! Exit code 0 when everything held, 1 when something did not.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use corridor_tests::{CampaignTerms, ClockSteps, run_campaign};
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Arguments {
+    /// Everything is drawn from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// SIGKILLs in all.
+    #[arg(long, default_value_t = 300)]
+    kills: u32,
+    /// Records of each dataset.
+    #[arg(long, default_value_t = 3000)]
+    records: usize,
+    /// Where to write the report as well.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let terms = CampaignTerms {
+        seed: arguments.seed,
+        kills: arguments.kills,
+        records: arguments.records,
+        clock_steps: ClockSteps::find(),
+    };
+    let report = run_campaign(&terms, &mut |line| {
+        // There is nobody to tell when standard error is closed.
+        drop(writeln!(std::io::stderr(), "{line}"));
+    })
+    .await;
+    let page = report.to_string();
+    if let Some(out) = arguments.out {
+        std::fs::write(out, &page)?;
+    }
+    std::io::stdout().write_all(page.as_bytes())?;
+    Ok(if report.broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

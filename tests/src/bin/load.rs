@@ -1,0 +1,40 @@
+//! Many clients at one service: see [`corridor_tests::run_load`].
+//!
+//! Exit code 0 when nothing failed but what the service states as its limits, 1 when something did.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser;
+use corridor_tests::{LoadTerms, run_load};
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Arguments {
+    /// Clients at full load.
+    #[arg(long, default_value_t = 200)]
+    clients: usize,
+    /// Seconds in all.
+    #[arg(long, default_value_t = 300)]
+    seconds: u64,
+    /// Bytes of an upload.
+    #[arg(long, default_value_t = 3 << 20)]
+    upload_bytes: usize,
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let report = run_load(LoadTerms {
+        clients: arguments.clients,
+        seconds: arguments.seconds,
+        upload_bytes: arguments.upload_bytes,
+    })
+    .await;
+    std::io::stdout().write_all(report.to_string().as_bytes())?;
+    Ok(if report.holds() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
