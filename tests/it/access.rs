@@ -253,7 +253,13 @@ const ROWS: &[Row] = &[
         path: "corridor.v1.AuditService/GetConsistencyProof",
         roles: LOG,
         on_foreign: OnForeign::Served,
-        request: |_| v1::GetConsistencyProofRequest { earlier_size: 1, size: 2 }.encode_to_vec(),
+        request: |_| {
+            v1::GetConsistencyProofRequest {
+                earlier_size: 1,
+                size: 2,
+            }
+            .encode_to_vec()
+        },
     },
     Row {
         path: "corridor.v1.AuditService/ListDisclosures",

@@ -7,13 +7,14 @@ use corridor_core::{
     MigratoryStatus, OfficeId, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
     SigningPurpose, Standing, Variable,
 };
-use corridor_store::{DatasetFileError, Frame, FrameOutcome, RunChange, Store, StoreError, parse_dataset};
+use corridor_store::{DatasetFileError, Frame, FrameOutcome, Store, StoreError, UploadGuard, parse_dataset};
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::access::may_know_of;
 use crate::audit::AuditLog;
 use crate::compute::Compute;
 use crate::error::EngineError;
+use crate::lease::{LeaseTiming, LeaseWatch};
 use crate::limits::RunLimits;
 use crate::observer::{Happening, NoObserver, Observer, check_of};
 use crate::released::check_revised;
@@ -43,24 +44,37 @@ pub struct Engine {
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
     uploads: Uploads,
+    /// How leases of runs are kept.
+    pub(crate) lease_timing: LeaseTiming,
+    /// What was seen of the leases of others.
+    pub(crate) leases: Arc<Mutex<LeaseWatch>>,
     /// Counts changes of runs; watchers and the worker wait for it to move.
     changes: watch::Sender<u64>,
 }
 
 type UploadKey = (Digest, OfficeId);
 
-/// Locks by office and agreement, made when first needed.
+/// Locks by office and agreement, made when first needed: one hand at a time within this service, which then asks for the lock
+/// that keeps other services away.
 #[derive(Debug, Clone, Default)]
 struct Uploads(Arc<Mutex<HashMap<UploadKey, Arc<tokio::sync::Mutex<()>>>>>);
 
 impl Uploads {
-    async fn lock(&self, declaration: &DatasetDeclaration) -> OwnedMutexGuard<()> {
+    async fn lock(
+        &self,
+        store: &Store,
+        declaration: &DatasetDeclaration,
+    ) -> Result<(UploadGuard, OwnedMutexGuard<()>), EngineError> {
         let key = (declaration.agreement, declaration.office.clone());
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(locks.entry(key).or_default())
         };
-        lock.lock_owned().await
+        let here = lock.lock_owned().await;
+        let everywhere = store
+            .lock_upload(declaration.agreement, &declaration.office)
+            .await?;
+        Ok((everywhere, here))
     }
 }
 
@@ -82,8 +96,17 @@ impl Engine {
             observer: Arc::new(NoObserver),
             planning: Arc::default(),
             uploads: Uploads::default(),
+            lease_timing: LeaseTiming::DEFAULT,
+            leases: Arc::default(),
             changes: watch::Sender::new(0),
         }
+    }
+
+    /// The same with leases kept in another rhythm, which must be that of every service on the same database.
+    #[must_use]
+    pub fn with_lease_timing(mut self, timing: LeaseTiming) -> Self {
+        self.lease_timing = timing;
+        self
     }
 
     pub(crate) fn announce_change(&self) {
@@ -184,13 +207,15 @@ impl Engine {
                 limit: self.limits.max_dataset_bytes,
             });
         }
-        let _alone = self.uploads.lock(declaration).await;
+        let _alone = self.uploads.lock(&self.store, declaration).await?;
         let declared = self
             .store
             .declare_dataset(declaration, &self.stamp(Some(caller)))
             .await?;
         if let Some(replaced) = declared.replaced {
             self.store.remove_staged(replaced).await?;
+            // A service that stopped while it sealed left it.
+            self.store.remove_dataset(replaced).await?;
         }
         Ok(declared.status)
     }
@@ -245,7 +270,7 @@ impl Engine {
             });
         }
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
-        let _alone = self.uploads.lock(&status.declaration).await;
+        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
         let outcome = self.store.check_frame(id, frame).await?;
         let status = match outcome {
             FrameOutcome::Repeated => self.dataset(caller, id).await?,
@@ -267,7 +292,7 @@ impl Engine {
     /// When bytes are missing, or the dataset is not what was declared and agreed.
     pub async fn seal_dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
         let status = self.dataset(caller, id).await?;
-        let _alone = self.uploads.lock(&status.declaration).await;
+        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
         let status = self.dataset(caller, id).await?;
         if status.state == DatasetState::Sealed {
             return Ok(status);
@@ -399,10 +424,7 @@ impl Engine {
         if !run.state.is_active() {
             return Err(EngineError::NotCancellable { state: run.state });
         }
-        let run = self
-            .store
-            .change_run(id, RunChange::Cancelled, &self.stamp(Some(caller)))
-            .await?;
+        let run = self.store.cancel_run(id, &self.stamp(Some(caller))).await?;
         tracing::info!(run = %id.to_short(), office = %caller.party, "run cancelled");
         self.announce_change();
         Ok(run)

@@ -26,6 +26,7 @@ mod codec;
 mod compute;
 mod engine;
 mod error;
+mod lease;
 mod limits;
 mod manifest;
 mod memory;
@@ -51,6 +52,7 @@ pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, 
 pub use corridor_store::{AuditKey, DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION};
 pub use error::EngineError;
+pub use lease::{LeaseTiming, LeaseWatch};
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use manifest::{
     ManifestDataset, ManifestHost, ManifestTable, RunManifest, RunManifestError, table_digest,

@@ -8,6 +8,7 @@ use corridor_core::{Entropy, OfficeId, Role};
 use corridor_engine::{AuditKey, RunLimits, SetBy, StoreError};
 use serde::Deserialize;
 
+use crate::database::DatabaseConfig;
 use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
 
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
@@ -16,8 +17,11 @@ use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// Folder of the database and the bulk data.
+    /// Folder of the bulk data, and of the database when that is SQLite.
     pub data_folder: PathBuf,
+    /// The database; SQLite in the data folder when not said.
+    #[serde(default)]
+    pub database: DatabaseConfig,
     /// Threads that compare; one per core when 0 or not said.
     #[serde(default)]
     pub compute_threads: usize,
@@ -265,6 +269,7 @@ impl Config {
         }
         let optional = [
             &mut config.audit.key,
+            &mut config.database.url_file,
             &mut config.telemetry.otlp_ca,
             &mut config.tls.revocations,
         ];
@@ -293,6 +298,9 @@ impl Config {
         let origin = self.audit.origin.as_deref().map(str::parse::<LogOrigin>);
         if origin.is_some_and(|origin| origin.is_err()) {
             return fail("audit.origin", "must be 1 to 120 of A-Z, a-z, 0-9 and -._/");
+        }
+        if self.database.url_file.is_some() && self.database.url_env.is_some() {
+            return fail("database", "must say url_file or url_env, not both");
         }
         if self.tls.reload_s == 0 {
             return fail("tls.reload_s", "must be above 0");
@@ -420,6 +428,11 @@ mod tests {
                 "# max_run_seconds = 86400",
                 "max_run_seconds = 0",
                 "limits.max_run_seconds",
+            ),
+            (
+                "[log]",
+                "[database]\nurl_file = \"a\"\nurl_env = \"B\"\n[log]",
+                "database must say url_file or url_env",
             ),
             (
                 "probe_interval_s = 10",

@@ -24,6 +24,7 @@ pub mod identities;
 mod audit;
 mod calls;
 mod config;
+mod database;
 mod doorkeeper;
 mod flow_messages;
 mod identity;
@@ -41,6 +42,7 @@ mod trial_ca;
 pub use config::{
     AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig,
 };
+pub use database::{DatabaseConfig, DatabaseConfigError};
 pub use identity::{IdentityError, ServiceIdentity};
 pub use operations::{
     GrpcWebConfig, LogError, Metrics, Operations, OperationsConfig, ProbeError, Telemetry, TelemetryConfig,

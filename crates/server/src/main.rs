@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use corridor_core::{Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SystemClock};
+use corridor_core::{Clock as _, Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SystemClock};
 use corridor_engine::{AuditLog, Compute, Engine, Limits, Store};
 use corridor_server::{
     Config, Metrics, Operations, ServeOptions, Telemetry, check_log, follow, identities, probe,
     read_identity, serve, start_log,
 };
+use corridor_store::BackupManifest;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -44,6 +45,30 @@ enum Command {
         /// Settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Copies the database and every object to a new folder, while the service goes on. Objects are copied as they are stored;
+    /// no master key, signing key or certificate is in the copy, and no upload that is under way.
+    ///
+    /// Example: corridor-server backup --config corridor-server.toml --out backup-2026-03-01
+    Backup {
+        /// Settings of the service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A new folder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Puts a backup into a service that holds nothing yet, with SQLite or PostgreSQL, whichever it was made of. Every digest is
+    /// checked before anything is changed.
+    ///
+    /// Example: corridor-server restore --config corridor-server.toml --from backup-2026-03-01
+    Restore {
+        /// Settings of the new service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
     },
     /// Asks the service that runs with these settings on this machine whether it takes calls; for a container's or a supervisor's
     /// health check. It needs operations.listen, and ends with 1 when the service is stopping or does not answer.
@@ -160,8 +185,26 @@ fn run(args: Args) -> anyhow::Result<()> {
             read_identity(&config)?.check()?;
             check_log(&config.log)?;
             config.telemetry.read_authority()?;
+            config.to_store_options()?;
             writeln!(std::io::stdout(), "{path} is sound")?;
             Ok(())
+        }
+        Command::Backup { config, out } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let copying = corridor_store::backup(&options, &out, SystemClock.now());
+            let manifest = tokio::runtime::Runtime::new()?.block_on(copying)?;
+            tell(&manifest, &format!("copied to {}", out.display()))?;
+            writeln!(
+                std::io::stdout(),
+                "not in it: master key, signing keys, certificates, settings, and uploads under way; keep keys apart from it"
+            )?;
+            Ok(())
+        }
+        Command::Restore { config, from } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let restoring = corridor_store::restore(&options, &from);
+            let manifest = tokio::runtime::Runtime::new()?.block_on(restoring)?;
+            tell(&manifest, &format!("restored from {}", from.display()))
         }
         Command::Health { config, storage } => {
             let listen = Config::load(&config)?.operations.listen;
@@ -191,6 +234,19 @@ fn run(args: Args) -> anyhow::Result<()> {
         }
         Command::Identity(command) => run_identity(command),
     }
+}
+
+/// Says what a backup holds.
+fn tell(manifest: &BackupManifest, done: &str) -> anyhow::Result<()> {
+    let rows: u64 = manifest.tables.iter().map(|table| table.row_count).sum();
+    let bytes: u64 = manifest.objects.iter().map(|object| object.byte_count).sum();
+    writeln!(
+        std::io::stdout(),
+        "{done}: {rows} rows of {} tables, {} objects of {bytes} bytes",
+        manifest.tables.len(),
+        manifest.objects.len()
+    )?;
+    Ok(())
 }
 
 fn run_identity(command: IdentityCommand) -> anyhow::Result<()> {
@@ -271,9 +327,14 @@ async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Re
             ..Operations::default()
         },
     };
-    let store = Store::open(&config.data_folder)
+    let store = Store::open_with(&config.to_store_options()?)
         .await
-        .with_context(|| format!("cannot open data_folder {}", config.data_folder.display()))?;
+        .with_context(|| {
+            format!(
+                "cannot open data_folder {} and its database",
+                config.data_folder.display()
+            )
+        })?;
     let engine = open_engine(&config, store.clone())?.with_observer(metrics);
     if let Some(address) = config.operations.listen {
         let endpoint = TcpListener::bind(address)

@@ -5,6 +5,7 @@ use sqlx::{AnyConnection, FromRow};
 use crate::audit::append;
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::disclosures::{ReleasedScope, ReleasedTable, insert_disclosure, insert_released, select_released};
+use crate::leases::{Lease, check_held, end_lease, note_progress};
 use crate::manifests::insert_manifest;
 use crate::{Store, StoreError};
 
@@ -58,7 +59,11 @@ impl TryFrom<RunRow> for RunStatus {
     }
 }
 
-async fn find_run(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<Option<RunStatus>> {
+pub(crate) async fn find_run(
+    tx: &mut AnyConnection,
+    id: Digest,
+    name: &'static str,
+) -> TxResult<Option<RunStatus>> {
     sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!("{SELECT} WHERE id = $1")))
         .bind(id.as_bytes().as_slice())
         .fetch_optional(tx)
@@ -68,14 +73,18 @@ async fn find_run(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxR
         .transpose()
 }
 
-async fn select_run(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<RunStatus> {
+pub(crate) async fn select_run(
+    tx: &mut AnyConnection,
+    id: Digest,
+    name: &'static str,
+) -> TxResult<RunStatus> {
     find_run(tx, id, name)
         .await?
         .ok_or(StoreError::NotFound { what: "run" })
 }
 
 /// Checks and makes a change of state.
-async fn transition(
+pub(crate) async fn transition(
     tx: &mut AnyConnection,
     run: &RunStatus,
     next: RunState,
@@ -87,7 +96,7 @@ async fn transition(
             to: next,
         });
     }
-    sqlx::query("UPDATE runs SET state = $1 WHERE id = $2")
+    sqlx::query("UPDATE runs SET state = $1, changes = changes + 1 WHERE id = $2")
         .bind(next.as_str())
         .bind(run.id.as_bytes().as_slice())
         .execute(tx)
@@ -96,10 +105,55 @@ async fn transition(
         .map(drop)
 }
 
-/// What changes with a state.
+/// Sees to it that another service notices a change that is not one of state.
+async fn note_change(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<()> {
+    sqlx::query("UPDATE runs SET changes = changes + 1 WHERE id = $1")
+        .bind(id.as_bytes().as_slice())
+        .execute(tx)
+        .await
+        .in_tx(name)
+        .map(drop)
+}
+
+/// Notes how many tiles there are. What was noted beyond them goes with the same stroke: nobody sees more done than there is.
+async fn start(tx: &mut AnyConnection, id: Digest, tiles_total: u64, name: &'static str) -> TxResult<()> {
+    sqlx::query("UPDATE runs SET tiles_total = $1 WHERE id = $2")
+        .bind(to_sql(tiles_total))
+        .bind(id.as_bytes().as_slice())
+        .execute(&mut *tx)
+        .await
+        .in_tx(name)?;
+    sqlx::query("DELETE FROM tiles WHERE run = $1 AND tile >= $2")
+        .bind(id.as_bytes().as_slice())
+        .bind(to_sql(tiles_total))
+        .execute(tx)
+        .await
+        .in_tx(name)
+        .map(drop)
+}
+
+/// Why a run failed, for a person who can act on it: what happened, and what to do. Never blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureReason(String);
+
+impl FailureReason {
+    /// The reason in these words.
+    pub fn try_new(words: impl Into<String>) -> Option<Self> {
+        Some(words.into())
+            .filter(|words| !words.trim().is_empty())
+            .map(Self)
+    }
+
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the holder of a run's lease brings about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunChange {
-    /// Work begins: so many tiles in all.
+    /// Work begins: so many tiles in all. Notes of tiles beyond them, as of work that was cut otherwise, are taken back.
     Started {
         /// Tiles in all.
         tiles_total: u64,
@@ -116,14 +170,10 @@ pub enum RunChange {
     /// The run ends without a result.
     Failed {
         /// Why, and what to do.
-        reason: String,
-        /// The same in a word.
+        reason: FailureReason,
+        /// The same in a word, for the audit log.
         word: &'static str,
     },
-    /// An office stopped it.
-    Cancelled,
-    /// The service was stopped in the middle and takes it up again.
-    Requeued,
 }
 
 impl RunChange {
@@ -136,14 +186,12 @@ impl RunChange {
                 .with_digest("result", *result)
                 .with_digest("manifest", Digest::of(manifest)),
             Self::Failed { word, .. } => entry(AuditAction::RunFailed).with_word("reason", word),
-            Self::Cancelled => entry(AuditAction::RunCancelled),
-            Self::Requeued => entry(AuditAction::RunRequeued),
         }
     }
 }
 
 /// The entry of something done with a run.
-fn to_entry(run: &RunStatus, action: AuditAction, stamp: &AuditStamp) -> AuditEntry {
+pub(crate) fn to_entry(run: &RunStatus, action: AuditAction, stamp: &AuditStamp) -> AuditEntry {
     stamp
         .entry(action, Some(run.agreement))
         .with_digest("run", run.id)
@@ -253,60 +301,38 @@ impl Store {
             .await
     }
 
-    /// Runs that are queued or were being worked on, oldest first.
+    /// Changes the state of a run whose lease the caller holds. With its end the lease ends.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn active_runs(&self) -> Result<Vec<RunStatus>, StoreError> {
-        const NAME: &str = "active_runs";
-        self.database
-            .run_tx(NAME, move |tx| {
-                Box::pin(async move {
-                    sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!(
-                        "{SELECT} WHERE state IN ('queued', 'running', 'linked') ORDER BY created_at, id"
-                    )))
-                    .fetch_all(tx)
-                    .await
-                    .in_tx(NAME)?
-                    .into_iter()
-                    .map(RunStatus::try_from)
-                    .collect()
-                })
-            })
-            .await
-    }
-
-    /// Changes the state of a run.
-    ///
-    /// # Errors
-    /// When the run may not change so, or the database fails.
+    /// When the lease is another's by now, the run may not change so, or the database fails.
     pub async fn change_run(
         &self,
-        id: Digest,
+        lease: &Lease,
         change: RunChange,
         stamp: &AuditStamp,
     ) -> Result<RunStatus, StoreError> {
         const NAME: &str = "change_run";
-        let stamp = stamp.clone();
+        let (lease, stamp) = (lease.clone(), stamp.clone());
         self.run_logged(NAME, move |tx| {
-            let (change, stamp) = (change.clone(), stamp.clone());
+            let (lease, change, stamp) = (lease.clone(), change.clone(), stamp.clone());
             Box::pin(async move {
+                check_held(tx, &lease, NAME).await?;
+                let id = lease.run();
                 let run = select_run(tx, id, NAME).await?;
                 append(tx, change.to_entry(&run, &stamp), NAME).await?;
                 let id_bytes = id.as_bytes().as_slice();
                 match change {
                     RunChange::Started { tiles_total } => {
                         transition(tx, &run, RunState::Running, NAME).await?;
-                        sqlx::query("UPDATE runs SET tiles_total = $1 WHERE id = $2")
-                            .bind(to_sql(tiles_total))
-                            .bind(id_bytes)
-                            .execute(&mut *tx)
-                            .await
-                            .in_tx(NAME)?;
+                        start(tx, id, tiles_total, NAME).await?;
                     }
-                    RunChange::Linked => transition(tx, &run, RunState::Linked, NAME).await?,
+                    RunChange::Linked => {
+                        transition(tx, &run, RunState::Linked, NAME).await?;
+                        note_progress(tx, id, NAME).await?;
+                    }
                     RunChange::Reconciled { result, manifest } => {
                         transition(tx, &run, RunState::Reconciled, NAME).await?;
+                        end_lease(tx, id, NAME).await?;
                         insert_manifest(tx, id, &manifest, NAME).await?;
                         sqlx::query("UPDATE runs SET result = $1 WHERE id = $2")
                             .bind(result.as_bytes().as_slice())
@@ -317,17 +343,9 @@ impl Store {
                     }
                     RunChange::Failed { reason, .. } => {
                         transition(tx, &run, RunState::Failed, NAME).await?;
+                        end_lease(tx, id, NAME).await?;
                         sqlx::query("UPDATE runs SET reason = $1 WHERE id = $2")
-                            .bind(reason)
-                            .bind(id_bytes)
-                            .execute(&mut *tx)
-                            .await
-                            .in_tx(NAME)?;
-                    }
-                    RunChange::Cancelled => transition(tx, &run, RunState::Cancelled, NAME).await?,
-                    RunChange::Requeued => {
-                        transition(tx, &run, RunState::Queued, NAME).await?;
-                        sqlx::query("UPDATE runs SET restarts = restarts + 1 WHERE id = $1")
+                            .bind(reason.0)
                             .bind(id_bytes)
                             .execute(&mut *tx)
                             .await
@@ -340,30 +358,62 @@ impl Store {
         .await
     }
 
+    /// Stops a run: whoever holds its lease loses it.
+    ///
+    /// # Errors
+    /// When the run has ended, or the database fails.
+    pub async fn cancel_run(&self, id: Digest, stamp: &AuditStamp) -> Result<RunStatus, StoreError> {
+        const NAME: &str = "cancel_run";
+        let stamp = stamp.clone();
+        self.run_logged(NAME, move |tx| {
+            let stamp = stamp.clone();
+            Box::pin(async move {
+                let run = select_run(tx, id, NAME).await?;
+                append(tx, to_entry(&run, AuditAction::RunCancelled, &stamp), NAME).await?;
+                transition(tx, &run, RunState::Cancelled, NAME).await?;
+                end_lease(tx, id, NAME).await?;
+                select_run(tx, id, NAME).await
+            })
+        })
+        .await
+    }
+
     /// Notes that the result of a tile is stored; the same again changes nothing.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the lease is another's by now, the run has no such tile, or the database fails.
     pub async fn acknowledge_tile(
         &self,
-        run: Digest,
+        lease: &Lease,
         tile: u64,
         pair_count: u64,
     ) -> Result<RunStatus, StoreError> {
         const NAME: &str = "acknowledge_tile";
+        let lease = lease.clone();
         self.database
             .run_tx(NAME, move |tx| {
+                let lease = lease.clone();
                 Box::pin(async move {
-                    sqlx::query(
+                    check_held(tx, &lease, NAME).await?;
+                    let id = lease.run();
+                    let run = select_run(tx, id, NAME).await?;
+                    if tile >= run.tiles_total {
+                        return Err(StoreError::NotFound { what: "tile" });
+                    }
+                    let noted = sqlx::query(
                         "INSERT INTO tiles (run, tile, pair_count) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
                     )
-                    .bind(run.as_bytes().as_slice())
+                    .bind(id.as_bytes().as_slice())
                     .bind(to_sql(tile))
                     .bind(to_sql(pair_count))
                     .execute(&mut *tx)
                     .await
                     .in_tx(NAME)?;
-                    select_run(tx, run, NAME).await
+                    if noted.rows_affected() > 0 {
+                        note_progress(tx, id, NAME).await?;
+                        note_change(tx, id, NAME).await?;
+                    }
+                    select_run(tx, id, NAME).await
                 })
             })
             .await
@@ -372,19 +422,23 @@ impl Store {
     /// Takes back the note that the result of a tile is stored.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn forget_tile(&self, run: Digest, tile: u64) -> Result<(), StoreError> {
+    /// When the lease is another's by now, or the database fails.
+    pub async fn forget_tile(&self, lease: &Lease, tile: u64) -> Result<(), StoreError> {
         const NAME: &str = "forget_tile";
+        let lease = lease.clone();
         self.database
             .run_tx(NAME, move |tx| {
+                let lease = lease.clone();
                 Box::pin(async move {
+                    check_held(tx, &lease, NAME).await?;
+                    let id = lease.run();
                     sqlx::query("DELETE FROM tiles WHERE run = $1 AND tile = $2")
-                        .bind(run.as_bytes().as_slice())
+                        .bind(id.as_bytes().as_slice())
                         .bind(to_sql(tile))
-                        .execute(tx)
+                        .execute(&mut *tx)
                         .await
-                        .in_tx(NAME)
-                        .map(drop)
+                        .in_tx(NAME)?;
+                    note_change(tx, id, NAME).await
                 })
             })
             .await
@@ -469,8 +523,12 @@ impl Store {
                     return Ok(run);
                 }
                 let statement = match release.side {
-                    Side::Origin => "UPDATE runs SET origin_release = $1 WHERE id = $2",
-                    Side::Destination => "UPDATE runs SET destination_release = $1 WHERE id = $2",
+                    Side::Origin => {
+                        "UPDATE runs SET origin_release = $1, changes = changes + 1 WHERE id = $2"
+                    }
+                    Side::Destination => {
+                        "UPDATE runs SET destination_release = $1, changes = changes + 1 WHERE id = $2"
+                    }
                 };
                 sqlx::query(statement)
                     .bind(release.signature.as_bytes().as_slice())
