@@ -372,7 +372,7 @@ fn open_engine(config: &Config, store: Store) -> anyhow::Result<Engine> {
 }
 
 async fn replay(config: &Config, run: Digest) -> anyhow::Result<()> {
-    let store = Store::open_beside(&config.data_folder)
+    let store = Store::open_beside(&config.to_store_options()?)
         .await
         .with_context(|| format!("cannot open data_folder {}", config.data_folder.display()))?;
     let replayed = open_engine(config, store.clone())?.replay_run(run).await;

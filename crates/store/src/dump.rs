@@ -47,7 +47,10 @@ pub(crate) const TABLES: &[Table] = &[
         // Entries are only taken at the next place.
         before_row: Some("UPDATE audit_head SET size = size + 1 WHERE id = 1"),
     },
-    table("audit_checkpoints", "SELECT * FROM audit_checkpoints ORDER BY size"),
+    table(
+        "audit_checkpoints",
+        "SELECT * FROM audit_checkpoints ORDER BY size",
+    ),
     table("disclosures", "SELECT * FROM disclosures ORDER BY sequence"),
     table("released_tables", "SELECT * FROM released_tables ORDER BY run"),
     table("run_manifests", "SELECT * FROM run_manifests ORDER BY run"),

@@ -94,6 +94,18 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the store beside a service that runs on it, to read: what it is in the middle of is left alone.
+    ///
+    /// # Errors
+    /// When there is no such store, or it cannot be reached.
+    pub async fn open_beside(options: &StoreOptions) -> Result<Self, StoreError> {
+        Ok(Self {
+            bulk: Bulk::open(&options.folder).await?,
+            database: Database::connect_beside(options).await?,
+            audit: AuditState::default(),
+        })
+    }
+
     /// Waits for what is under way and closes the database.
     pub async fn close(&self) {
         self.database.close().await;

@@ -2,7 +2,7 @@ use corridor_core::{Digest, Side};
 use corridor_store::StoreError;
 
 use crate::backend::Backend;
-use crate::samples::{DESTINATION, ORIGIN, agreement, now, signature};
+use crate::samples::{DESTINATION, ORIGIN, agreement, signature, stamp};
 
 async fn an_agreement_is_kept_as_it_was_proposed_and_signed(backend: Backend) {
     let store = backend.open().await;
@@ -10,18 +10,21 @@ async fn an_agreement_is_kept_as_it_was_proposed_and_signed(backend: Backend) {
     let digest = proposed.digest();
     assert!(store.agreement(digest).await.unwrap().is_none());
     for _ in 0..2 {
-        let stored = store.insert_agreement(&proposed, now()).await.unwrap();
+        let stored = store.insert_agreement(&proposed, &stamp()).await.unwrap();
         assert_eq!(stored.agreement, proposed);
         assert!(!stored.is_in_force());
     }
     for (side, byte, in_force) in [(Side::Destination, 2, false), (Side::Origin, 1, true)] {
         for _ in 0..2 {
-            let signed = store.add_signature(digest, side, &signature(byte)).await.unwrap();
+            let signed = store
+                .add_signature(digest, side, &signature(byte), &stamp())
+                .await
+                .unwrap();
             assert_eq!(signed.is_in_force(), in_force);
         }
     }
     // Proposed again it keeps its signatures, and another process finds it.
-    let again = store.insert_agreement(&proposed, now()).await.unwrap();
+    let again = store.insert_agreement(&proposed, &stamp()).await.unwrap();
     assert!(again.is_in_force());
     store.close().await;
     let found = backend.open().await.agreement(digest).await.unwrap().unwrap();
@@ -34,7 +37,7 @@ async fn agreements_are_found_by_either_office(backend: Backend) {
     let store = backend.open().await;
     let mut digests = Vec::new();
     for seed in 1..=3 {
-        store.insert_agreement(&agreement(seed), now()).await.unwrap();
+        store.insert_agreement(&agreement(seed), &stamp()).await.unwrap();
         digests.push(agreement(seed).digest());
     }
     digests.sort();
@@ -48,7 +51,7 @@ async fn agreements_are_found_by_either_office(backend: Backend) {
 async fn what_is_not_there_cannot_be_signed(backend: Backend) {
     let store = backend.open().await;
     let error = store
-        .add_signature(Digest::of(b"none"), Side::Origin, &signature(1))
+        .add_signature(Digest::of(b"none"), Side::Origin, &signature(1), &stamp())
         .await
         .unwrap_err();
     assert!(

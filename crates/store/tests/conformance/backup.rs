@@ -10,7 +10,7 @@ use corridor_store::{
 use sqlx::Row as _;
 
 use crate::backend::Backend;
-use crate::samples::{ORIGIN, agreement, claim, declaration, frame, now, sealed, signature};
+use crate::samples::{ORIGIN, agreement, claim, declaration, frame, now, release, sealed, signature, stamp};
 
 /// A service that has released one run, is in the middle of another, and takes an upload.
 async fn busy(store: &Store) -> [RunStatus; 2] {
@@ -21,10 +21,10 @@ async fn busy(store: &Store) -> [RunStatus; 2] {
             let bytes = Bytes::from(id.to_string());
             store.put_dataset(id, bytes).await.unwrap();
         }
-        store.enqueue_run(&run, now()).await.unwrap();
+        store.enqueue_run(&run, &stamp()).await.unwrap();
         let (_, lease) = claim(store).await;
         let started = RunChange::Started { tiles_total: 2 };
-        store.change_run(&lease, started).await.unwrap();
+        store.change_run(&lease, started, &stamp()).await.unwrap();
         let tile = RunObject::Tile(0);
         store
             .put_run_object(run.id, tile, vec![7; 3 << 20])
@@ -32,26 +32,44 @@ async fn busy(store: &Store) -> [RunStatus; 2] {
             .unwrap();
         store.acknowledge_tile(&lease, 0, 5).await.unwrap();
         if seed == 1 {
-            store.change_run(&lease, RunChange::Linked).await.unwrap();
+            store
+                .change_run(&lease, RunChange::Linked, &stamp())
+                .await
+                .unwrap();
             for object in [RunObject::Links, RunObject::FlowTable, RunObject::Report] {
                 let bytes = format!("{object:?}").into_bytes();
                 store.put_run_object(run.id, object, bytes).await.unwrap();
             }
             let result = Digest::of(b"result");
             store
-                .change_run(&lease, RunChange::Reconciled { result })
+                .change_run(
+                    &lease,
+                    RunChange::Reconciled {
+                        result,
+                        manifest: b"a manifest".to_vec(),
+                    },
+                    &stamp(),
+                )
                 .await
                 .unwrap();
             for side in [Side::Origin, Side::Destination] {
-                store.release_run(run.id, side, &signature(9)).await.unwrap();
+                store
+                    .release_run(run.id, &release(side, signature(9)), &stamp())
+                    .await
+                    .unwrap();
             }
         }
         runs.push(store.run(run.id).await.unwrap().unwrap());
     }
     let third = agreement(3);
-    store.insert_agreement(&third, now()).await.unwrap();
+    store.insert_agreement(&third, &stamp()).await.unwrap();
     let declared = declaration(&third, ORIGIN);
-    let id = store.declare_dataset(&declared, now()).await.unwrap().status.id;
+    let id = store
+        .declare_dataset(&declared, &stamp())
+        .await
+        .unwrap()
+        .status
+        .id;
     store
         .stage_frame(id, 0, &Bytes::from_static(&[1; 10]))
         .await
@@ -81,7 +99,7 @@ async fn is_all_there(store: &Store, runs: &[RunStatus; 2]) {
         .unwrap();
     assert_eq!(table, "FlowTable");
     let declared = declaration(&agreement(3), ORIGIN);
-    let status = store.declare_dataset(&declared, now()).await.unwrap().status;
+    let status = store.declare_dataset(&declared, &stamp()).await.unwrap().status;
     assert_eq!(
         status.acknowledged_bytes, 0,
         "bytes of an upload under way are not in a backup"

@@ -10,14 +10,19 @@ use sqlx::{Connection as _, Executor as _};
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
-use crate::samples::{ORIGIN, agreement, declaration, frame, now, sealed, signature};
+use crate::samples::{ORIGIN, agreement, declaration, frame, sealed, signature, stamp};
 
 async fn of_many_writers_of_a_frame_one_is_acknowledged(backend: Backend) {
     let store = backend.open().await;
     let agreement = agreement(1);
-    store.insert_agreement(&agreement, now()).await.unwrap();
+    store.insert_agreement(&agreement, &stamp()).await.unwrap();
     let declared = declaration(&agreement, ORIGIN);
-    let id = store.declare_dataset(&declared, now()).await.unwrap().status.id;
+    let id = store
+        .declare_dataset(&declared, &stamp())
+        .await
+        .unwrap()
+        .status
+        .id;
     for sequence in 0..3 {
         let mut writers = JoinSet::new();
         for _ in 0..6 {
@@ -41,7 +46,7 @@ async fn both_signatures_and_releases_arrive_at_once(backend: Backend) {
         let mut proposing = JoinSet::new();
         for _ in 0..3 {
             let (store, agreement) = (store.clone(), agreement.clone());
-            proposing.spawn(async move { store.insert_agreement(&agreement, now()).await });
+            proposing.spawn(async move { store.insert_agreement(&agreement, &stamp()).await });
         }
         for outcome in proposing.join_all().await {
             outcome.unwrap();
@@ -49,7 +54,11 @@ async fn both_signatures_and_releases_arrive_at_once(backend: Backend) {
         let mut signing = JoinSet::new();
         for (side, byte) in [(Side::Origin, 1), (Side::Destination, 2)] {
             let (store, digest) = (store.clone(), agreement.digest());
-            signing.spawn(async move { store.add_signature(digest, side, &signature(byte)).await });
+            signing.spawn(async move {
+                store
+                    .add_signature(digest, side, &signature(byte), &stamp())
+                    .await
+            });
         }
         for outcome in signing.join_all().await {
             outcome.unwrap();
@@ -65,7 +74,7 @@ async fn a_run_that_many_start_is_one(backend: Backend) {
     let mut starting = JoinSet::new();
     for _ in 0..6 {
         let (store, run) = (store.clone(), run.clone());
-        starting.spawn(async move { store.enqueue_run(&run, now()).await });
+        starting.spawn(async move { store.enqueue_run(&run, &stamp()).await });
     }
     for outcome in starting.join_all().await {
         assert_eq!(outcome.unwrap(), run);
@@ -77,7 +86,7 @@ async fn a_run_that_many_start_is_one(backend: Backend) {
 async fn a_database_held_by_another_is_waited_for(backend: Backend) {
     let store = backend.open().await;
     let proposed = agreement(1);
-    store.insert_agreement(&proposed, now()).await.unwrap();
+    store.insert_agreement(&proposed, &stamp()).await.unwrap();
     let mut other = backend.connect().await;
     let begin = if backend.as_postgres().is_some() {
         "BEGIN ISOLATION LEVEL SERIALIZABLE"
@@ -93,7 +102,9 @@ async fn a_database_held_by_another_is_waited_for(backend: Backend) {
     let signing = {
         let (store, is_let_go, digest) = (store.clone(), Arc::clone(&is_let_go), proposed.digest());
         async move {
-            let signed = store.add_signature(digest, Side::Origin, &signature(1)).await;
+            let signed = store
+                .add_signature(digest, Side::Origin, &signature(1), &stamp())
+                .await;
             assert!(is_let_go.load(Ordering::SeqCst), "it did not wait");
             signed
         }
@@ -154,9 +165,9 @@ async fn lost_connections_are_made_again() {
         for seed in 1..=30 {
             let agreement = agreement(seed);
             // Only while it is committed is it not known whether it was: the same again changes nothing.
-            while store.insert_agreement(&agreement, now()).await.is_err() {}
+            while store.insert_agreement(&agreement, &stamp()).await.is_err() {}
             while store
-                .add_signature(agreement.digest(), Side::Origin, &signature(1))
+                .add_signature(agreement.digest(), Side::Origin, &signature(1), &stamp())
                 .await
                 .is_err()
             {}

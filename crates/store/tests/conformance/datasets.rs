@@ -2,14 +2,14 @@ use corridor_core::{DatasetState, Digest};
 use corridor_store::{Frame, FrameOutcome, StoreError};
 
 use crate::backend::Backend;
-use crate::samples::{DESTINATION, ORIGIN, agreement, declaration, frame, now};
+use crate::samples::{DESTINATION, ORIGIN, agreement, declaration, frame, stamp};
 
 async fn frames_are_taken_in_order_and_once(backend: Backend) {
     let store = backend.open().await;
     let agreement = agreement(1);
-    store.insert_agreement(&agreement, now()).await.unwrap();
+    store.insert_agreement(&agreement, &stamp()).await.unwrap();
     let declared = declaration(&agreement, ORIGIN);
-    let status = store.declare_dataset(&declared, now()).await.unwrap().status;
+    let status = store.declare_dataset(&declared, &stamp()).await.unwrap().status;
     let id = status.id;
     assert_eq!(status.declaration, declared);
     assert_eq!(
@@ -72,10 +72,10 @@ async fn frames_are_taken_in_order_and_once(backend: Backend) {
 async fn no_frame_goes_beyond_the_bytes_declared_even_unchecked(backend: Backend) {
     let store = backend.open().await;
     let agreement = agreement(1);
-    store.insert_agreement(&agreement, now()).await.unwrap();
+    store.insert_agreement(&agreement, &stamp()).await.unwrap();
     let id = declaration(&agreement, ORIGIN).to_id();
     store
-        .declare_dataset(&declaration(&agreement, ORIGIN), now())
+        .declare_dataset(&declaration(&agreement, ORIGIN), &stamp())
         .await
         .unwrap();
     let large = Frame {
@@ -105,16 +105,16 @@ async fn no_frame_goes_beyond_the_bytes_declared_even_unchecked(backend: Backend
 async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backend) {
     let store = backend.open().await;
     let agreement = agreement(1);
-    store.insert_agreement(&agreement, now()).await.unwrap();
+    store.insert_agreement(&agreement, &stamp()).await.unwrap();
     let first = declaration(&agreement, ORIGIN);
-    let id = store.declare_dataset(&first, now()).await.unwrap().status.id;
+    let id = store.declare_dataset(&first, &stamp()).await.unwrap().status.id;
     store.acknowledge_frame(id, frame(0)).await.unwrap();
-    let again = store.declare_dataset(&first, now()).await.unwrap();
+    let again = store.declare_dataset(&first, &stamp()).await.unwrap();
     assert_eq!((again.status.acknowledged_bytes, again.replaced), (10, None));
 
     let mut second = first.clone();
     second.content = Digest::of(b"another file");
-    let replacing = store.declare_dataset(&second, now()).await.unwrap();
+    let replacing = store.declare_dataset(&second, &stamp()).await.unwrap();
     assert_eq!(
         (replacing.status.acknowledged_bytes, replacing.replaced),
         (0, Some(id))
@@ -126,10 +126,13 @@ async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backe
     for sequence in 0..3 {
         store.acknowledge_frame(id, frame(sequence)).await.unwrap();
     }
-    assert_eq!(store.seal_dataset(id).await.unwrap().state, DatasetState::Sealed);
-    let error = store.declare_dataset(&first, now()).await.unwrap_err();
+    assert_eq!(
+        store.seal_dataset(id, &stamp()).await.unwrap().state,
+        DatasetState::Sealed
+    );
+    let error = store.declare_dataset(&first, &stamp()).await.unwrap_err();
     assert!(matches!(error, StoreError::DatasetSealed), "{error}");
-    store.delete_dataset(id).await.unwrap();
+    store.delete_dataset(id, "refused", &stamp()).await.unwrap();
     assert!(store.dataset(id).await.unwrap().is_some(), "what is sealed stays");
     let error = store.acknowledge_frame(id, frame(3)).await.unwrap_err();
     assert!(matches!(error, StoreError::FrameOutOfOrder { .. }), "{error}");
@@ -138,21 +141,21 @@ async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backe
 async fn offices_with_different_keys_are_kept_apart(backend: Backend) {
     let store = backend.open().await;
     let agreement = agreement(1);
-    store.insert_agreement(&agreement, now()).await.unwrap();
+    store.insert_agreement(&agreement, &stamp()).await.unwrap();
     let ours = declaration(&agreement, ORIGIN);
     let mut theirs = declaration(&agreement, DESTINATION);
     theirs.key_check = Digest::of(b"another key");
     let [ours, theirs_id] = [
-        store.declare_dataset(&ours, now()).await.unwrap().status.id,
-        store.declare_dataset(&theirs, now()).await.unwrap().status.id,
+        store.declare_dataset(&ours, &stamp()).await.unwrap().status.id,
+        store.declare_dataset(&theirs, &stamp()).await.unwrap().status.id,
     ];
-    store.seal_dataset(ours).await.unwrap();
-    let sealing = store.seal_dataset(theirs_id).await.unwrap_err();
-    let declaring = store.declare_dataset(&theirs, now()).await.unwrap_err();
+    store.seal_dataset(ours, &stamp()).await.unwrap();
+    let sealing = store.seal_dataset(theirs_id, &stamp()).await.unwrap_err();
+    let declaring = store.declare_dataset(&theirs, &stamp()).await.unwrap_err();
     for error in [sealing, declaring] {
         assert!(matches!(error, StoreError::KeyCheckMismatch), "{error}");
     }
-    store.delete_dataset(theirs_id).await.unwrap();
+    store.delete_dataset(theirs_id, "refused", &stamp()).await.unwrap();
     let left = store.datasets_of(agreement.digest()).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, ours);
@@ -161,7 +164,7 @@ async fn offices_with_different_keys_are_kept_apart(backend: Backend) {
 async fn a_dataset_without_an_agreement_is_refused(backend: Backend) {
     let store = backend.open().await;
     let error = store
-        .declare_dataset(&declaration(&agreement(1), ORIGIN), now())
+        .declare_dataset(&declaration(&agreement(1), ORIGIN), &stamp())
         .await
         .unwrap_err();
     assert!(
@@ -174,7 +177,10 @@ async fn a_dataset_without_an_agreement_is_refused(backend: Backend) {
         ),
         "{error}"
     );
-    let error = store.seal_dataset(Digest::of(b"none")).await.unwrap_err();
+    let error = store
+        .seal_dataset(Digest::of(b"none"), &stamp())
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, StoreError::NotFound { what: "dataset" }),
         "{error}"

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::backend::Backend;
-use crate::samples::{now, sealed};
+use crate::samples::{sealed, stamp};
 
 const SERVICES: usize = 3;
 const TILES: u64 = 4;
@@ -71,7 +71,7 @@ impl World {
                 let worker = self.store.register_worker().await.unwrap();
                 let (open, _) = self.store.open_runs().await.unwrap();
                 if let Some(seen) = open.first()
-                    && let Some((run, lease)) = self.store.claim_run(worker, *seen).await.unwrap()
+                    && let Some((run, lease)) = self.store.claim_run(worker, *seen, &stamp()).await.unwrap()
                 {
                     prop_assert_eq!(run.state, RunState::Queued);
                     prop_assert!(lease.token() > self.highest_token, "tokens rise");
@@ -96,7 +96,7 @@ impl World {
             }
             Step::Release(service) => {
                 if let Some(lease) = self.leases[service].take() {
-                    let outcome = self.store.release_lease(&lease).await;
+                    let outcome = self.store.release_lease(&lease, &stamp()).await;
                     self.check(&lease, &outcome)?;
                     if outcome.is_ok() {
                         self.holder = None;
@@ -105,13 +105,13 @@ impl World {
             }
             Step::Die(service) => self.leases[service] = None,
             Step::Cancel => {
-                if self.store.cancel_run(self.run).await.is_ok() {
+                if self.store.cancel_run(self.run, &stamp()).await.is_ok() {
                     self.holder = None;
                 }
             }
             Step::Enqueue => {
                 let run = self.store.run(self.run).await.unwrap().unwrap();
-                self.store.enqueue_run(&run, now()).await.unwrap();
+                self.store.enqueue_run(&run, &stamp()).await.unwrap();
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ impl World {
             RunState::Queued => {
                 let tiles_total = TILES;
                 self.store
-                    .change_run(lease, RunChange::Started { tiles_total })
+                    .change_run(lease, RunChange::Started { tiles_total }, &stamp())
                     .await
             }
             RunState::Running if run.tiles_done < TILES => {
@@ -132,15 +132,22 @@ impl World {
                     .acknowledge_tile(lease, run.tiles_done, lease.token())
                     .await
             }
-            RunState::Running => self.store.change_run(lease, RunChange::Linked).await,
+            RunState::Running => self.store.change_run(lease, RunChange::Linked, &stamp()).await,
             RunState::Linked => {
                 let result = Digest::of(&lease.token().to_le_bytes());
                 self.store
-                    .change_run(lease, RunChange::Reconciled { result })
+                    .change_run(
+                        lease,
+                        RunChange::Reconciled {
+                            result,
+                            manifest: b"a manifest".to_vec(),
+                        },
+                        &stamp(),
+                    )
                     .await
             }
             RunState::Reconciled | RunState::Released | RunState::Failed | RunState::Cancelled => {
-                self.store.change_run(lease, RunChange::Linked).await
+                self.store.change_run(lease, RunChange::Linked, &stamp()).await
             }
         };
         self.check(lease, &outcome)?;
@@ -166,7 +173,7 @@ impl World {
 async fn play(backend: &Backend, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let mut world = World {
         store,
         run: run.id,

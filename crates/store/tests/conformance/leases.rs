@@ -3,13 +3,13 @@ use corridor_store::{FailureReason, Lease, RunChange, Store, StoreError};
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
-use crate::samples::{claim, now, sealed};
+use crate::samples::{claim, sealed, stamp};
 
 async fn of_many_claims_one_is_granted(backend: Backend) {
     let store = backend.open().await;
     for seed in 1..=4 {
         let run = sealed(&store, seed).await;
-        store.enqueue_run(&run, now()).await.unwrap();
+        store.enqueue_run(&run, &stamp()).await.unwrap();
         let (open, _) = store.open_runs().await.unwrap();
         let seen = *open.iter().find(|open| open.id == run.id).unwrap();
         let mut claims = JoinSet::new();
@@ -17,7 +17,7 @@ async fn of_many_claims_one_is_granted(backend: Backend) {
             let store = store.clone();
             claims.spawn(async move {
                 let worker = store.register_worker().await.unwrap();
-                store.claim_run(worker, seen).await.unwrap()
+                store.claim_run(worker, seen, &stamp()).await.unwrap()
             });
         }
         let granted: Vec<_> = claims.join_all().await.into_iter().flatten().collect();
@@ -32,32 +32,49 @@ async fn write_all(store: &Store, lease: &Lease) -> Vec<StoreError> {
     let reason = FailureReason::try_new("a reason").unwrap();
     vec![
         store
-            .change_run(lease, RunChange::Started { tiles_total: 9 })
+            .change_run(lease, RunChange::Started { tiles_total: 9 }, &stamp())
             .await
             .unwrap_err(),
         store.acknowledge_tile(lease, 1, 1).await.unwrap_err(),
         store.forget_tile(lease, 0).await.unwrap_err(),
-        store.change_run(lease, RunChange::Linked).await.unwrap_err(),
         store
-            .change_run(lease, RunChange::Reconciled { result })
+            .change_run(lease, RunChange::Linked, &stamp())
             .await
             .unwrap_err(),
         store
-            .change_run(lease, RunChange::Failed { reason })
+            .change_run(
+                lease,
+                RunChange::Reconciled {
+                    result,
+                    manifest: b"a manifest".to_vec(),
+                },
+                &stamp(),
+            )
+            .await
+            .unwrap_err(),
+        store
+            .change_run(
+                lease,
+                RunChange::Failed {
+                    reason,
+                    word: "failed",
+                },
+                &stamp(),
+            )
             .await
             .unwrap_err(),
         store.renew_lease(lease).await.unwrap_err(),
-        store.release_lease(lease).await.unwrap_err(),
+        store.release_lease(lease, &stamp()).await.unwrap_err(),
     ]
 }
 
 async fn who_lost_a_lease_cannot_write(backend: Backend) {
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let (_, dead) = claim(&store).await;
     store
-        .change_run(&dead, RunChange::Started { tiles_total: 3 })
+        .change_run(&dead, RunChange::Started { tiles_total: 3 }, &stamp())
         .await
         .unwrap();
     store.acknowledge_tile(&dead, 0, 7).await.unwrap();
@@ -71,7 +88,7 @@ async fn who_lost_a_lease_cannot_write(backend: Backend) {
     );
     assert!(lease.token() > dead.token() && lease.worker() != dead.worker());
     let before = store
-        .change_run(&lease, RunChange::Started { tiles_total: 3 })
+        .change_run(&lease, RunChange::Started { tiles_total: 3 }, &stamp())
         .await
         .unwrap();
     for error in write_all(&store, &dead).await {
@@ -84,11 +101,11 @@ async fn who_lost_a_lease_cannot_write(backend: Backend) {
     );
 
     // An office stops it, starts it again, and nobody has it.
-    store.cancel_run(run.id).await.unwrap();
+    store.cancel_run(run.id, &stamp()).await.unwrap();
     for error in write_all(&store, &lease).await {
         assert!(matches!(error, StoreError::LeaseLost), "{error:?}");
     }
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     for error in write_all(&store, &lease).await {
         assert!(matches!(error, StoreError::LeaseLost), "{error:?}");
     }
@@ -98,38 +115,38 @@ async fn who_lost_a_lease_cannot_write(backend: Backend) {
 async fn a_lease_that_moved_is_not_taken(backend: Backend) {
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let (_, lease) = claim(&store).await;
     let seen = store.open_runs().await.unwrap().0[0];
     store.renew_lease(&lease).await.unwrap();
     let other = store.register_worker().await.unwrap();
     assert!(
-        store.claim_run(other, seen).await.unwrap().is_none(),
+        store.claim_run(other, seen, &stamp()).await.unwrap().is_none(),
         "it is alive"
     );
     store.renew_lease(&lease).await.unwrap();
     // Let go by its holder, it is for anybody at once.
-    store.release_lease(&lease).await.unwrap();
+    store.release_lease(&lease, &stamp()).await.unwrap();
     let seen = store.open_runs().await.unwrap().0[0];
     assert_eq!(seen.worker, None);
-    let (_, taken) = store.claim_run(other, seen).await.unwrap().unwrap();
+    let (_, taken) = store.claim_run(other, seen, &stamp()).await.unwrap().unwrap();
     assert_eq!(taken.token(), lease.token() + 1);
 }
 
 async fn a_run_that_kills_its_services_is_given_up(backend: Backend) {
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let mut deaths = 0;
     let failed = loop {
         let worker = store.register_worker().await.unwrap();
         let Some(seen) = store.open_runs().await.unwrap().0.first().copied() else {
             break store.run(run.id).await.unwrap().unwrap();
         };
-        if let Some((_, lease)) = store.claim_run(worker, seen).await.unwrap() {
+        if let Some((_, lease)) = store.claim_run(worker, seen, &stamp()).await.unwrap() {
             deaths += 1;
             store
-                .change_run(&lease, RunChange::Started { tiles_total: 9 })
+                .change_run(&lease, RunChange::Started { tiles_total: 9 }, &stamp())
                 .await
                 .unwrap();
             // With progress it would go on for ever, one tile at a time.
@@ -141,7 +158,7 @@ async fn a_run_that_kills_its_services_is_given_up(backend: Backend) {
     assert_eq!(failed.state, RunState::Failed);
     assert_eq!(deaths, 2 + 5, "five since the last tile was stored");
     assert!(failed.reason.contains("five times") && failed.reason.contains("operator"));
-    let again = store.enqueue_run(&run, now()).await.unwrap();
+    let again = store.enqueue_run(&run, &stamp()).await.unwrap();
     assert_eq!(again.state, RunState::Queued);
     claim(&store).await;
 }
@@ -152,7 +169,7 @@ async fn the_only_service_takes_up_the_runs_of_the_one_before_at_once() {
     let backend = Backend::sqlite();
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let (_, dead) = claim(&store).await;
     store.close().await;
     let store = backend.open().await;
@@ -167,10 +184,10 @@ async fn a_service_that_starts_leaves_the_work_of_another_alone() {
     let backend = Backend::postgres();
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let (_, lease) = claim(&store).await;
     store
-        .change_run(&lease, RunChange::Started { tiles_total: 2 })
+        .change_run(&lease, RunChange::Started { tiles_total: 2 }, &stamp())
         .await
         .unwrap();
     let second = backend.open().await;

@@ -13,7 +13,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, Executor as _, Row as _, ValueRef as _};
 
 use crate::backend::Backend;
-use crate::samples::{agreement, claim, now, sealed, signature};
+use crate::samples::{agreement, claim, release, sealed, signature, stamp};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/fixtures")
@@ -146,7 +146,7 @@ async fn every_earlier_database_is_brought_up_to_date_with_its_content() {
 
 async fn a_database_of_a_newer_program_is_left_alone(backend: Backend) {
     let store = backend.open().await;
-    store.insert_agreement(&agreement(1), now()).await.unwrap();
+    store.insert_agreement(&agreement(1), &stamp()).await.unwrap();
     store.close().await;
     let mut connection = backend.connect().await;
     let (truth, bytes) = if backend.as_postgres().is_some() {
@@ -314,23 +314,36 @@ fn to_literal(row: &sqlx::any::AnyRow, index: usize) -> String {
 async fn populate(store: &Store) {
     for (seed, tiles_total) in [(1, 2), (2, 3)] {
         let run = sealed(store, seed).await;
-        store.enqueue_run(&run, now()).await.unwrap();
+        store.enqueue_run(&run, &stamp()).await.unwrap();
         let (_, lease) = claim(store).await;
         store
-            .change_run(&lease, RunChange::Started { tiles_total })
+            .change_run(&lease, RunChange::Started { tiles_total }, &stamp())
             .await
             .unwrap();
         store.acknowledge_tile(&lease, 0, 5).await.unwrap();
         if seed == 1 {
             store.acknowledge_tile(&lease, 1, 6).await.unwrap();
-            store.change_run(&lease, RunChange::Linked).await.unwrap();
+            store
+                .change_run(&lease, RunChange::Linked, &stamp())
+                .await
+                .unwrap();
             let result = Digest::of(b"result");
             store
-                .change_run(&lease, RunChange::Reconciled { result })
+                .change_run(
+                    &lease,
+                    RunChange::Reconciled {
+                        result,
+                        manifest: b"a manifest".to_vec(),
+                    },
+                    &stamp(),
+                )
                 .await
                 .unwrap();
             for side in [Side::Origin, Side::Destination] {
-                store.release_run(run.id, side, &signature(9)).await.unwrap();
+                store
+                    .release_run(run.id, &release(side, signature(9)), &stamp())
+                    .await
+                    .unwrap();
             }
         }
     }

@@ -2,17 +2,17 @@ use corridor_core::{Digest, RunState, Side};
 use corridor_store::{FailureReason, RunChange, StoreError};
 
 use crate::backend::Backend;
-use crate::samples::{claim, now, sealed, signature};
+use crate::samples::{claim, release, sealed, signature, stamp};
 
 async fn a_run_goes_through_its_states(backend: Backend) {
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
     assert!(store.run(run.id).await.unwrap().is_none());
-    assert_eq!(store.enqueue_run(&run, now()).await.unwrap(), run);
+    assert_eq!(store.enqueue_run(&run, &stamp()).await.unwrap(), run);
     let (claimed, lease) = claim(&store).await;
     assert_eq!(claimed, run);
     let started = store
-        .change_run(&lease, RunChange::Started { tiles_total: 3 })
+        .change_run(&lease, RunChange::Started { tiles_total: 3 }, &stamp())
         .await
         .unwrap();
     assert_eq!((started.state, started.tiles_total), (RunState::Running, 3));
@@ -23,10 +23,20 @@ async fn a_run_goes_through_its_states(backend: Backend) {
     assert_eq!(store.candidates_stored(run.id).await.unwrap(), 15);
     store.forget_tile(&lease, 1).await.unwrap();
     assert_eq!(store.tiles_done(run.id).await.unwrap(), [0, 2]);
-    store.change_run(&lease, RunChange::Linked).await.unwrap();
+    store
+        .change_run(&lease, RunChange::Linked, &stamp())
+        .await
+        .unwrap();
     let result = Digest::of(b"result");
     let ended = store
-        .change_run(&lease, RunChange::Reconciled { result })
+        .change_run(
+            &lease,
+            RunChange::Reconciled {
+                result,
+                manifest: b"a manifest".to_vec(),
+            },
+            &stamp(),
+        )
         .await
         .unwrap();
     assert_eq!((ended.state, ended.result), (RunState::Reconciled, Some(result)));
@@ -36,11 +46,14 @@ async fn a_run_goes_through_its_states(backend: Backend) {
         (Side::Destination, RunState::Released),
     ] {
         for _ in 0..2 {
-            let released = store.release_run(run.id, side, &signature(3)).await.unwrap();
+            let released = store
+                .release_run(run.id, &release(side, signature(3)), &stamp())
+                .await
+                .unwrap();
             assert_eq!(released.state, state);
         }
     }
-    let error = store.cancel_run(run.id).await.unwrap_err();
+    let error = store.cancel_run(run.id, &stamp()).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -57,7 +70,7 @@ async fn a_run_without_its_datasets_is_refused(backend: Backend) {
     let store = backend.open().await;
     let mut run = sealed(&store, 1).await;
     run.origin_dataset = Digest::of(b"none");
-    let error = store.enqueue_run(&run, now()).await.unwrap_err();
+    let error = store.enqueue_run(&run, &stamp()).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -68,7 +81,7 @@ async fn a_run_without_its_datasets_is_refused(backend: Backend) {
         ),
         "{error}"
     );
-    let error = store.cancel_run(run.id).await.unwrap_err();
+    let error = store.cancel_run(run.id, &stamp()).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound { what: "run" }), "{error}");
 }
 
@@ -76,21 +89,21 @@ async fn a_run_without_its_datasets_is_refused(backend: Backend) {
 async fn no_retry_has_more_done_than_there_is(backend: Backend) {
     let store = backend.open().await;
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let (_, lease) = claim(&store).await;
     let start = |tiles_total| RunChange::Started { tiles_total };
-    store.change_run(&lease, start(9)).await.unwrap();
+    store.change_run(&lease, start(9), &stamp()).await.unwrap();
     let mut last = 0;
     for tile in [8, 3, 0, 8, 5] {
         let status = store.acknowledge_tile(&lease, tile, 1).await.unwrap();
         assert!((last..=9).contains(&status.tiles_done), "{status:?}");
         last = status.tiles_done;
     }
-    store.release_lease(&lease).await.unwrap();
+    store.release_lease(&lease, &stamp()).await.unwrap();
     let (queued, lease) = claim(&store).await;
     let expected = (RunState::Queued, 4, 1);
     assert_eq!((queued.state, queued.tiles_done, queued.restarts), expected);
-    let started = store.change_run(&lease, start(4)).await.unwrap();
+    let started = store.change_run(&lease, start(4), &stamp()).await.unwrap();
     assert_eq!(
         (started.tiles_done, started.tiles_total),
         (2, 4),
@@ -110,11 +123,14 @@ async fn a_run_fails_with_a_reason_and_goes_on_without(backend: Backend) {
     let store = backend.open().await;
     assert_eq!(FailureReason::try_new(" \n"), None);
     let run = sealed(&store, 1).await;
-    store.enqueue_run(&run, now()).await.unwrap();
+    store.enqueue_run(&run, &stamp()).await.unwrap();
     let (_, lease) = claim(&store).await;
     let reason = FailureReason::try_new("The disk is full. Make room.").unwrap();
-    let change = RunChange::Failed { reason };
-    let failed = store.change_run(&lease, change).await.unwrap();
+    let change = RunChange::Failed {
+        reason,
+        word: "failed",
+    };
+    let failed = store.change_run(&lease, change, &stamp()).await.unwrap();
     assert_eq!(failed.state, RunState::Failed);
     assert_eq!(failed.reason, "The disk is full. Make room.");
     let error = store.renew_lease(&lease).await.unwrap_err();
@@ -122,7 +138,7 @@ async fn a_run_fails_with_a_reason_and_goes_on_without(backend: Backend) {
         matches!(error, StoreError::LeaseLost),
         "its lease ended with it: {error}"
     );
-    let again = store.enqueue_run(&run, now()).await.unwrap();
+    let again = store.enqueue_run(&run, &stamp()).await.unwrap();
     assert_eq!((again.state, again.reason.as_str()), (RunState::Queued, ""));
 }
 
@@ -140,20 +156,27 @@ async fn every_change_of_a_run_moves_the_number_of_changes(backend: Backend) {
         };
     }
     let started = RunChange::Started { tiles_total: 2 };
-    moves!(store.enqueue_run(&run, now()));
-    moves!(store.cancel_run(run.id));
-    moves!(store.enqueue_run(&run, now()));
+    moves!(store.enqueue_run(&run, &stamp()));
+    moves!(store.cancel_run(run.id, &stamp()));
+    moves!(store.enqueue_run(&run, &stamp()));
     let (_, lease) = claim(&store).await;
-    moves!(store.change_run(&lease, started.clone()));
+    moves!(store.change_run(&lease, started.clone(), &stamp()));
     moves!(store.acknowledge_tile(&lease, 0, 1));
     moves!(store.forget_tile(&lease, 0));
-    moves!(store.release_lease(&lease));
+    moves!(store.release_lease(&lease, &stamp()));
     let (_, lease) = claim(&store).await;
-    moves!(store.change_run(&lease, started));
-    moves!(store.change_run(&lease, RunChange::Linked));
+    moves!(store.change_run(&lease, started, &stamp()));
+    moves!(store.change_run(&lease, RunChange::Linked, &stamp()));
     let result = Digest::of(b"result");
-    moves!(store.change_run(&lease, RunChange::Reconciled { result }));
-    moves!(store.release_run(run.id, Side::Origin, &signature(1)));
+    moves!(store.change_run(
+        &lease,
+        RunChange::Reconciled {
+            result,
+            manifest: b"a manifest".to_vec()
+        },
+        &stamp()
+    ));
+    moves!(store.release_run(run.id, &release(Side::Origin, signature(1)), &stamp()));
     assert!(last > 0);
 }
 

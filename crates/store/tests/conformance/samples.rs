@@ -1,9 +1,10 @@
+use corridor_core::audit::AuditStamp;
 use corridor_core::{
-    AgeBands, Agreement, Assignment, Corridor, DatasetDeclaration, Destination, Digest, DisclosureMethod,
-    DisclosureRule, EncodingTerms, LinkageTerms, Office, Origin, Output, Period, Profile, ReleaseStatus,
-    RunState, RunStatus, Side, Signature, StatisticsTerms, ThresholdPolicy,
+    AgeBands, Agreement, Assignment, Caller, Corridor, DatasetDeclaration, Destination, Digest,
+    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Origin, Output, Period, Profile,
+    ReleaseStatus, RunState, RunStatus, SeededEntropy, Side, Signature, StatisticsTerms, ThresholdPolicy,
 };
-use corridor_store::{Frame, Lease, Store};
+use corridor_store::{Frame, Lease, Release, ReleasedScope, Store};
 use jiff::Timestamp;
 
 pub(crate) const ORIGIN: &str = "INS-TN";
@@ -17,6 +18,24 @@ const KEYS: [&str; 2] = [
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+/// The origin's office acts now.
+pub(crate) fn stamp() -> AuditStamp {
+    let office = Caller::office(ORIGIN.parse().unwrap());
+    AuditStamp::new(Some(&office), now(), &mut SeededEntropy::new(1, "stamp"))
+}
+
+/// The office at a side lets a result leave that was held against nothing.
+pub(crate) fn release(side: Side, signature: Signature) -> Release {
+    Release {
+        side,
+        signature,
+        rule: agreement(1).disclosure,
+        scope: ReleasedScope::of(&agreement(1)),
+        held_against: Vec::new(),
+        flow_table: b"a table".to_vec(),
+    }
 }
 
 /// An agreement; another one for each seed.
@@ -93,24 +112,24 @@ pub(crate) fn frame(sequence: u64) -> Frame {
 /// Both offices agreed and sealed; gives the run they may start.
 pub(crate) async fn sealed(store: &Store, seed: u64) -> RunStatus {
     let agreement = agreement(seed);
-    store.insert_agreement(&agreement, now()).await.unwrap();
+    store.insert_agreement(&agreement, &stamp()).await.unwrap();
     for (side, byte) in [(Side::Origin, 1), (Side::Destination, 2)] {
         store
-            .add_signature(agreement.digest(), side, &signature(byte))
+            .add_signature(agreement.digest(), side, &signature(byte), &stamp())
             .await
             .unwrap();
     }
     let mut datasets = Vec::new();
     for office in [ORIGIN, DESTINATION] {
         let declared = store
-            .declare_dataset(&declaration(&agreement, office), now())
+            .declare_dataset(&declaration(&agreement, office), &stamp())
             .await
             .unwrap();
         let id = declared.status.id;
         for sequence in 0..3 {
             store.acknowledge_frame(id, frame(sequence)).await.unwrap();
         }
-        store.seal_dataset(id).await.unwrap();
+        store.seal_dataset(id, &stamp()).await.unwrap();
         datasets.push(id);
     }
     RunStatus {
@@ -132,5 +151,5 @@ pub(crate) async fn sealed(store: &Store, seed: u64) -> RunStatus {
 pub(crate) async fn claim(store: &Store) -> (RunStatus, Lease) {
     let worker = store.register_worker().await.unwrap();
     let seen = store.open_runs().await.unwrap().0[0];
-    store.claim_run(worker, seen).await.unwrap().unwrap()
+    store.claim_run(worker, seen, &stamp()).await.unwrap().unwrap()
 }
