@@ -75,7 +75,7 @@ pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
 }
 
 /// Follows a run with a progress bar.
-pub(crate) async fn watch(client: &Client, id: corridor_core::Digest) -> anyhow::Result<RunStatus> {
+pub(crate) async fn watch(client: &Client, id: Digest) -> anyhow::Result<RunStatus> {
     let bar = progress(0, "comparing");
     let run = client
         .watch_run(id, &|run| {
