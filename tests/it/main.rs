@@ -12,6 +12,7 @@ mod dataset_file;
 mod demo;
 mod edge;
 mod fields;
+mod gate;
 mod generated;
 mod interrupt;
 mod office_job;

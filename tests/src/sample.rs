@@ -4,7 +4,7 @@ use bytes::Bytes;
 use corridor_core::{
     AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
     Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
-    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters,
+    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, FilterShape, Filters, GateTerms,
     LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output, Period, Profile, Pseudonym, RuleFlag,
     SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms, StayFlags, ThresholdPolicy, fill,
 };
@@ -34,6 +34,8 @@ pub struct SampleTerms {
     pub passes: usize,
     /// Makes filters and agreement other ones.
     pub seed: u64,
+    /// What is agreed of the gate: that any filters pass, unless a test is about it.
+    pub gate: GateTerms,
 }
 
 /// What the filters of a sample are.
@@ -58,6 +60,14 @@ impl Default for SampleTerms {
             assignment: Assignment::Greedy,
             passes: 0,
             seed: 1,
+            gate: GateTerms {
+                minimum_stratum: None,
+                small_strata_per_thousand: Some(1000),
+                duplicates_per_thousand: Some(1000),
+                near_duplicates_per_thousand: Some(1000),
+                drift_per_thousand: Some(1000),
+                shape: FilterShape::Any,
+            },
         }
     }
 }
@@ -162,6 +172,8 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
         definitions: None,
         status: corridor_core::ReleaseStatus::Final,
         revises: None,
+        // Filters of random bits, and of one stratum.
+        gate: terms.gate,
         outputs: vec![Output::FlowTable],
         disclosure: DisclosureRule {
             minimum_count: 10,

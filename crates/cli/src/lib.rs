@@ -13,6 +13,6 @@ mod flow_answer;
 mod output;
 
 pub use args::Cli;
-pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig, to_frames};
+pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig, Violation, to_frames};
 pub use commands::run;
 pub use failure::{Exit, classify};

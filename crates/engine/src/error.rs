@@ -1,4 +1,4 @@
-use corridor_core::{AgreementError, RunState, SignatureError};
+use corridor_core::{AgreementError, GateReport, RunState, SignatureError};
 use corridor_flows::{DisclosureError, FlowError};
 use corridor_link::LinkError;
 use corridor_store::{DatasetFileError, StoreError};
@@ -62,6 +62,15 @@ pub enum EngineError {
     FrameChecksum {
         /// Which.
         sequence: u64,
+    },
+    /// The dataset does not look as agreed.
+    #[error(
+        "the dataset does not pass the gate ({}); nothing of it was kept, and another can be uploaded",
+        report.failed_names()
+    )]
+    GateFailed {
+        /// Every check, for the dataset's own office.
+        report: GateReport,
     },
     /// A register with events and one without.
     #[error("the registers hold persons only, so there is no flow table")]

@@ -24,6 +24,8 @@ mod codec;
 mod compute;
 mod engine;
 mod error;
+mod gate;
+mod gated;
 mod limits;
 mod memory;
 mod pipeline;
@@ -42,6 +44,7 @@ pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, 
 pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
 pub use error::EngineError;
+pub use gate::{ColumnProfile, Gate, GateResult};
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use memory::MemoryPart;
 pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pipeline, StratumReport};

@@ -136,8 +136,10 @@ impl DatasetService for Services {
         let (office, message) = self.open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
         let status = self.engine.dataset(&office, id).await.map_err(from_engine)?;
+        let report = self.engine.gate_report(&office, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::GetDatasetResponse {
             dataset: Some((&status).into()),
+            gate_report: report.as_ref().map(Into::into),
         }))
     }
 
@@ -178,8 +180,10 @@ impl DatasetService for Services {
         let (office, message) = self.open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
         let status = self.engine.seal_dataset(&office, id).await.map_err(from_engine)?;
+        let report = self.engine.gate_report(&office, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::SealDatasetResponse {
             dataset: Some((&status).into()),
+            gate_report: report.as_ref().map(Into::into),
         }))
     }
 }

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// The database was written by a newer program or its migrations cannot be applied.
     #[error("the database schema cannot be brought to this program's version")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The other office sealed its dataset while this one was being checked.
+    #[error("the other office sealed its dataset in the meantime; seal again")]
+    SealedMeanwhile,
     /// Something that should be there is not.
     #[error("no such {what}")]
     NotFound {

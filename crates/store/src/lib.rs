@@ -26,12 +26,14 @@ mod database;
 mod dataset_file;
 mod datasets;
 mod error;
+mod gate;
 mod runs;
 
 pub use bulk::RunObject;
 pub use dataset_file::{DatasetFileError, parse_dataset};
 pub use datasets::{Declared, Frame, FrameOutcome};
 pub use error::StoreError;
+pub use gate::GateRecord;
 pub use runs::RunChange;
 
 use bulk::Bulk;

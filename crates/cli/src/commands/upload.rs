@@ -7,9 +7,9 @@ use corridor_encode::{DecryptFileError, DecryptedReader, is_encrypted};
 use corridor_store::parse_dataset;
 
 use crate::args::{PassphraseArgs, UploadArgs};
-use crate::client::{Client, connect};
+use crate::client::{Client, ClientError, Violation, connect};
 use crate::commands::encode::read_agreement;
-use crate::commands::passphrase;
+use crate::commands::{gate, passphrase};
 use crate::failure::input_error;
 use crate::output::{progress, talk};
 
@@ -18,13 +18,34 @@ pub(crate) async fn run(args: UploadArgs) -> anyhow::Result<()> {
     let bytes = read_file(&args.dataset, &args.passphrase)?;
     let (declaration, bytes) = check_dataset(bytes, &args.dataset.display().to_string(), &signed)?;
     let client = connect(&args.service.service).await?;
-    let status = upload(&client, &declaration, &bytes).await?;
+    let status = match upload(&client, &declaration, &bytes).await {
+        Ok(status) => status,
+        Err(error) => {
+            if let Some(ClientError::Refused { violations, .. }) = error.downcast_ref::<ClientError>() {
+                talk_of_violations(violations);
+            }
+            return Err(error);
+        }
+    };
+    if let Some(report) = client.gate_report(status.id).await? {
+        talk(gate::to_table(&report).trim_end());
+    }
     talk(&format!(
         "uploaded and sealed: {} records, dataset {}",
         status.declaration.record_count, status.id
     ));
     talk("next: when both offices have uploaded, corridor run start DIGEST");
     Ok(())
+}
+
+/// What the gate found wrong, a line each.
+fn talk_of_violations(violations: &[Violation]) {
+    for violation in violations {
+        talk(&format!(
+            "{} {}: {}",
+            violation.check, violation.figure, violation.meaning
+        ));
+    }
 }
 
 /// Uploads with a progress bar.
@@ -42,7 +63,7 @@ pub(crate) async fn upload(
 }
 
 /// The bytes of a dataset file, decrypted where it is encrypted.
-fn read_file(path: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Bytes> {
+pub(crate) fn read_file(path: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Bytes> {
     let bytes = read_bytes(path)?;
     if !is_encrypted(&bytes) {
         return Ok(bytes.into());
