@@ -60,14 +60,24 @@ fn a_list_of_spellings_is_refused_and_nothing_of_it_stays() {
     // The office uploads its register in its place; the partner is told nothing of it.
     fs::write(&register, &honest).unwrap();
     job.encode("tn", "project.key", "dataset.parquet").succeeded();
-    let gate = ["gate", "dataset.parquet", "--agreement", "agreement.json", "--json"];
+    let gate = [
+        "gate",
+        "dataset.parquet",
+        "--agreement",
+        "agreement.json",
+        "--json",
+    ];
     let at_home: Value = serde_json::from_str(&job.run("tn", &gate).succeeded().stdout).unwrap();
     let uploaded = job.upload("tn", "dataset.parquet").succeeded();
     for check in at_home["checks"].as_array().unwrap() {
         assert_ne!(check["outcome"], "failed", "{check}");
         // The service measures what the office did.
         let name = check["name"].as_str().unwrap();
-        let line = uploaded.stderr.lines().find(|line| line.starts_with(name)).unwrap();
+        let line = uploaded
+            .stderr
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap();
         let figure = check["figure"].as_f64().unwrap();
         assert!(
             line.contains(&format!("{figure:.4}")) || line.contains(&format!("{figure:.0}")),

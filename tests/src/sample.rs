@@ -4,9 +4,10 @@ use bytes::Bytes;
 use corridor_core::{
     AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
     Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
-    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, FilterShape, Filters, GateTerms,
-    LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output, Period, Profile, Pseudonym, RuleFlag,
-    SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms, StayFlags, ThresholdPolicy, fill,
+    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen,
+    FilterShape, Filters, GateTerms, LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output,
+    Period, Profile, Pseudonym, RuleFlag, SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms,
+    StayFlags, ThresholdPolicy, fill,
 };
 use corridor_encode::{EncodingSchema, Identity, MatchField, write_dataset};
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use corridor_core::{
-    DatasetDeclaration, DatasetState, DatasetStatus, Digest, GateReport, RunStatus, Signature, SignedAgreement,
+    DatasetDeclaration, DatasetState, DatasetStatus, Digest, GateReport, RunStatus, Signature,
+    SignedAgreement,
 };
 use corridor_engine::{LinkageReport, LinkedPair, PublicPlan};
 use corridor_flows::PublishedTable;

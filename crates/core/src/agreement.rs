@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, GateTerms, Measure, Profile, PublicKey, Recall,
-    Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
+    AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, GateTerms, Measure, Profile, PublicKey,
+    Recall, Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.

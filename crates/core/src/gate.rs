@@ -69,7 +69,10 @@ impl GateTerms {
                 problem: problem.to_owned(),
             })
         };
-        if self.minimum_stratum.is_some_and(|least| !(2..=1000).contains(&least)) {
+        if self
+            .minimum_stratum
+            .is_some_and(|least| !(2..=1000).contains(&least))
+        {
             return fail("gate.minimum_stratum", "must be from 2 to 1000");
         }
         for (field, share) in [

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use corridor_core::{
-    Agreement, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset, OfficeId, Output,
-    RunState, RunStatus, Side, Signature, SignedAgreement, SigningPurpose,
+    Agreement, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset, OfficeId,
+    Output, RunState, RunStatus, Side, Signature, SignedAgreement, SigningPurpose,
 };
 use corridor_flows::PublishedTable;
 use corridor_store::{
@@ -304,7 +304,12 @@ impl Engine {
             self.compute
                 .run(move || {
                     let dataset = check_dataset(bytes, &declaration, &agreement)?;
-                    pass_gate(&dataset, &declaration, &agreement, other.as_ref().map(|(_, columns)| columns))
+                    pass_gate(
+                        &dataset,
+                        &declaration,
+                        &agreement,
+                        other.as_ref().map(|(_, columns)| columns),
+                    )
                 })
                 .await?
         };

@@ -166,5 +166,9 @@ fn to_f64(count: u64) -> f64 {
 }
 
 fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { to_f64(part) / to_f64(whole) }
+    if whole == 0 {
+        0.0
+    } else {
+        to_f64(part) / to_f64(whole)
+    }
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use corridor_core::{
-    Agreement, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset, GateReport, MigrationEvent,
-    MigratoryStatus, OfficeId, Reason, Variable,
+    Agreement, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset, GateReport,
+    MigrationEvent, MigratoryStatus, OfficeId, Reason, Variable,
 };
 use corridor_store::GateRecord;
 
@@ -53,7 +53,11 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no dataset of that id, or it is the other office's.
-    pub async fn gate_report(&self, caller: &OfficeId, id: Digest) -> Result<Option<GateReport>, EngineError> {
+    pub async fn gate_report(
+        &self,
+        caller: &OfficeId,
+        id: Digest,
+    ) -> Result<Option<GateReport>, EngineError> {
         self.dataset(caller, id).await?;
         self.store
             .gate_record(id)

@@ -1,5 +1,6 @@
 use corridor_core::{
-    DatasetDeclaration, DatasetState, DatasetStatus, GateCheck, GateCheckName, GateOutcome, GateReport, OfficeId,
+    DatasetDeclaration, DatasetState, DatasetStatus, GateCheck, GateCheckName, GateOutcome, GateReport,
+    OfficeId,
 };
 
 use crate::field::{FieldViolation, Reason, required, to_digest};

@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{
     AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DefinitionDigests, Digest,
-    DisclosureMethod, DisclosureRule, EncodingTerms, GateTerms, LinkageTerms, Office, Output, Period, Profile, Recall,
-    ReleaseStatus, StatisticsTerms, ThresholdPolicy,
+    DisclosureMethod, DisclosureRule, EncodingTerms, GateTerms, LinkageTerms, Office, Output, Period,
+    Profile, Recall, ReleaseStatus, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -85,8 +85,8 @@ last = "2024-12-31"
 # minimum_stratum = 10               # nobody in a smaller stratum of what is in clear (sex, age band, year, …), nor in a smaller block
 # small_strata_per_thousand = 0      # but for so many records
 # duplicates_per_thousand = 20       # filters that are another person's, too
-# near_duplicates_per_thousand = 100 # filters that nearly are: somebody may try many spellings to see which is known
-# drift_per_thousand = 800           # distance between the two offices' bit frequencies
+# near_duplicates_per_thousand = 200 # filters that nearly are: somebody may try many spellings to see which is known
+# drift_per_thousand = 600           # distance between the two offices' bit frequencies
 # shape = "any"                      # takes filters that do not look as the profile makes them; for schemas of your own
 "#;
 

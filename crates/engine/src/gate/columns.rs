@@ -74,7 +74,9 @@ impl ColumnProfile {
 }
 
 fn sum(mut left: Vec<u64>, right: Vec<u64>) -> Vec<u64> {
-    left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
+    left.iter_mut()
+        .zip(right)
+        .for_each(|(left, right)| *left += right);
     left
 }
 
@@ -195,7 +197,10 @@ mod tests {
         let (mean, deviation) = mean_and_deviation(&values);
         assert!((mean - 0.5).abs() < 1e-12 && (deviation - 0.5).abs() < 1e-12);
         assert!((gini(&values) - 0.5).abs() < 1e-12);
-        let divergence = f64::midpoint(f64::midpoint((4_f64 / 3.0).log2(), 1.0), (2_f64 / 3.0).log2() / 2.0);
+        let divergence = f64::midpoint(
+            f64::midpoint((4_f64 / 3.0).log2(), 1.0),
+            (2_f64 / 3.0).log2() / 2.0,
+        );
         assert!((jensen_shannon_from_uniform(&values) - divergence.sqrt()).abs() < 1e-9);
         assert!((jensen_shannon_from_uniform(&[0.0; 4]) - 1.0).abs() < 1e-12);
     }
@@ -203,7 +208,10 @@ mod tests {
     #[test]
     fn a_profile_comes_back_from_its_bytes() {
         let profile = profile(&[3, 0, 7], 9);
-        assert_eq!(ColumnProfile::from_bytes(&profile.to_bytes()), Some(profile.clone()));
+        assert_eq!(
+            ColumnProfile::from_bytes(&profile.to_bytes()),
+            Some(profile.clone())
+        );
         assert_eq!(ColumnProfile::from_bytes(&profile.to_bytes()[1..]), None);
     }
 
@@ -225,7 +233,9 @@ mod tests {
     #[test]
     fn fields_that_are_full_and_empty_do_not_hide_other_columns() {
         let of = |step: u64| -> Vec<u64> {
-            (0..256).map(|column| if column < 128 { 8000 } else { 500 } + column * step % 128).collect()
+            (0..256)
+                .map(|column| if column < 128 { 8000 } else { 500 } + column * step % 128)
+                .collect()
         };
         let (left, right) = (profile(&of(37), 100_000_000), profile(&of(91), 100_000_000));
         assert!(column_distance(&left, &right, 256).unwrap().distance < 0.05);

@@ -42,12 +42,11 @@ const fn advice(name: GateCheckName) -> &'static str {
         | GateCheckName::ColumnVariation
         | GateCheckName::ColumnGini
         | GateCheckName::ColumnJensenShannon => {
-            "filters of the agreed profile do not look so; check that the register was encoded with the agreed schema, and with corridor \
-             inspect that no value stands in most of its rows"
+            "filters of the agreed profile do not look so: they may be of another profile, random bits, or of a register in which one \
+             value stands in most rows; check the schema and, with corridor inspect, the register"
         }
         GateCheckName::SimilaritySpread => {
-            "filters of people of one country resemble each other more; these may be random bits, or every record may have been \
-             encoded under a key of its own"
+            "people resemble each other otherwise under the agreed profile; these may be filters of another one, or random bits"
         }
         GateCheckName::EmptyFilters => {
             "such filters tell nobody apart; leave out the records that have nothing to encode"

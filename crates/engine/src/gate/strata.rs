@@ -98,9 +98,7 @@ impl Strata {
     pub(super) fn small_blocks(&self, least: u64) -> Option<(&str, Small)> {
         self.blocks
             .iter()
-            .filter_map(|(pass, blocks)| {
-                Some((pass.as_str(), small(blocks.values().copied(), 0, least)?))
-            })
+            .filter_map(|(pass, blocks)| Some((pass.as_str(), small(blocks.values().copied(), 0, least)?)))
             .max_by(|left, right| left.1.share.total_cmp(&right.1.share))
     }
 }

@@ -44,12 +44,10 @@ impl Measured {
             column_gini: columns::gini(&fills),
             column_jensen_shannon: columns::jensen_shannon_from_uniform(&fills),
             similarity_spread: within.as_ref().map(|within| ratio(within.variance, differing)),
-            exposure: within
-                .filter(|_| gate.measure() == Measure::Rho)
-                .map(|within| {
-                    let of_sample = |found| share(found, gate.sample.len());
-                    (of_sample(within.with_one), of_sample(within.with_three))
-                }),
+            exposure: within.filter(|_| gate.measure() == Measure::Rho).map(|within| {
+                let of_sample = |found| share(found, gate.sample.len());
+                (of_sample(within.with_one), of_sample(within.with_three))
+            }),
         }
     }
 }
@@ -148,38 +146,43 @@ fn add_density(gate: &Gate, measured: &Measured, bounds: &Bounds, checks: &mut C
         .map(|gini| (gini * gini * std::f64::consts::PI + noise).sqrt());
     let to_distance = |variation: f64| variation / (8.0 * std::f64::consts::LN_2).sqrt();
     let to_gini = |variation: f64| variation / std::f64::consts::PI.sqrt();
-    for (name, figure, most) in [
+    // The columns of random bits vary by that noise alone, and its variance by √(2/m) of it.
+    let bits = f64::from(gate.expected_len.to_bits());
+    let by_records = ratio(1.0 - measured.fill, measured.fill) / to_f64(gate.records.max(1));
+    let random = (by_records * (1.0 + RANDOM_ERRORS * (2.0 / bits).sqrt())).sqrt();
+    for (name, figure, least, most) in [
         (
             GateCheckName::ColumnVariation,
             measured.column_variation,
+            (gate.records >= bounds::LEAST_FOR_COLUMNS).then_some(random),
             variation.map(|most| most * COLUMN_SLACK),
         ),
         (
             GateCheckName::ColumnGini,
             measured.column_gini,
+            None,
             variation.map(to_gini),
         ),
         (
             GateCheckName::ColumnJensenShannon,
             measured.column_jensen_shannon,
+            None,
             variation.map(|most| to_distance(most) * COLUMN_SLACK),
         ),
     ] {
-        checks.add(name, figure, None, most, None);
+        checks.add(name, figure, least, most, None);
     }
     if let Some(spread) = measured.similarity_spread {
-        checks.add(
-            GateCheckName::SimilaritySpread,
-            spread,
-            Some(bounds.similarity_spread),
-            None,
-            None,
-        );
+        let (least, most) = bounds.similarity_spread;
+        checks.add(GateCheckName::SimilaritySpread, spread, least, most, None);
     }
 }
 
 /// A few columns that many people set weigh more in a variance than in a Gini coefficient, on which the bound was measured.
 const COLUMN_SLACK: f64 = 1.25;
+
+/// Standard errors by which the variance of columns must be beyond that of random bits.
+const RANDOM_ERRORS: f64 = 4.0;
 
 fn add_groups(gate: &Gate, checks: &mut Checks) {
     let terms = &gate.agreement.gate;
