@@ -20,6 +20,7 @@ mod drain;
 mod edge;
 mod faults;
 mod fields;
+mod gate;
 mod generated;
 mod grpc_web;
 mod interrupt;

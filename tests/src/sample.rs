@@ -4,10 +4,10 @@ use bytes::Bytes;
 use corridor_core::{
     AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
     Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
-    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters,
-    LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output, Period, Profile, Pseudonym, Reader,
-    Role, RuleFlag, SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms, StayFlags,
-    ThresholdPolicy, fill,
+    DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen,
+    FilterShape, Filters, GateTerms, LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output,
+    Period, Profile, Pseudonym, Reader, Role, RuleFlag, SeededEntropy, Sex, Signature, SigningPurpose,
+    StatisticsTerms, StayFlags, ThresholdPolicy, fill,
 };
 use corridor_encode::{EncodingSchema, Identity, MatchField, write_dataset};
 
@@ -37,6 +37,8 @@ pub struct SampleTerms {
     pub seed: u64,
     /// Who else may read, by party.
     pub readers: &'static [(&'static str, Role)],
+    /// What is agreed of the gate: that any filters pass, unless a test is about it.
+    pub gate: GateTerms,
 }
 
 /// What the filters of a sample are.
@@ -62,6 +64,14 @@ impl Default for SampleTerms {
             passes: 0,
             seed: 1,
             readers: &[],
+            gate: GateTerms {
+                minimum_stratum: None,
+                small_strata_per_thousand: Some(1000),
+                duplicates_per_thousand: Some(1000),
+                near_duplicates_per_thousand: Some(1000),
+                drift_per_thousand: Some(1000),
+                shape: FilterShape::Any,
+            },
         }
     }
 }
@@ -177,6 +187,8 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
         definitions: None,
         status: corridor_core::ReleaseStatus::Final,
         revises: None,
+        // Filters of random bits, and of one stratum.
+        gate: terms.gate,
         outputs: vec![Output::FlowTable],
         disclosure: DisclosureRule {
             minimum_count: 10,

@@ -89,7 +89,7 @@ fn terms(words: &[&str]) -> Outcome<SampleTerms> {
         assignment: assignment.parse::<Assignment>()?,
         passes: passes.parse()?,
         seed: 1,
-        readers: &[],
+        ..SampleTerms::default()
     })
 }
 

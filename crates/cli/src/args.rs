@@ -89,6 +89,14 @@ pub(crate) enum Command {
     /// Proposes, signs and shows agreements.
     #[command(subcommand)]
     Agreement(AgreementCommand),
+    /// Looks at an encoded dataset as the service will before it seals it.
+    ///
+    /// Every check has its figure, its bounds and whether it passed: the density of the filters against what the agreed profile
+    /// gives, filters that are or nearly are those of other people, small strata of what is in clear, and small blocks. The
+    /// bounds are the profile's, or those of [gate] in the terms. Ends with exit code 3 when the service would refuse.
+    ///
+    /// Example: corridor gate dataset.parquet --agreement agreement.json
+    Gate(GateArgs),
     /// Uploads an encoded dataset and seals it.
     ///
     /// The file is checked first; for one that is encrypted the passphrase is asked. An upload that is cut goes on by itself where the service
@@ -344,6 +352,26 @@ pub(crate) struct UploadArgs {
     pub(crate) passphrase: PassphraseArgs,
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    /// The dataset.
+    pub(crate) dataset: PathBuf,
+    /// The agreement it was encoded under, as saved by corridor agreement show.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) agreement: PathBuf,
+    /// The other office's dataset, to compare bit frequencies with, where both are at hand.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) other: Option<PathBuf>,
+    /// The report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Threads; one per core when 0.
+    #[arg(long, default_value = "0", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use corridor_core::{DatasetDeclaration, DatasetStatus, Digest, RunStatus, Signature, SignedAgreement};
+use corridor_core::{
+    DatasetDeclaration, DatasetStatus, Digest, GateReport, RunStatus, Signature, SignedAgreement,
+};
 use corridor_engine::{LinkageReport, LinkedPair, PublicPlan};
 use corridor_flows::PublishedTable;
 use corridor_wire::v1::agreement_service_client::AgreementServiceClient;
@@ -104,13 +106,37 @@ pub enum ClientError {
         reason: Option<String>,
         /// How long to wait before asking again, where that may be of use.
         retry_after: Option<Duration>,
+        /// What did not hold, where it was several things.
+        violations: Vec<Violation>,
     },
+}
+
+/// One thing that did not hold: a check of the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The check, in a word.
+    pub check: String,
+    /// What was measured.
+    pub figure: String,
+    /// What it means and what to do.
+    pub meaning: String,
 }
 
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
         let reason = details.error_info().map(|info| info.reason.clone());
+        let violations = details.precondition_failure().map_or_else(Vec::new, |failure| {
+            failure
+                .violations
+                .iter()
+                .map(|violation| Violation {
+                    check: violation.r#type.clone(),
+                    figure: violation.subject.clone(),
+                    meaning: violation.description.clone(),
+                })
+                .collect()
+        });
         // A connection that broke has no reason of the service's.
         let is_of_the_line = match status.code() {
             Code::Unavailable | Code::Unknown | Code::Cancelled => true,
@@ -134,6 +160,7 @@ impl From<Status> for ClientError {
             message,
             reason,
             retry_after,
+            violations,
         }
     }
 }
@@ -173,6 +200,10 @@ impl ClientError {
                 "DATASET_SEALED" => "the sealed dataset stands; another one needs a new agreement",
                 "DISK_FULL" => "tell the service's operator, then run the same command again",
                 "FRAME_OUT_OF_ORDER" => "another upload of the same dataset is under way; run the command again",
+                "GATE_FAILED" => {
+                    "the lines above say what each check means; corridor gate runs them here before an upload"
+                }
+                "SEALED_MEANWHILE" => "run the same command again: what was uploaded is kept",
                 "KEY_CHECK_MISMATCH" => {
                     "the two offices hold different keys: run corridor keys exchange again and compare fingerprints"
                 }
@@ -322,6 +353,18 @@ impl Client {
         };
         let response = self.datasets().seal_dataset(request).await?.into_inner();
         Ok(given(response.dataset, "dataset")?.try_into()?)
+    }
+
+    /// What the gate found in a sealed dataset of the office's; `None` where it was sealed before there was a gate.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn gate_report(&self, id: Digest) -> ClientResult<Option<GateReport>> {
+        let request = v1::GetDatasetRequest {
+            dataset_id: to_bytes(id),
+        };
+        let response = self.datasets().get_dataset(request).await?.into_inner();
+        Ok(response.gate_report.map(TryInto::try_into).transpose()?)
     }
 
     /// Starts the run of an agreement.

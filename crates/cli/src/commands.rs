@@ -12,6 +12,7 @@ mod demo;
 mod encode;
 mod estimate;
 mod flows;
+mod gate;
 mod inspect;
 mod keys;
 mod manifest;
@@ -50,6 +51,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Agreement(command) => block_on(agreement::run(command)),
         Command::Audit(command) => audit::run(command),
+        Command::Gate(args) => gate::run(&args),
         Command::Upload(args) => block_on(upload::run(args)),
         Command::Run(command) => block_on(run::run(command)),
         Command::Flows(command) => block_on(flows::run(command)),

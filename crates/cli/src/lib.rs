@@ -15,7 +15,7 @@ mod patience;
 mod uploading;
 
 pub use args::Cli;
-pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig};
+pub use client::{Client, ClientError, ClientResult, Connection, ServiceConfig, Violation};
 pub use commands::run;
 pub use failure::{Exit, classify};
 pub use patience::LineTerms;

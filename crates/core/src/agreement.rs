@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    AgeBands, Caller, Construction, Corridor, CountryCode, Digest, FilterLen, Measure, Profile, PublicKey,
-    Recall, Role, Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
+    AgeBands, Caller, Construction, Corridor, CountryCode, Digest, FilterLen, GateTerms, Measure, Profile,
+    PublicKey, Recall, Role, Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
@@ -386,6 +386,9 @@ pub struct Agreement {
     /// The agreement whose figures these are a revision of, by digest. Stands in the canonical bytes only where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revises: Option<Digest>,
+    /// What an encoded dataset must look like. Stands in the canonical bytes only where it is not the default.
+    #[serde(default, skip_serializing_if = "GateTerms::is_default")]
+    pub gate: GateTerms,
     /// What may leave the service, in order and without repetition.
     pub outputs: Vec<Output>,
     /// What must not be seen in a released table.
@@ -468,6 +471,7 @@ impl Agreement {
         }
         self.linkage.validate_for(self.encoding.profile)?;
         self.statistics.validate()?;
+        self.gate.validate()?;
         if !(1..=1000).contains(&self.disclosure.minimum_count) {
             return fail("disclosure.minimum_count", "must be from 1 to 1000");
         }
@@ -665,6 +669,7 @@ mod tests {
             definitions: None,
             status: ReleaseStatus::Final,
             revises: None,
+            gate: GateTerms::default(),
             outputs: vec![Output::FlowTable],
             disclosure: DisclosureRule {
                 minimum_count: 10,
@@ -690,6 +695,19 @@ mod tests {
         agreement.encoding.profile = Profile::Clk1024;
         agreement.linkage.lsh_recall = Some("0.98".parse().unwrap());
         assert!(text(&agreement).contains(r#""seed":1,"lsh_recall":"0.98"}"#));
+        assert_eq!(
+            Agreement::from_canonical_bytes(&agreement.to_canonical_bytes()),
+            Ok(agreement)
+        );
+    }
+
+    #[test]
+    fn gate_terms_stand_in_the_bytes_only_where_they_are_agreed() {
+        let mut agreement = agreement();
+        let text = |agreement: &Agreement| String::from_utf8(agreement.to_canonical_bytes()).unwrap();
+        assert!(!text(&agreement).contains("gate"));
+        agreement.gate.minimum_stratum = Some(5);
+        assert!(text(&agreement).contains(r#""gate":{"minimum_stratum":5},"outputs""#));
         assert_eq!(
             Agreement::from_canonical_bytes(&agreement.to_canonical_bytes()),
             Ok(agreement)
@@ -728,6 +746,7 @@ mod tests {
             "linkage.lsh_recall",
         );
         check(|a| a.disclosure.minimum_count = 0, "disclosure.minimum_count");
+        check(|a| a.gate.minimum_stratum = Some(1), "gate.minimum_stratum");
         check(|a| a.retention_days = 0, "retention_days");
         let reader = |party: &str, role| Reader {
             party: party.parse().unwrap(),

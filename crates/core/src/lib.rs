@@ -35,6 +35,7 @@ mod entropy;
 mod event;
 mod filter;
 mod former;
+mod gate;
 mod profile;
 mod recall;
 mod signature;
@@ -63,6 +64,7 @@ pub use event::{
     MoverFacts, Sex,
 };
 pub use filter::Filters;
+pub use gate::{FilterShape, GateCheck, GateCheckName, GateOutcome, GateReport, GateTerms};
 pub use jiff::Timestamp;
 pub use profile::{Construction, FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use recall::{Recall, RecallError};

@@ -3,9 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use corridor_core::{
-    Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, MigrationEvent,
-    MigratoryStatus, OfficeId, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
-    SigningPurpose, Standing, Variable,
+    Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset,
+    OfficeId, Role, RunState, RunStatus, Side, Signature, SignedAgreement, SigningPurpose, Standing,
 };
 use corridor_store::{DatasetFileError, Frame, FrameOutcome, Store, StoreError, UploadGuard, parse_dataset};
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -14,6 +13,7 @@ use crate::access::may_know_of;
 use crate::audit::AuditLog;
 use crate::compute::Compute;
 use crate::error::EngineError;
+use crate::gated::{check_facts, log_refusal, pass_gate};
 use crate::lease::{LeaseTiming, LeaseWatch};
 use crate::limits::RunLimits;
 use crate::observer::{Happening, NoObserver, Observer, check_of};
@@ -310,14 +310,24 @@ impl Engine {
         let mut bytes = self.store.read_staged(id).await?;
         // An unacknowledged frame may have been written behind the last acknowledged one.
         bytes.truncate(usize::try_from(declared).unwrap_or(usize::MAX));
+        let other = self.other_columns(&status).await?;
+        let compared = other.as_ref().map(|(id, _)| *id);
         let checked = {
             let (bytes, declaration) = (bytes.clone(), status.declaration.clone());
             self.compute
-                .run(move || check_dataset(bytes, &declaration, &agreement))
+                .run(move || {
+                    let dataset = check_dataset(bytes, &declaration, &agreement)?;
+                    pass_gate(
+                        &dataset,
+                        &declaration,
+                        &agreement,
+                        other.as_ref().map(|(_, columns)| columns),
+                    )
+                })
                 .await?
         };
         let sealed = match checked {
-            Ok(()) => self.put_and_seal(caller, id, bytes).await,
+            Ok(passed) => self.put_and_seal(caller, id, bytes, &passed, compared).await,
             Err(error) => Err(error),
         };
         let sealed = match sealed {
@@ -330,6 +340,7 @@ impl Engine {
                 self.observer.observe(&Happening::UploadRefused {
                     check: check_of(&error),
                 });
+                log_refusal(&error, &caller.party, id);
                 self.store.remove_dataset(id).await?;
                 self.store
                     .delete_dataset(id, error.to_word(), &self.stamp(Some(caller)))
@@ -347,16 +358,6 @@ impl Engine {
             "dataset sealed"
         );
         Ok(sealed)
-    }
-
-    async fn put_and_seal(
-        &self,
-        caller: &Caller,
-        id: Digest,
-        bytes: Bytes,
-    ) -> Result<DatasetStatus, EngineError> {
-        self.store.put_dataset(id, bytes).await?;
-        Ok(self.store.seal_dataset(id, &self.stamp(Some(caller))).await?)
     }
 
     // Runs.
@@ -436,7 +437,7 @@ fn check_dataset(
     bytes: Bytes,
     declaration: &DatasetDeclaration,
     agreement: &Agreement,
-) -> Result<(), EngineError> {
+) -> Result<EncodedDataset, EngineError> {
     if Digest::of(&bytes) != declaration.content {
         return Err(EngineError::ContentMismatch);
     }
@@ -468,44 +469,5 @@ fn check_dataset(
     for event in dataset.events.iter().flatten() {
         check_facts(event, agreement).map_err(DatasetFileError::Unsound)?;
     }
-    Ok(())
-}
-
-/// Checks that an event says what the agreement asks for, in its categories, and nothing else.
-fn check_facts(event: &MigrationEvent, agreement: &Agreement) -> Result<(), &'static str> {
-    let facts = &event.facts;
-    let asked = |variable: Variable| agreement.statistics.names(variable);
-    let bands = [event.age_band, facts.age_band_reached];
-    if bands
-        .into_iter()
-        .flatten()
-        .any(|band| usize::from(band.0) >= agreement.age_bands.len())
-    {
-        return Err("an age band is not one of the agreement");
-    }
-    let groups = [facts.citizenship, facts.birth_country];
-    if groups
-        .into_iter()
-        .flatten()
-        .any(|group| agreement.statistics.country_groups.label(group).is_none())
-    {
-        return Err("a group of countries is not one of the agreement");
-    }
-    let told = [
-        (facts.age_band_reached.is_some(), Variable::AgeReached),
-        (facts.citizenship.is_some(), Variable::Citizenship),
-        (facts.birth_country.is_some(), Variable::BirthCountry),
-        (
-            facts.migratory_status != MigratoryStatus::Unknown,
-            Variable::MigratoryStatus,
-        ),
-        (facts.reason != Reason::Unknown, Variable::Reason),
-    ];
-    if told
-        .iter()
-        .any(|(is_told, variable)| *is_told && !asked(*variable))
-    {
-        return Err("it tells more of the movers than the agreement's tables ask for");
-    }
-    Ok(())
+    Ok(dataset)
 }

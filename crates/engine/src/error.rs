@@ -1,5 +1,5 @@
 use corridor_core::audit::ProofError;
-use corridor_core::{AgreementError, RunState, SignatureError};
+use corridor_core::{AgreementError, GateReport, RunState, SignatureError};
 use corridor_flows::{DisclosureError, FlowError};
 use corridor_link::LinkError;
 use corridor_store::{DatasetFileError, StoreError};
@@ -63,6 +63,15 @@ pub enum EngineError {
     FrameChecksum {
         /// Which.
         sequence: u64,
+    },
+    /// The dataset does not look as agreed.
+    #[error(
+        "the dataset does not pass the gate ({}); nothing of it was kept, and another can be uploaded",
+        report.failed_names()
+    )]
+    GateFailed {
+        /// Every check, for the dataset's own office.
+        report: GateReport,
     },
     /// A register with events and one without.
     #[error("the registers hold persons only, so there is no flow table")]
@@ -146,6 +155,7 @@ impl EngineError {
             Self::DatasetMismatch { .. } => "dataset_mismatch",
             Self::Disclosure(_) => "not_disclosable",
             Self::Flow(_) => "flow",
+            Self::GateFailed { .. } => "gate",
             Self::Link(_) => "not_linkable",
             Self::MeasureMismatch => "measure_mismatch",
             Self::NoEvents => "no_events",

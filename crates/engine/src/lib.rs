@@ -26,6 +26,8 @@ mod codec;
 mod compute;
 mod engine;
 mod error;
+mod gate;
+mod gated;
 mod lease;
 mod limits;
 mod manifest;
@@ -52,6 +54,7 @@ pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, 
 pub use corridor_store::{AuditKey, DatasetFileError, Frame, Store, StoreError};
 pub use engine::{Engine, Limits, PROGRAM_VERSION};
 pub use error::EngineError;
+pub use gate::{ColumnProfile, Gate, GateResult};
 pub use lease::{LeaseTiming, LeaseWatch};
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use manifest::{

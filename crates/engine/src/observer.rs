@@ -218,6 +218,8 @@ pub(crate) fn check_of(error: &EngineError) -> &'static str {
         "file"
     } else if matches!(error, EngineError::DatasetMismatch { .. }) {
         "declaration"
+    } else if matches!(error, EngineError::GateFailed { .. }) {
+        "gate"
     } else if matches!(error, EngineError::DatasetIncomplete { .. }) {
         "complete"
     } else if matches!(error, EngineError::Store(StoreError::KeyCheckMismatch)) {

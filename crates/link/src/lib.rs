@@ -70,6 +70,7 @@ mod side;
 mod strata;
 mod threshold;
 mod tile;
+mod within;
 
 pub use blocking_loss::BlockingLoss;
 pub use blocks::{BlockJoin, Blocks};
@@ -92,6 +93,7 @@ pub use side::LinkSide;
 pub use strata::ExpectedQuality;
 pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
 pub use tile::{CandidatePair, Comparison, Tile, plan_neighbour_tiles, plan_tiles};
+pub use within::Within;
 
 /// Why two sides cannot be linked.
 #[derive(Debug, thiserror::Error)]

@@ -142,8 +142,10 @@ impl DatasetService for Services {
         let (caller, message) = open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
         let status = self.engine.dataset(&caller, id).await.map_err(from_engine)?;
+        let report = self.engine.gate_report(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::GetDatasetResponse {
             dataset: Some((&status).into()),
+            gate_report: report.as_ref().map(Into::into),
         }))
     }
 
@@ -184,8 +186,10 @@ impl DatasetService for Services {
         let (caller, message) = open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
         let status = self.engine.seal_dataset(&caller, id).await.map_err(from_engine)?;
+        let report = self.engine.gate_report(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::SealDatasetResponse {
             dataset: Some((&status).into()),
+            gate_report: report.as_ref().map(Into::into),
         }))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use corridor_core::Role;
+use corridor_core::{GateReport, Role};
 use corridor_engine::{EngineError, StoreError};
 use corridor_wire::FieldViolation;
 use tonic::{Code, Status};
@@ -190,7 +190,23 @@ pub(crate) fn from_engine(error: EngineError) -> Status {
     } else {
         error.to_string()
     };
+    if let EngineError::GateFailed { report } = &error {
+        return gate_failed(report, reason, message);
+    }
     status(code, reason, message)
+}
+
+/// Only the office whose dataset it is calls for its seal, so the figures go to nobody else.
+fn gate_failed(report: &GateReport, reason: &str, message: String) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    for check in report.failed() {
+        details.add_precondition_failure_violation(
+            check.name.as_str(),
+            check.figure.to_string(),
+            &check.meaning,
+        );
+    }
+    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 fn classify(error: &EngineError) -> (Code, &'static str) {
@@ -205,6 +221,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::DatasetsMissing => (Code::FailedPrecondition, "DATASETS_MISSING"),
         EngineError::Disclosure(_) => (Code::FailedPrecondition, "NOT_DISCLOSABLE"),
         EngineError::FrameChecksum { .. } => (Code::DataLoss, "FRAME_CHECKSUM"),
+        EngineError::GateFailed { .. } => (Code::FailedPrecondition, "GATE_FAILED"),
         EngineError::Link(_) | EngineError::MeasureMismatch | EngineError::NoEvents => {
             (Code::FailedPrecondition, "NOT_LINKABLE")
         }
@@ -234,6 +251,7 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
         StoreError::FramesBeyondDeclared { .. } => (Code::InvalidArgument, "FRAMES_BEYOND_DECLARED"),
         StoreError::KeyCheckMismatch => (Code::FailedPrecondition, "KEY_CHECK_MISMATCH"),
         StoreError::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
+        StoreError::SealedMeanwhile => (Code::Aborted, "SEALED_MEANWHILE"),
         StoreError::RunState { .. } => (Code::FailedPrecondition, "RUN_STATE"),
         StoreError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
         StoreError::AuditKey { .. }

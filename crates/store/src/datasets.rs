@@ -4,7 +4,7 @@ use sqlx::{AnyConnection, FromRow};
 
 use crate::audit::append;
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
-use crate::{Store, StoreError};
+use crate::{GateRecord, Store, StoreError, gate};
 
 #[derive(FromRow)]
 struct DatasetRow {
@@ -331,16 +331,24 @@ impl Store {
             .await
     }
 
-    /// Notes that a dataset was checked and is fixed. The key check is compared once more, since the
-    /// other office may have sealed in the meantime.
+    /// Notes that a dataset was checked and is fixed, with what the gate keeps of it. The key check is compared once more, since
+    /// the other office may have sealed in the meantime. `compared` is the sealed dataset of the other office that the gate
+    /// compared it with.
     ///
     /// # Errors
-    /// When there is no such dataset, the other office's key check differs, or the database fails.
-    pub async fn seal_dataset(&self, id: Digest, stamp: &AuditStamp) -> Result<DatasetStatus, StoreError> {
+    /// When there is no such dataset, the other office's key check differs, the other office has sealed one that it was not
+    /// compared with, or the database fails.
+    pub async fn seal_dataset(
+        &self,
+        id: Digest,
+        gate: &GateRecord,
+        compared: Option<Digest>,
+        stamp: &AuditStamp,
+    ) -> Result<DatasetStatus, StoreError> {
         const NAME: &str = "seal_dataset";
-        let stamp = stamp.clone();
+        let (gate, stamp) = (gate.clone(), stamp.clone());
         self.run_logged(NAME, move |tx| {
-            let stamp = stamp.clone();
+            let (gate, stamp) = (gate.clone(), stamp.clone());
             Box::pin(async move {
                 let status = select_dataset(tx, id, NAME).await?;
                 let datasets = select_datasets_of(tx, status.declaration.agreement, NAME).await?;
@@ -351,6 +359,12 @@ impl Store {
                 }) {
                     return Err(StoreError::KeyCheckMismatch);
                 }
+                if datasets.iter().any(|other| {
+                    other.id != id && other.state == DatasetState::Sealed && Some(other.id) != compared
+                }) {
+                    return Err(StoreError::SealedMeanwhile);
+                }
+                gate::insert(tx, id, &gate, NAME).await?;
                 let sealed =
                     sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = $1 AND state = 'receiving'")
                         .bind(id.as_bytes().as_slice())

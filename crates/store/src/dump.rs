@@ -39,6 +39,7 @@ pub(crate) const TABLES: &[Table] = &[
         "SELECT * FROM frames WHERE dataset IN (SELECT id FROM datasets WHERE state <> 'receiving')
          ORDER BY dataset, sequence",
     ),
+    table("gate_reports", "SELECT * FROM gate_reports ORDER BY dataset"),
     table("runs", "SELECT * FROM runs ORDER BY id"),
     table("tiles", "SELECT * FROM tiles ORDER BY run, tile"),
     Table {

@@ -94,6 +94,9 @@ pub enum StoreError {
         "the database schema cannot be brought to this program's version; what was there before is unchanged"
     )]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The other office sealed its dataset while this one was being checked.
+    #[error("the other office sealed its dataset in the meantime; seal again")]
+    SealedMeanwhile,
     /// Something that should be there is not.
     #[error("no such {what}")]
     NotFound {

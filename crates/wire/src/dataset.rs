@@ -1,4 +1,7 @@
-use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, OfficeId};
+use corridor_core::{
+    DatasetDeclaration, DatasetState, DatasetStatus, GateCheck, GateCheckName, GateOutcome, GateReport,
+    OfficeId,
+};
 
 use crate::field::{FieldViolation, Reason, required, to_digest};
 use crate::v1;
@@ -102,5 +105,86 @@ impl TryFrom<v1::Dataset> for DatasetStatus {
             acknowledged_bytes: message.acknowledged_bytes,
             next_sequence: message.next_sequence,
         })
+    }
+}
+
+impl From<&GateReport> for v1::GateReport {
+    fn from(report: &GateReport) -> Self {
+        let to_check = |check: &GateCheck| {
+            let outcome = match check.outcome {
+                GateOutcome::Passed => v1::GateOutcome::Passed,
+                GateOutcome::Failed => v1::GateOutcome::Failed,
+                GateOutcome::Noted => v1::GateOutcome::Noted,
+            };
+            v1::GateCheck {
+                name: check.name.as_str().to_owned(),
+                figure: check.figure,
+                least: check.least,
+                most: check.most,
+                outcome: outcome.into(),
+                meaning: check.meaning.clone(),
+            }
+        };
+        Self {
+            checks: report.checks.iter().map(to_check).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::GateReport> for GateReport {
+    type Error = FieldViolation;
+
+    fn try_from(message: v1::GateReport) -> Result<Self, FieldViolation> {
+        let unknown = |field, expected| FieldViolation::new(field, Reason::Value, expected);
+        let checks = message.checks.into_iter().map(|check| {
+            let outcome = match check.outcome() {
+                v1::GateOutcome::Passed => GateOutcome::Passed,
+                v1::GateOutcome::Failed => GateOutcome::Failed,
+                v1::GateOutcome::Noted => GateOutcome::Noted,
+                v1::GateOutcome::Unspecified => {
+                    return Err(unknown("checks.outcome", "expected a known outcome"));
+                }
+            };
+            Ok(GateCheck {
+                name: GateCheckName::from_word(&check.name)
+                    .ok_or_else(|| unknown("checks.name", "expected a known check"))?,
+                figure: check.figure,
+                least: check.least,
+                most: check.most,
+                outcome,
+                meaning: check.meaning,
+            })
+        });
+        Ok(Self {
+            checks: checks.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_report_comes_back_and_an_unknown_outcome_is_refused() {
+        let check = |outcome, least| GateCheck {
+            name: GateCheckName::NearDuplicates,
+            figure: 0.25,
+            least,
+            most: Some(0.1),
+            outcome,
+            meaning: "records that nearly equal another person's".to_owned(),
+        };
+        let report = GateReport {
+            checks: vec![
+                check(GateOutcome::Passed, None),
+                check(GateOutcome::Failed, Some(0.0)),
+                check(GateOutcome::Noted, None),
+            ],
+        };
+        let mut message = v1::GateReport::from(&report);
+        assert_eq!(GateReport::try_from(message.clone()), Ok(report));
+        message.checks[0].outcome = 9;
+        assert_eq!(GateReport::try_from(message).unwrap_err().field, "checks.outcome");
     }
 }

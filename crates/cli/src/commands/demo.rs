@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use corridor_core::{
-    AGREEMENT_VERSION, Agreement, Digest, OsEntropy, Output, Pseudonym, Role, RunState, SeededEntropy, Side,
-    SignedAgreement, SigningPurpose, Stopwatch, SystemClock,
+    AGREEMENT_VERSION, Agreement, Digest, GateTerms, OsEntropy, Output, Pseudonym, Role, RunState,
+    SeededEntropy, Side, SignedAgreement, SigningPurpose, Stopwatch, SystemClock,
 };
 use corridor_encode::{
     EncodeTerms, EncodedRegister, Identity, Mapping, PendingExchange, ProjectSecret, accept_offer,
@@ -424,6 +424,7 @@ impl Play<'_> {
             definitions: None,
             status: self.flows.status,
             revises: None,
+            gate: GateTerms::default(),
             // Link lists leave so that they can be set against the truth. A real agreement leaves them out.
             outputs: vec![Output::FlowTable, Output::LinkList],
             disclosure: self.flows.disclosure,

@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{
     AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DefinitionDigests, Digest,
-    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Output, Period, Profile, Reader,
-    Recall, ReleaseStatus, StatisticsTerms, ThresholdPolicy,
+    DisclosureMethod, DisclosureRule, EncodingTerms, GateTerms, LinkageTerms, Office, Output, Period,
+    Profile, Reader, Recall, ReleaseStatus, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -81,6 +81,16 @@ destination = "IT"
 [period]
 first = "2022-01-01"
 last = "2024-12-31"
+
+# What an upload must look like before it is sealed. Without this section the bounds of the profile hold; corridor gate shows
+# them. Shares are in thousandths.
+# [gate]
+# minimum_stratum = 10               # nobody in a smaller stratum of what is in clear (sex, age band, year, …), nor in a smaller block
+# small_strata_per_thousand = 0      # but for so many records
+# duplicates_per_thousand = 20       # filters that are another person's, too
+# near_duplicates_per_thousand = 200 # filters that nearly are: somebody may try many spellings to see which is known
+# drift_per_thousand = 600           # distance between the two offices' bit frequencies
+# shape = "any"                      # takes filters that do not look as the profile makes them; for schemas of your own
 "#;
 
 /// The terms file.
@@ -111,6 +121,8 @@ struct TermsFile {
     #[serde(default)]
     status: ReleaseStatus,
     revises: Option<Digest>,
+    #[serde(default)]
+    gate: GateTerms,
     retention_days: u32,
     #[serde(default)]
     readers: Vec<Reader>,
@@ -198,6 +210,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
         definitions,
         status: file.status,
         revises: file.revises,
+        gate: file.gate,
         outputs,
         disclosure: DisclosureRule {
             minimum_count: file.minimum_count,

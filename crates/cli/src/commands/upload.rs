@@ -8,9 +8,9 @@ use corridor_encode::{DecryptFileError, DecryptedReader, is_encrypted};
 use corridor_store::parse_dataset;
 
 use crate::args::{PassphraseArgs, UploadArgs};
-use crate::client::{Client, connect};
+use crate::client::{Client, ClientError, Violation, connect};
 use crate::commands::encode::read_agreement;
-use crate::commands::passphrase;
+use crate::commands::{gate, passphrase};
 use crate::failure::{Exit, input_error};
 use crate::output::{progress, talk};
 use crate::patience::LineTerms;
@@ -25,7 +25,18 @@ pub(crate) async fn run(args: UploadArgs) -> anyhow::Result<()> {
         give_up_after: Duration::from_secs(args.give_up_after.into()),
         stalled_after: Duration::from_secs(args.stalled_after.into()),
     };
-    let (status, cuts) = upload(&client, (&declaration, &bytes), line).await?;
+    let (status, cuts) = match upload(&client, (&declaration, &bytes), line).await {
+        Ok(uploaded) => uploaded,
+        Err(error) => {
+            if let Some(ClientError::Refused { violations, .. }) = error.downcast_ref::<ClientError>() {
+                talk_of_violations(violations);
+            }
+            return Err(error);
+        }
+    };
+    if let Some(report) = client.gate_report(status.id).await? {
+        talk(gate::to_table(&report).trim_end());
+    }
     talk(&format!(
         "uploaded and sealed: {} records, dataset {}",
         status.declaration.record_count, status.id
@@ -39,6 +50,16 @@ pub(crate) async fn run(args: UploadArgs) -> anyhow::Result<()> {
     }
     talk("next: when both offices have uploaded, corridor run start DIGEST");
     Ok(())
+}
+
+/// What the gate found wrong, a line each.
+fn talk_of_violations(violations: &[Violation]) {
+    for violation in violations {
+        talk(&format!(
+            "{} {}: {}",
+            violation.check, violation.figure, violation.meaning
+        ));
+    }
 }
 
 /// Uploads with a progress bar, and tells of cuts. Gives also how many there were.

@@ -155,7 +155,10 @@ async fn offices_with_different_keys_are_kept_apart(backend: Backend) {
     for error in [sealing, declaring] {
         assert!(matches!(error, StoreError::KeyCheckMismatch), "{error}");
     }
-    store.delete_dataset(theirs_id, "refused", &stamp()).await.unwrap();
+    store
+        .delete_dataset(theirs_id, "refused", &stamp())
+        .await
+        .unwrap();
     let left = store.datasets_of(agreement.digest()).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, ours);

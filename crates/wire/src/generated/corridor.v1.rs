@@ -1523,6 +1523,33 @@ pub struct Dataset {
     #[prost(uint64, tag = "6")]
     pub next_sequence: u64,
 }
+/// One check of the gate before sealing.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GateCheck {
+    /// A word, as in "near_duplicates".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What was measured.
+    #[prost(double, tag = "2")]
+    pub figure: f64,
+    /// The least it may be, where there is a bound.
+    #[prost(double, optional, tag = "3")]
+    pub least: ::core::option::Option<f64>,
+    /// The most it may be, where there is a bound.
+    #[prost(double, optional, tag = "4")]
+    pub most: ::core::option::Option<f64>,
+    #[prost(enumeration = "GateOutcome", tag = "5")]
+    pub outcome: i32,
+    /// What it means, and where it failed what to do.
+    #[prost(string, tag = "6")]
+    pub meaning: ::prost::alloc::string::String,
+}
+/// What the gate found in a dataset, for the office it is of.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GateReport {
+    #[prost(message, repeated, tag = "1")]
+    pub checks: ::prost::alloc::vec::Vec<GateCheck>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateDatasetRequest {
     #[prost(message, optional, tag = "1")]
@@ -1539,10 +1566,13 @@ pub struct GetDatasetRequest {
     #[prost(bytes = "vec", tag = "1")]
     pub dataset_id: ::prost::alloc::vec::Vec<u8>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetDatasetResponse {
     #[prost(message, optional, tag = "1")]
     pub dataset: ::core::option::Option<Dataset>,
+    /// Of a sealed dataset.
+    #[prost(message, optional, tag = "2")]
+    pub gate_report: ::core::option::Option<GateReport>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDatasetsRequest {
@@ -1589,10 +1619,13 @@ pub struct SealDatasetRequest {
     #[prost(bytes = "vec", tag = "1")]
     pub dataset_id: ::prost::alloc::vec::Vec<u8>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SealDatasetResponse {
     #[prost(message, optional, tag = "1")]
     pub dataset: ::core::option::Option<Dataset>,
+    /// What the gate found.
+    #[prost(message, optional, tag = "2")]
+    pub gate_report: ::core::option::Option<GateReport>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1621,6 +1654,42 @@ impl DatasetState {
             "DATASET_STATE_UNSPECIFIED" => Some(Self::Unspecified),
             "DATASET_STATE_RECEIVING" => Some(Self::Receiving),
             "DATASET_STATE_SEALED" => Some(Self::Sealed),
+            _ => None,
+        }
+    }
+}
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum GateOutcome {
+    Unspecified = 0,
+    /// Within the bounds.
+    Passed = 1,
+    /// Outside.
+    Failed = 2,
+    /// Told and not judged.
+    Noted = 3,
+}
+impl GateOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "GATE_OUTCOME_UNSPECIFIED",
+            Self::Passed => "GATE_OUTCOME_PASSED",
+            Self::Failed => "GATE_OUTCOME_FAILED",
+            Self::Noted => "GATE_OUTCOME_NOTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "GATE_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "GATE_OUTCOME_PASSED" => Some(Self::Passed),
+            "GATE_OUTCOME_FAILED" => Some(Self::Failed),
+            "GATE_OUTCOME_NOTED" => Some(Self::Noted),
             _ => None,
         }
     }
@@ -1820,7 +1889,8 @@ pub mod dataset_service_client {
                 .insert(GrpcMethod::new("corridor.v1.DatasetService", "UploadDataset"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Checks the whole dataset and fixes it. Sealing again changes nothing.
+        /// Checks the whole dataset and fixes it. Sealing again changes nothing. A dataset that does not pass the gate is refused with the
+        /// reason GATE_FAILED and a google.rpc.PreconditionFailure of the checks that failed; nothing of it stays.
         pub async fn seal_dataset(
             &mut self,
             request: impl tonic::IntoRequest<super::SealDatasetRequest>,
@@ -1899,7 +1969,8 @@ pub mod dataset_service_server {
             tonic::Response<Self::UploadDatasetStream>,
             tonic::Status,
         >;
-        /// Checks the whole dataset and fixes it. Sealing again changes nothing.
+        /// Checks the whole dataset and fixes it. Sealing again changes nothing. A dataset that does not pass the gate is refused with the
+        /// reason GATE_FAILED and a google.rpc.PreconditionFailure of the checks that failed; nothing of it stays.
         async fn seal_dataset(
             &self,
             request: tonic::Request<super::SealDatasetRequest>,

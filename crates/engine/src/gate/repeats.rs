@@ -1,0 +1,188 @@
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use corridor_core::Pseudonym;
+
+/// What is known of each of the values met, for as many values as memory allows.
+///
+/// Values stand under their 64-bit hash. Where there are more than `most`, only those are kept whose hash begins with so many
+/// zero bits (Gibbons 2001): of a value that is kept everything is known, from its first record on, and which are kept depends on the
+/// set of values and not on their order. Shares of values are so estimated without bias, in memory that does not grow.
+#[derive(Debug)]
+pub(super) struct Kept<V> {
+    values: HashMap<u64, V>,
+    most: usize,
+    zeros: u32,
+}
+
+impl<V: Default> Kept<V> {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            values: HashMap::new(),
+            most,
+            zeros: 0,
+        }
+    }
+
+    /// What is known of the value of that hash; `None` where it is not among those kept.
+    pub(super) fn entry(&mut self, hash: u64) -> Option<&mut V> {
+        if hash.leading_zeros() < self.zeros {
+            return None;
+        }
+        while !self.values.contains_key(&hash) && self.values.len() >= self.most {
+            self.zeros += 1;
+            let zeros = self.zeros;
+            self.values.retain(|hash, _| hash.leading_zeros() >= zeros);
+            if hash.leading_zeros() < zeros {
+                return None;
+            }
+        }
+        Some(self.values.entry(hash).or_default())
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.values()
+    }
+
+    /// How many values there are, kept or not: exact where all are kept.
+    pub(super) fn estimated_len(&self) -> u64 {
+        let kept = u64::try_from(self.values.len()).expect("a length fits");
+        kept << self.zeros.min(40)
+    }
+}
+
+/// 64 bits of a filter. Two filters of one hash by chance are one pair in 2⁶⁴; who makes such a pair is only told of repeats that
+/// are none.
+pub(super) fn hash_of(filter: &[u64]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    filter.hash(&mut hasher);
+    hasher.finish()
+}
+
+pub(super) fn hash_of_person(person: &Pseudonym) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    person.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whose a filter is.
+#[derive(Debug, Default)]
+struct Owner {
+    first: Option<u64>,
+    records: u64,
+    of_others: u64,
+}
+
+/// How many different filters a person has, up to [`MANY_FILTERS`].
+#[derive(Debug, Default)]
+struct OwnFilters {
+    hashes: [u64; MANY_FILTERS],
+    len: usize,
+}
+
+/// So many different filters of one person are more than several entries of one register explain.
+pub(super) const MANY_FILTERS: usize = 6;
+
+/// Filters whose owners are known at a time: about 70 MB.
+const MOST_FILTERS: usize = 1 << 20;
+
+/// Persons whose filters are known at a time: about 40 MB.
+const MOST_PERSONS: usize = 1 << 18;
+
+/// Which filters are there twice, and which persons have many.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    owners: Kept<Owner>,
+    persons: Kept<OwnFilters>,
+}
+
+impl Repeats {
+    pub(super) fn new() -> Self {
+        Self {
+            owners: Kept::new(MOST_FILTERS),
+            persons: Kept::new(MOST_PERSONS),
+        }
+    }
+
+    pub(super) fn observe(&mut self, filter: &[u64], person: &Pseudonym) {
+        let (filter, person) = (hash_of(filter), hash_of_person(person));
+        if let Some(owner) = self.owners.entry(filter) {
+            let first = *owner.first.get_or_insert(person);
+            owner.records += 1;
+            owner.of_others += u64::from(first != person);
+        }
+        if let Some(own) = self.persons.entry(person)
+            && own.len < MANY_FILTERS
+            && !own.hashes[..own.len].contains(&filter)
+        {
+            own.hashes[own.len] = filter;
+            own.len += 1;
+        }
+    }
+
+    /// Share of records whose filter an earlier person has, too.
+    pub(super) fn duplicate_share(&self) -> f64 {
+        let (repeated, records) = self.owners.values().fold((0, 0), |(repeated, records), owner| {
+            (repeated + owner.of_others, records + owner.records)
+        });
+        super::share(repeated, records)
+    }
+
+    /// Share of persons with [`MANY_FILTERS`] different filters or more.
+    pub(super) fn many_filters_share(&self) -> f64 {
+        let (mut many, mut persons) = (0, 0);
+        for own in self.persons.values() {
+            many += u64::from(own.len >= MANY_FILTERS);
+            persons += 1;
+        }
+        super::share(many, persons)
+    }
+
+    /// Persons, about.
+    pub(super) fn persons(&self) -> u64 {
+        self.persons.estimated_len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_does_not_depend_on_the_order_and_is_counted_from_the_first() {
+        // Three records of each of 5,000 values, in two orders, where 1,000 have room.
+        let hash = |value: u64| value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut forward = Kept::<u64>::new(1000);
+        let mut backward = Kept::<u64>::new(1000);
+        for round in 0..3 {
+            for value in 0..5000 {
+                if let Some(count) = forward.entry(hash(value)) {
+                    *count += 1;
+                }
+                if let Some(count) = backward.entry(hash(4999 - (value + round) % 5000)) {
+                    *count += 1;
+                }
+            }
+        }
+        assert_eq!(forward.values, backward.values);
+        assert!((500..=1000).contains(&forward.values.len()));
+        assert!(forward.values().all(|&count| count == 3));
+        let estimated = forward.estimated_len();
+        assert!((4500..=5500).contains(&estimated), "{estimated}");
+    }
+
+    #[test]
+    fn a_filter_of_the_same_person_is_no_duplicate() {
+        let mut repeats = Repeats::new();
+        let person = |number: u8| Pseudonym::from_bytes([number; 16]);
+        for (filter, number) in [([1_u64], 1), ([1], 1), ([1], 2), ([2], 3)] {
+            repeats.observe(&filter, &person(number));
+        }
+        assert!((repeats.duplicate_share() - 0.25).abs() < 1e-12);
+        for filter in 3..9_u64 {
+            repeats.observe(&[filter], &person(9));
+        }
+        assert_eq!(repeats.persons(), 4);
+        assert!((repeats.many_filters_share() - 0.25).abs() < 1e-12);
+    }
+}
