@@ -748,10 +748,12 @@ mod tests {
         check(|a| a.disclosure.minimum_count = 0, "disclosure.minimum_count");
         check(|a| a.gate.minimum_stratum = Some(1), "gate.minimum_stratum");
         check(|a| a.retention_days = 0, "retention_days");
-        let reader = |party: &str, role| Reader {
-            party: party.parse().unwrap(),
-            role,
-        };
+        fn reader(party: &str, role: Role) -> Reader {
+            Reader {
+                party: party.parse().unwrap(),
+                role,
+            }
+        }
         check(|a| a.readers = vec![reader("UNI", Role::Operator)], "readers");
         check(|a| a.readers = vec![reader("UNI", Role::Office)], "readers");
         check(|a| a.readers = vec![reader("ISTAT", Role::Auditor)], "readers");
