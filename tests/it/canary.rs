@@ -206,13 +206,11 @@ fn nothing_of_a_person_or_a_key_comes_out_of_a_job_with_everything_logged_and_tr
     let (address, _runtime) = collector.start();
     let mut job = Job::start();
     job.kill_server();
+    let endpoint = format!("otlp_endpoint = \"http://{address}\"");
     job.set(&[
         ("filter = \"info\"", "filter = \"trace\""),
         ("# listen = \"127.0.0.1:9464\"", "listen = \"127.0.0.1:0\""),
-        (
-            "# otlp_endpoint = \"http://127.0.0.1:4317\"",
-            &format!("otlp_endpoint = \"http://{address}\""),
-        ),
+        ("# otlp_endpoint = \"http://127.0.0.1:4317\"", endpoint.as_str()),
     ]);
     job.start_server();
     let probes = job.server().probes().unwrap();

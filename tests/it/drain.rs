@@ -21,9 +21,10 @@ use tonic_types::StatusExt as _;
 fn job() -> Job {
     let mut job = Job::start();
     job.kill_server();
+    let [origin, destination] = [sample::ORIGIN, sample::DESTINATION].map(|id| format!("id = \"{id}\""));
     job.set(&[
-        ("id = \"INS-TN\"", &format!("id = \"{}\"", sample::ORIGIN)),
-        ("id = \"ISTAT\"", &format!("id = \"{}\"", sample::DESTINATION)),
+        ("id = \"INS-TN\"", origin.as_str()),
+        ("id = \"ISTAT\"", destination.as_str()),
     ]);
     job.start_server();
     job

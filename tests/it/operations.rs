@@ -1,6 +1,8 @@
 //! What operators see of a service: health that follows storage, metrics that count what happened and name nobody, and the id of a call
 //! in its answer, its errors and the log.
 
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -95,7 +97,8 @@ async fn who_needs_to_write_is_told_when_storage_cannot_be_written_and_who_reads
 
     // The folder uploads are written to is not a folder any more.
     let staging = service.folder.path().join("staging");
-    fs::remove_dir(&staging).unwrap();
+    let away = service.folder.path().join("away");
+    fs::rename(&staging, &away).unwrap();
     fs::write(&staging, "in the way").unwrap();
     await_health(&service, DATASETS, ServingStatus::NotServing).await;
     await_health(&service, RUNS, ServingStatus::NotServing).await;
@@ -118,7 +121,7 @@ async fn who_needs_to_write_is_told_when_storage_cannot_be_written_and_who_reads
         .unwrap();
 
     fs::remove_file(&staging).unwrap();
-    fs::create_dir(&staging).unwrap();
+    fs::rename(&away, &staging).unwrap();
     for name in [DATASETS, RUNS] {
         await_health(&service, name, ServingStatus::Serving).await;
     }
