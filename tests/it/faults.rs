@@ -8,6 +8,7 @@ async fn services_that_are_killed_at_any_point_lose_nothing_and_count_nothing_tw
         seed: 20,
         kills: 10,
         records: 2000,
+        upload_mb: 0,
         clock_steps: ClockSteps::find(),
     };
     let report = run_campaign(&terms, &mut |line| println!("{line}")).await;
