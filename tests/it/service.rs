@@ -4,19 +4,39 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use corridor_cli::{Client, Connection};
-use corridor_core::SystemClock;
+use corridor_core::{Role, SystemClock};
 use corridor_engine::{Compute, Engine, Limits, Store};
-use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_server::{
+    GrpcWebConfig, LimitsConfig, Metrics, Operations, OperationsConfig, PartyConfig, ServeOptions,
+    ServiceIdentity, TrialCa, serve,
+};
 use corridor_tests::sample;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-/// A service in this process, for the offices of [`sample`] and one that is no party.
+/// Parties in other roles than an office's, of each two.
+pub(crate) const READERS: [(&str, Role); 8] = [
+    ("UNI", Role::Researcher),
+    ("ADMIN", Role::Administrator),
+    ("AUDIT", Role::Auditor),
+    ("OPS", Role::Operator),
+    ("UNI-2", Role::Researcher),
+    ("ADMIN-2", Role::Administrator),
+    ("AUDIT-2", Role::Auditor),
+    ("OPS-2", Role::Operator),
+];
+
+/// A service in this process, for the offices of [`sample`], one that is no party of theirs, and [`READERS`].
 pub(crate) struct Service {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) ca: TrialCa,
     pub(crate) address: SocketAddr,
+    /// Where it answers probes.
+    pub(crate) endpoint: SocketAddr,
+    /// Certificates and parties, to be replaced while it runs.
+    pub(crate) identity: watch::Sender<ServiceIdentity>,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -29,10 +49,21 @@ impl Service {
     /// The same with other limits.
     pub(crate) async fn start_with(limits: LimitsConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self::start_in(folder, TrialCa::new().unwrap(), limits).await
+        Self::start_in(folder, TrialCa::new().unwrap(), limits, &[]).await
     }
 
-    async fn start_in(folder: tempfile::TempDir, ca: TrialCa, limits: LimitsConfig) -> Self {
+    /// One that pages of these origins may call.
+    pub(crate) async fn start_for_pages(origins: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, TrialCa::new().unwrap(), LimitsConfig::default(), origins).await
+    }
+
+    async fn start_in(
+        folder: tempfile::TempDir,
+        ca: TrialCa,
+        limits: LimitsConfig,
+        origins: &[&str],
+    ) -> Self {
         let server = ca.issue_server("localhost").unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -47,21 +78,46 @@ impl Service {
             Arc::new(SystemClock),
             engine_limits,
         );
-        let office = |id: &str| OfficeConfig {
+        let metrics = Arc::new(Metrics::new());
+        let engine = engine.with_observer(Arc::<Metrics>::clone(&metrics));
+        let probes = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = probes.local_addr().unwrap();
+        let office = |id: &str| PartyConfig {
             id: id.parse().unwrap(),
+            role: Role::Office,
             certificate_name: id.to_owned(),
+            limits: None,
         };
-        let options = ServeOptions {
+        let (identity, identities) = watch::channel(ServiceIdentity {
             certificate: server.certificate,
             private_key: server.private_key,
             client_ca: ca.to_pem(),
-            offices: vec![
+            revocations: None,
+            parties: [
                 office(sample::ORIGIN),
                 office(sample::DESTINATION),
                 office("THIRD"),
-            ],
+            ]
+            .into_iter()
+            .chain(READERS.map(|(id, role)| PartyConfig { role, ..office(id) }))
+            .collect(),
+        });
+        let options = ServeOptions {
+            identity: identities,
             limits,
             reflection: true,
+            operations: Operations {
+                metrics,
+                endpoint: Some(probes),
+                settings: OperationsConfig {
+                    probe_interval_s: 1,
+                    ..OperationsConfig::default()
+                },
+                grpc_web: GrpcWebConfig {
+                    allowed_origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
+                },
+                ..Operations::default()
+            },
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -81,6 +137,8 @@ impl Service {
             folder,
             ca,
             address,
+            endpoint,
+            identity,
             stop,
             serving,
         }
@@ -132,6 +190,6 @@ impl Service {
     /// The same with other limits.
     pub(crate) async fn restart_with(self, limits: LimitsConfig) -> Self {
         let (folder, ca) = self.stop().await;
-        Self::start_in(folder, ca, limits).await
+        Self::start_in(folder, ca, limits, &[]).await
     }
 }

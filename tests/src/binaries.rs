@@ -137,6 +137,7 @@ pub fn server_command<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S])
 pub struct ServerProcess {
     child: Child,
     address: SocketAddr,
+    probes: Option<SocketAddr>,
     log: Option<std::thread::JoinHandle<String>>,
 }
 
@@ -187,13 +188,11 @@ impl ServerProcess {
             let before = said.len();
             let read = log.read_line(&mut said).expect("the log is text");
             assert!(read > 0, "corridor-server ended: {said}");
-            let found = said[before..]
-                .split_once("serving address=")
-                .and_then(|(_, rest)| rest.trim().parse().ok());
-            if let Some(address) = found {
+            if let Some(address) = address_after("serving address=", &said[before..]) {
                 break address;
             }
         };
+        let probes = address_after("answering probes address=", &said);
         let log = std::thread::spawn(move || {
             // Reading on keeps the pipe from filling; what was said is given back at the end.
             drop(log.read_to_string(&mut said));
@@ -202,6 +201,7 @@ impl ServerProcess {
         Self {
             child,
             address,
+            probes,
             log: Some(log),
         }
     }
@@ -209,6 +209,11 @@ impl ServerProcess {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it answers probes, where it does.
+    pub const fn probes(&self) -> Option<SocketAddr> {
+        self.probes
     }
 
     /// Its process.
@@ -243,6 +248,12 @@ impl ServerProcess {
         let log = self.log.take().expect("taken once, at the end");
         (log.join().expect("the log is read to its end"), status.code())
     }
+}
+
+/// The address a log says after these words.
+fn address_after(words: &str, log: &str) -> Option<SocketAddr> {
+    let (_, rest) = log.split_once(words)?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 impl Drop for ServerProcess {

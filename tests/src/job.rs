@@ -144,6 +144,28 @@ impl Job {
         self.use_server(ServerProcess::start(&self.path("server"), "server.toml"));
     }
 
+    /// Changes lines of the service's settings, for its next start.
+    ///
+    /// # Panics
+    /// When a line is not there.
+    pub fn set(&self, changes: &[(&str, &str)]) {
+        let path = self.path("server").join("server.toml");
+        let mut config = fs::read_to_string(&path).expect("the config is there");
+        for (from, to) in changes {
+            assert!(config.contains(from), "{from} is in the config");
+            config = config.replacen(from, to, 1);
+        }
+        fs::write(path, config).expect("a file can be written");
+    }
+
+    /// The service, which runs.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn server(&self) -> &ServerProcess {
+        self.server.as_ref().expect("the service runs")
+    }
+
     /// The same with a new, small disk for the service's data.
     ///
     /// # Panics

@@ -5,8 +5,9 @@ use corridor_core::{
     AGREEMENT_VERSION, AgeBand, AgeBands, Agreement, Assignment, BlockColumn, BlockKey, Corridor,
     Counterpart, DatasetDeclaration, DatasetManifest, DatePrecision, Destination, Digest, Direction,
     DisclosureMethod, DisclosureRule, EncodedDataset, EncodingTerms, Entropy, EventDate, FilterLen, Filters,
-    LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output, Period, Profile, Pseudonym, RuleFlag,
-    SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms, StayFlags, ThresholdPolicy, fill,
+    LinkageTerms, MigrationEvent, MoverFacts, Office, Origin, Output, Period, Profile, Pseudonym, Reader,
+    Role, RuleFlag, SeededEntropy, Sex, Signature, SigningPurpose, StatisticsTerms, StayFlags,
+    ThresholdPolicy, fill,
 };
 use corridor_encode::{EncodingSchema, Identity, MatchField, write_dataset};
 
@@ -34,6 +35,8 @@ pub struct SampleTerms {
     pub passes: usize,
     /// Makes filters and agreement other ones.
     pub seed: u64,
+    /// Who else may read, by party.
+    pub readers: &'static [(&'static str, Role)],
 }
 
 /// What the filters of a sample are.
@@ -58,6 +61,7 @@ impl Default for SampleTerms {
             assignment: Assignment::Greedy,
             passes: 0,
             seed: 1,
+            readers: &[],
         }
     }
 }
@@ -179,6 +183,14 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
             method: DisclosureMethod::Suppression,
         },
         retention_days: 30,
+        readers: terms
+            .readers
+            .iter()
+            .map(|(party, role)| Reader {
+                party: party.parse().expect("a short name"),
+                role: *role,
+            })
+            .collect(),
     }
 }
 

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use corridor_core::{Assignment, Clock as _, Stopwatch, SystemClock, ThresholdPolicy};
+use corridor_core::{Assignment, Caller, Clock as _, Stopwatch, SystemClock, ThresholdPolicy};
 use corridor_engine::{Compute, Engine, Frame, Limits, PublicPlan, RunLimits, Store};
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
 use tokio_util::sync::CancellationToken;
@@ -89,6 +89,7 @@ fn terms(words: &[&str]) -> Outcome<SampleTerms> {
         assignment: assignment.parse::<Assignment>()?,
         passes: passes.parse()?,
         seed: 1,
+        readers: &[],
     })
 }
 
@@ -111,15 +112,16 @@ async fn make(folder: &Path, terms: &SampleTerms) -> Outcome<()> {
     let sample = Sample::of(terms);
     let digest = sample.agreement.digest();
     engine
-        .propose_agreement(&sample::ORIGIN.parse()?, &sample.agreement)
+        .propose_agreement(&Caller::office(sample::ORIGIN.parse()?), &sample.agreement)
         .await?;
     for (office, signature) in sample.signatures() {
         engine
-            .sign_agreement(&office.parse()?, digest, &signature)
+            .sign_agreement(&Caller::office(office.parse()?), digest, &signature)
             .await?;
     }
     for (declaration, bytes) in &sample.datasets {
-        let status = engine.declare_dataset(declaration).await?;
+        let caller = Caller::office(declaration.office.clone());
+        let status = engine.declare_dataset(&caller, declaration).await?;
         let starts = (0..bytes.len()).step_by(FRAME_BYTES);
         for (sequence, start) in (0..).zip(starts) {
             let data = bytes.slice(start..(start + FRAME_BYTES).min(bytes.len()));
@@ -129,11 +131,9 @@ async fn make(folder: &Path, terms: &SampleTerms) -> Outcome<()> {
                 byte_count: u64::try_from(data.len())?,
                 checksum: corridor_core::Digest::of(&data),
             };
-            engine
-                .receive_frame(&declaration.office, status.id, frame, &data)
-                .await?;
+            engine.receive_frame(&caller, status.id, frame, &data).await?;
         }
-        engine.seal_dataset(&declaration.office, status.id).await?;
+        engine.seal_dataset(&caller, status.id).await?;
     }
     std::fs::write(folder.join("agreement"), digest.to_string())?;
     Ok(())
@@ -146,14 +146,14 @@ fn agreement(folder: &Path) -> Outcome<corridor_core::Digest> {
 async fn plan(folder: &Path) -> Outcome<()> {
     let engine = open(folder).await?;
     let plan = engine
-        .plan_run(&sample::ORIGIN.parse()?, agreement(folder)?)
+        .plan_run(&Caller::office(sample::ORIGIN.parse()?), agreement(folder)?)
         .await?;
     print(&serde_json::to_value(plan)?)
 }
 
 async fn run(folder: &Path) -> Outcome<()> {
     let engine = open(folder).await?;
-    let office = sample::ORIGIN.parse()?;
+    let office = Caller::office(sample::ORIGIN.parse()?);
     let started = SystemClock.now();
     let id = engine.start_run(&office, agreement(folder)?).await?.id;
     let stop = CancellationToken::new();

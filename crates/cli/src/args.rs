@@ -391,6 +391,11 @@ pub(crate) enum RunCommand {
     ///
     /// Example: corridor run cancel RUN --service service.toml
     Cancel(RunArgs),
+    /// Shows how the links of a released run were decided, how good they are and for whom they are worse: for its offices, and for the
+    /// administrators, auditors and researchers its agreement names.
+    ///
+    /// Example: corridor run quality RUN --service service.toml
+    Quality(RunArgs),
     /// Writes the linked pairs of pseudonyms of a released run, when the agreement allows link lists.
     ///
     /// Example: corridor run links RUN -o links.csv --service service.toml

@@ -123,8 +123,13 @@ impl From<Status> for ClientError {
             code if code == Code::ResourceExhausted => asked,
             _ => None,
         };
+        let mut message = status.message().to_owned();
+        // By its id the operator finds the call in the log.
+        if let (Code::Internal, Some(call)) = (status.code(), details.request_info()) {
+            message = format!("{message} under call {}", call.request_id);
+        }
         Self::Refused {
-            message: status.message().to_owned(),
+            message,
             reason,
             retry_after,
         }
@@ -442,6 +447,17 @@ impl Client {
             report,
             to_digest(&response.result_digest, "result_digest")?,
         ))
+    }
+
+    /// How the links of a released run were decided and how good they are, and the digest of its result.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn linkage_report(&self, id: Digest) -> ClientResult<(LinkageReport, Digest)> {
+        let request = v1::GetLinkageReportRequest { run_id: to_bytes(id) };
+        let response = self.runs().get_linkage_report(request).await?.into_inner();
+        let report = to_report(given(response.linkage_report, "linkage_report")?)?;
+        Ok((report, to_digest(&response.result_digest, "result_digest")?))
     }
 }
 

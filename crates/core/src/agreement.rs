@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    AgeBands, Construction, Corridor, CountryCode, Digest, FilterLen, Measure, Profile, PublicKey, Recall,
-    Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
+    AgeBands, Caller, Construction, Corridor, CountryCode, Digest, FilterLen, Measure, Profile, PublicKey,
+    Recall, Role, Signature, SignatureError, SigningPurpose, StatisticsTerms, ThresholdPolicy,
 };
 
 /// The short name of an office: 2 to 32 of `A–Z`, `0–9` and `-`.
@@ -392,6 +392,29 @@ pub struct Agreement {
     pub disclosure: DisclosureRule,
     /// Days after release until the service purges the datasets.
     pub retention_days: u32,
+    /// Who else may read what the agreement lets out, each once, by party. Stands in the canonical bytes only where there are some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<Reader>,
+}
+
+/// A party both offices let read: a researcher its released tables, an administrator or auditor its runs and how good their links
+/// are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reader {
+    /// Its short name at the service.
+    pub party: OfficeId,
+    /// As what it may read.
+    pub role: Role,
+}
+
+/// How a caller stands to an agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the office at a side.
+    Office(Side),
+    /// It may read, in this role.
+    Reader(Role),
 }
 
 /// A rule an agreement breaks.
@@ -450,6 +473,22 @@ impl Agreement {
         }
         if !(1..=36600).contains(&self.retention_days) {
             return fail("retention_days", "must be from 1 to 36600");
+        }
+        if !self.readers.is_sorted_by(|a, b| a.party < b.party) {
+            return fail("readers", "must name each party once, in alphabetical order");
+        }
+        if self.readers.iter().any(|reader| !reader.role.may_be_reader()) {
+            return fail(
+                "readers",
+                "may have the roles researcher, administrator and auditor",
+            );
+        }
+        if self
+            .readers
+            .iter()
+            .any(|reader| self.side_of(&reader.party).is_some())
+        {
+            return fail("readers", "names an office of the agreement");
         }
         if self.outputs.is_empty() || !self.outputs.is_sorted_by(|a, b| a < b) {
             return fail(
@@ -519,6 +558,17 @@ impl Agreement {
         [Side::Origin, Side::Destination]
             .into_iter()
             .find(|&side| self.office(side).id == *office)
+    }
+
+    /// How `caller` stands to the agreement, if at all. A reader does so only under the role it was named with.
+    pub fn standing_of(&self, caller: &Caller) -> Option<Standing> {
+        if caller.role == Role::Office {
+            return self.side_of(&caller.party).map(Standing::Office);
+        }
+        self.readers
+            .iter()
+            .find(|reader| reader.party == caller.party && reader.role == caller.role)
+            .map(|reader| Standing::Reader(reader.role))
     }
 
     /// Whether both offices allowed `output`.
@@ -621,6 +671,7 @@ mod tests {
                 method: DisclosureMethod::Suppression,
             },
             retention_days: 90,
+            readers: Vec::new(),
         }
     }
 
@@ -678,6 +729,17 @@ mod tests {
         );
         check(|a| a.disclosure.minimum_count = 0, "disclosure.minimum_count");
         check(|a| a.retention_days = 0, "retention_days");
+        let reader = |party: &str, role| Reader {
+            party: party.parse().unwrap(),
+            role,
+        };
+        check(|a| a.readers = vec![reader("UNI", Role::Operator)], "readers");
+        check(|a| a.readers = vec![reader("UNI", Role::Office)], "readers");
+        check(|a| a.readers = vec![reader("ISTAT", Role::Auditor)], "readers");
+        check(
+            |a| a.readers = vec![reader("UNI", Role::Auditor), reader("UNI", Role::Researcher)],
+            "readers",
+        );
         check(
             |a| a.outputs = vec![Output::LinkList, Output::FlowTable],
             "outputs",

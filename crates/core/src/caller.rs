@@ -36,6 +36,14 @@ impl Role {
         Self::Operator,
     ];
 
+    /// Whether an agreement may let a party in this role read.
+    pub const fn may_be_reader(self) -> bool {
+        match self {
+            Self::Researcher | Self::Administrator | Self::Auditor => true,
+            Self::Office | Self::Operator => false,
+        }
+    }
+
     /// The word in settings, certificates and the audit log.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,4 +80,14 @@ pub struct Caller {
     pub party: OfficeId,
     /// What it is to the service.
     pub role: Role,
+}
+
+impl Caller {
+    /// An office.
+    pub const fn office(id: OfficeId) -> Self {
+        Self {
+            party: id,
+            role: Role::Office,
+        }
+    }
 }

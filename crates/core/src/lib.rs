@@ -42,7 +42,7 @@ mod threshold;
 pub use agreement::{
     AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DefinitionDigests,
     DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, OfficeId, OfficeIdError, Output,
-    Period, ReleaseStatus, Side, SignedAgreement,
+    Period, Reader, ReleaseStatus, Side, SignedAgreement, Standing,
 };
 pub use caller::{Caller, Role, RoleError};
 pub use clock::{Clock, Stopwatch, SystemClock};

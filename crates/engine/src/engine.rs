@@ -3,9 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use corridor_core::{
-    Agreement, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, MigrationEvent,
-    MigratoryStatus, OfficeId, Output, Reason, RunState, RunStatus, Side, Signature, SignedAgreement,
-    SigningPurpose, Variable,
+    Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, MigrationEvent,
+    MigratoryStatus, OfficeId, Output, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
+    SigningPurpose, Standing, Variable,
 };
 use corridor_flows::PublishedTable;
 use corridor_store::{
@@ -13,10 +13,12 @@ use corridor_store::{
 };
 use tokio::sync::{OwnedMutexGuard, watch};
 
+use crate::access::may_know_of;
 use crate::codec::{LinkedPair, decode_links};
 use crate::compute::Compute;
 use crate::error::EngineError;
 use crate::limits::RunLimits;
+use crate::observer::{Happening, NoObserver, Observer, check_of};
 use crate::pipeline::LinkageReport;
 use crate::released::{check_revised, refuse_released_meanwhile};
 
@@ -39,6 +41,7 @@ pub struct Engine {
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    pub(crate) observer: Arc<dyn Observer>,
     /// One plan at a time.
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
@@ -83,6 +86,7 @@ impl Engine {
             compute,
             clock,
             limits,
+            observer: Arc::new(NoObserver),
             planning: Arc::default(),
             uploads: Uploads::default(),
             changes: watch::Sender::new(0),
@@ -106,43 +110,16 @@ impl Engine {
     /// When the caller is no party, or the agreement breaks a rule.
     pub async fn propose_agreement(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         agreement: &Agreement,
     ) -> Result<SignedAgreement, EngineError> {
         agreement.validate()?;
-        agreement.side_of(caller).ok_or(EngineError::NotParty)?;
+        match agreement.standing_of(caller) {
+            Some(Standing::Office(_)) => {}
+            Some(Standing::Reader(_)) | None => return Err(EngineError::NotParty),
+        }
         check_revised(&self.store, agreement).await?;
         Ok(self.store.insert_agreement(agreement, self.clock.now()).await?)
-    }
-
-    /// An agreement of the caller's, and the side the caller stands at.
-    ///
-    /// # Errors
-    /// When there is none of that digest with the caller as a party.
-    pub async fn agreement(
-        &self,
-        caller: &OfficeId,
-        digest: Digest,
-    ) -> Result<(SignedAgreement, Side), EngineError> {
-        let signed = self
-            .store
-            .agreement(digest)
-            .await?
-            .ok_or(EngineError::NotFound { what: "agreement" })?;
-        // Whether an agreement of others exists is not the caller's business.
-        let side = signed
-            .agreement
-            .side_of(caller)
-            .ok_or(EngineError::NotFound { what: "agreement" })?;
-        Ok((signed, side))
-    }
-
-    /// The caller's agreements, by digest.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn agreements(&self, caller: &OfficeId) -> Result<Vec<SignedAgreement>, EngineError> {
-        Ok(self.store.agreements_of(caller).await?)
     }
 
     /// Adds the caller's signature of an agreement's digest.
@@ -151,7 +128,7 @@ impl Engine {
     /// When the signature is not of this digest under the caller's key in the agreement.
     pub async fn sign_agreement(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         digest: Digest,
         signature: &Signature,
     ) -> Result<SignedAgreement, EngineError> {
@@ -169,7 +146,7 @@ impl Engine {
     /// The caller's agreement, when both offices signed it.
     pub(crate) async fn agreement_in_force(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         digest: Digest,
     ) -> Result<(Agreement, Side), EngineError> {
         let (signed, side) = self.agreement(caller, digest).await?;
@@ -189,9 +166,12 @@ impl Engine {
     /// one already, or the other office encoded under another key.
     pub async fn declare_dataset(
         &self,
+        caller: &Caller,
         declaration: &DatasetDeclaration,
     ) -> Result<DatasetStatus, EngineError> {
-        let caller = &declaration.office;
+        if declaration.office != caller.party {
+            return Err(EngineError::NotParty);
+        }
         let (agreement, _) = self.agreement_in_force(caller, declaration.agreement).await?;
         if declaration.schema != agreement.encoding.schema {
             return Err(EngineError::DatasetMismatch {
@@ -217,11 +197,11 @@ impl Engine {
     ///
     /// # Errors
     /// When there is none of that id, or it is the other office's.
-    pub async fn dataset(&self, caller: &OfficeId, id: Digest) -> Result<DatasetStatus, EngineError> {
+    pub async fn dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
         self.store
             .dataset(id)
             .await?
-            .filter(|status| status.declaration.office == *caller)
+            .filter(|status| caller.role == Role::Office && status.declaration.office == caller.party)
             .ok_or(EngineError::NotFound { what: "dataset" })
     }
 
@@ -231,7 +211,7 @@ impl Engine {
     /// When the caller is no party.
     pub async fn datasets(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         agreement: Digest,
     ) -> Result<(Vec<DatasetStatus>, bool), EngineError> {
         self.agreement(caller, agreement).await?;
@@ -240,7 +220,7 @@ impl Engine {
             .datasets_of(agreement)
             .await?
             .into_iter()
-            .partition(|status| status.declaration.office == *caller);
+            .partition(|status| status.declaration.office == caller.party);
         let other_is_sealed = other.iter().any(|status| status.state == DatasetState::Sealed);
         Ok((own, other_is_sealed))
     }
@@ -251,7 +231,7 @@ impl Engine {
     /// When the checksum does not fit, or the frame is neither the next nor one stored before.
     pub async fn receive_frame(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         id: Digest,
         frame: Frame,
         data: &Bytes,
@@ -264,20 +244,26 @@ impl Engine {
         }
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
         let _alone = self.uploads.lock(&status.declaration).await;
-        match self.store.check_frame(id, frame).await? {
-            FrameOutcome::Repeated => self.dataset(caller, id).await,
+        let outcome = self.store.check_frame(id, frame).await?;
+        let status = match outcome {
+            FrameOutcome::Repeated => self.dataset(caller, id).await?,
             FrameOutcome::Next => {
                 self.store.stage_frame(id, frame.offset, data).await?;
-                Ok(self.store.acknowledge_frame(id, frame).await?)
+                self.store.acknowledge_frame(id, frame).await?
             }
-        }
+        };
+        self.observer.observe(&Happening::Frame {
+            bytes: frame.byte_count,
+            is_repeated: outcome == FrameOutcome::Repeated,
+        });
+        Ok(status)
     }
 
     /// Checks a whole dataset and fixes it. Nothing of one that fails stays.
     ///
     /// # Errors
     /// When bytes are missing, or the dataset is not what was declared and agreed.
-    pub async fn seal_dataset(&self, caller: &OfficeId, id: Digest) -> Result<DatasetStatus, EngineError> {
+    pub async fn seal_dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
         let status = self.dataset(caller, id).await?;
         let _alone = self.uploads.lock(&status.declaration).await;
         let status = self.dataset(caller, id).await?;
@@ -314,6 +300,9 @@ impl Engine {
                 return Err(error.into());
             }
             Err(error) => {
+                self.observer.observe(&Happening::UploadRefused {
+                    check: check_of(&error),
+                });
                 self.store.remove_dataset(id).await?;
                 self.store.delete_dataset(id).await?;
                 self.store.remove_staged(id).await?;
@@ -321,9 +310,10 @@ impl Engine {
             }
         };
         self.store.remove_staged(id).await?;
+        self.observer.observe(&Happening::UploadSealed);
         tracing::info!(
             dataset = %id.to_short(),
-            office = %caller,
+            office = %caller.party,
             records = sealed.declaration.record_count,
             "dataset sealed"
         );
@@ -341,7 +331,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the agreement is not in force or a dataset is missing.
-    pub async fn start_run(&self, caller: &OfficeId, agreement: Digest) -> Result<RunStatus, EngineError> {
+    pub async fn start_run(&self, caller: &Caller, agreement: Digest) -> Result<RunStatus, EngineError> {
         let (_, datasets) = self.sealed_datasets(caller, agreement).await?;
         let [origin, destination] = datasets.map(|dataset| dataset.id);
         let id = Digest::of_parts(&[
@@ -369,46 +359,31 @@ impl Engine {
         Ok(status)
     }
 
-    /// A run of an agreement of the caller's.
+    /// A run the caller may know of: of an office's agreements, or of those that let the caller read.
     ///
     /// # Errors
-    /// When there is none of that id with the caller as a party.
-    pub async fn run(&self, caller: &OfficeId, id: Digest) -> Result<RunStatus, EngineError> {
-        Ok(self.run_and_side(caller, id).await?.0)
+    /// When there is none of that id for the caller.
+    pub async fn run(&self, caller: &Caller, id: Digest) -> Result<RunStatus, EngineError> {
+        Ok(self.readable_run(caller, id).await?.0)
     }
 
-    async fn run_and_side(
-        &self,
-        caller: &OfficeId,
-        id: Digest,
-    ) -> Result<(RunStatus, SignedAgreement, Side), EngineError> {
-        let not_found = || EngineError::NotFound { what: "run" };
-        let run = self.store.run(id).await?.ok_or_else(not_found)?;
-        let (signed, side) = self.agreement(caller, run.agreement).await.map_err(|error| {
-            if matches!(error, EngineError::NotFound { .. }) {
-                not_found()
-            } else {
-                error
-            }
-        })?;
-        Ok((run, signed, side))
-    }
-
-    /// The runs of an agreement of the caller's, oldest first.
+    /// The runs of an agreement that the caller may know of, oldest first.
     ///
     /// # Errors
-    /// When the caller is no party.
-    pub async fn runs(&self, caller: &OfficeId, agreement: Digest) -> Result<Vec<RunStatus>, EngineError> {
-        self.agreement(caller, agreement).await?;
-        Ok(self.store.runs_of(agreement).await?)
+    /// When the agreement is not there for the caller.
+    pub async fn runs(&self, caller: &Caller, agreement: Digest) -> Result<Vec<RunStatus>, EngineError> {
+        let (_, standing) = self.readable_agreement(caller, agreement).await?;
+        let mut runs = self.store.runs_of(agreement).await?;
+        runs.retain(|run| may_know_of(standing, run.state));
+        Ok(runs)
     }
 
     /// Stops a run. What it has stored stays, so that it can go on later.
     ///
     /// # Errors
     /// When it has ended already.
-    pub async fn cancel_run(&self, caller: &OfficeId, id: Digest) -> Result<RunStatus, EngineError> {
-        let run = self.run(caller, id).await?;
+    pub async fn cancel_run(&self, caller: &Caller, id: Digest) -> Result<RunStatus, EngineError> {
+        let (run, _, _) = self.run_of_office(caller, id).await?;
         if run.state == RunState::Cancelled {
             return Ok(run);
         }
@@ -416,7 +391,7 @@ impl Engine {
             return Err(EngineError::NotCancellable { state: run.state });
         }
         let run = self.store.change_run(id, RunChange::Cancelled).await?;
-        tracing::info!(run = %id.to_short(), office = %caller, "run cancelled");
+        tracing::info!(run = %id.to_short(), office = %caller.party, "run cancelled");
         self.announce_change();
         Ok(run)
     }
@@ -430,11 +405,11 @@ impl Engine {
     /// and years was released since it was made.
     pub async fn release_result(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         id: Digest,
         signature: &Signature,
     ) -> Result<RunStatus, EngineError> {
-        let (run, signed, side) = self.run_and_side(caller, id).await?;
+        let (run, signed, side) = self.run_of_office(caller, id).await?;
         let result = run
             .result
             .filter(|_| run.state.has_result())
@@ -451,20 +426,40 @@ impl Engine {
         Ok(run)
     }
 
-    /// The released flow table of a run.
+    /// The released flow table of a run, for its offices and for researchers.
     ///
     /// # Errors
-    /// When the agreement does not allow flow tables, or not both offices released it.
-    pub async fn released_result(
-        &self,
-        caller: &OfficeId,
-        id: Digest,
-    ) -> Result<ReleasedResult, EngineError> {
-        let (run, signed, _) = self.run_and_side(caller, id).await?;
+    /// When the agreement does not allow flow tables, not both offices released it, or the caller may read other things only.
+    pub async fn released_result(&self, caller: &Caller, id: Digest) -> Result<ReleasedResult, EngineError> {
+        let (run, signed, standing) = self.readable_run(caller, id).await?;
+        match standing {
+            Standing::Office(_) | Standing::Reader(Role::Researcher) => {}
+            Standing::Reader(_) => return Err(EngineError::NotReadable { what: "flow tables" }),
+        }
         let digest = require_released(&run)?;
         if !signed.agreement.allows(Output::FlowTable) {
             return Err(EngineError::OutputNotAllowed { what: "flow tables" });
         }
+        self.read_result(id, digest).await
+    }
+
+    /// How the links of a released run were decided and how good they are, with the digest of its result: for its offices and for all
+    /// who may read.
+    ///
+    /// # Errors
+    /// When not both offices released it.
+    pub async fn released_report(
+        &self,
+        caller: &Caller,
+        id: Digest,
+    ) -> Result<(LinkageReport, Digest), EngineError> {
+        let (run, _, _) = self.readable_run(caller, id).await?;
+        let digest = require_released(&run)?;
+        Ok((self.read_result(id, digest).await?.report, digest))
+    }
+
+    /// The stored result of a run, when it is the one of that digest.
+    async fn read_result(&self, id: Digest, digest: Digest) -> Result<ReleasedResult, EngineError> {
         let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
         let report = self.store.read_run_object(id, RunObject::Report).await?;
         let table = PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?;
@@ -483,12 +478,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the agreement does not allow link lists, or not both offices released the run.
-    pub async fn released_links(
-        &self,
-        caller: &OfficeId,
-        id: Digest,
-    ) -> Result<Vec<LinkedPair>, EngineError> {
-        let (run, signed, _) = self.run_and_side(caller, id).await?;
+    pub async fn released_links(&self, caller: &Caller, id: Digest) -> Result<Vec<LinkedPair>, EngineError> {
+        let (run, signed, _) = self.run_of_office(caller, id).await?;
         if !signed.agreement.allows(Output::LinkList) {
             return Err(EngineError::OutputNotAllowed { what: "link lists" });
         }

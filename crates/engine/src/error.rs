@@ -73,7 +73,7 @@ pub enum EngineError {
     #[error("the two datasets have filters that are compared in different ways")]
     MeasureMismatch,
     /// There is no such thing, or it is not the caller's to see.
-    #[error("no such {what} for this office")]
+    #[error("no such {what} for this party")]
     NotFound {
         /// What.
         what: &'static str,
@@ -81,6 +81,12 @@ pub enum EngineError {
     /// The caller is no party.
     #[error("only the offices of an agreement may do this")]
     NotParty,
+    /// The agreement lets the caller read other things.
+    #[error("the agreement does not let this party read {what}")]
+    NotReadable {
+        /// What.
+        what: &'static str,
+    },
     /// The agreement does not allow it.
     #[error("the agreement does not allow {what} to leave")]
     OutputNotAllowed {

@@ -20,12 +20,15 @@
 //! # Errors
 //! [`EngineError`] says what was refused and what to do; causes inside the service are for its log.
 
+mod access;
 mod codec;
 mod compute;
 mod engine;
 mod error;
 mod limits;
 mod memory;
+mod observer;
+mod phase;
 mod pipeline;
 mod plan;
 mod planning;
@@ -44,6 +47,7 @@ pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest}
 pub use error::EngineError;
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
 pub use memory::MemoryPart;
+pub use observer::{AttemptOutcome, FailureKind, Happening, Observer, Phase};
 pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pipeline, StratumReport};
 pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corridor_core::{Agreement, DatasetState, DatasetStatus, Digest, EncodedDataset, OfficeId, Side};
+use corridor_core::{Agreement, Caller, DatasetState, DatasetStatus, Digest, EncodedDataset, Side};
 use corridor_store::parse_dataset;
 
 use crate::compute::Compute;
@@ -21,7 +21,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::start_run`]; when the records cannot be linked; and [`EngineError::RunRefused`] when even to read the
     /// datasets takes more memory than a run may have.
-    pub async fn plan_run(&self, caller: &OfficeId, agreement: Digest) -> Result<PublicPlan, EngineError> {
+    pub async fn plan_run(&self, caller: &Caller, agreement: Digest) -> Result<PublicPlan, EngineError> {
         let (agreement, datasets) = self.sealed_datasets(caller, agreement).await?;
         let file_bytes = file_bytes_of(&datasets);
         check_files(file_bytes, &self.limits.run)?;
@@ -58,7 +58,7 @@ impl Engine {
     /// When the agreement is not in force or a dataset is missing.
     pub(crate) async fn sealed_datasets(
         &self,
-        caller: &OfficeId,
+        caller: &Caller,
         agreement: Digest,
     ) -> Result<(Agreement, [DatasetStatus; 2]), EngineError> {
         let (terms, _) = self.agreement_in_force(caller, agreement).await?;

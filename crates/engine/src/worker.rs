@@ -3,18 +3,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_core::{
-    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus,
+    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus, Stopwatch,
 };
 use corridor_flows::FlowTerms;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{RunChange, RunObject, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::codec::{decode_candidates, encode_candidates, encode_links};
 use crate::engine::{Engine, result_digest};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
+use crate::observer::{AttemptOutcome, FailureKind, Happening, Phase};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::check_files;
@@ -88,7 +90,17 @@ impl Engine {
     /// Works on one run to its end, whatever that is.
     async fn finish_run(&self, run: &RunStatus, stop: &CancellationToken) -> Result<(), EngineError> {
         let id = run.id;
-        match self.work_on(run, stop).await {
+        let stopwatch = Stopwatch::start(&*self.clock);
+        // An error's level: spans are there whatever is logged.
+        let span = tracing::error_span!("run", outcome = tracing::field::Empty);
+        let worked = self.work_on(run, stop).instrument(span.clone()).await;
+        let outcome = outcome_of(&worked);
+        span.record("outcome", outcome.as_str());
+        self.observer.observe(&Happening::Attempt {
+            outcome,
+            seconds: stopwatch.elapsed_s(),
+        });
+        match worked {
             Ok(Ending::Done) => tracing::info!(run = %id.to_short(), "run reconciled, waits for release"),
             Ok(Ending::Cancelled) => tracing::info!(run = %id.to_short(), "run stopped on request"),
             Ok(Ending::Stopping) => {
@@ -113,6 +125,7 @@ impl Engine {
     }
 
     async fn work_on(&self, run: &RunStatus, stop: &CancellationToken) -> Result<Ending, EngineError> {
+        let prepare = self.begin(Phase::Prepare);
         let agreement = self
             .store
             .agreement(run.agreement)
@@ -153,7 +166,9 @@ impl Engine {
             .change_run(run.id, RunChange::Started { tiles_total })
             .await?;
         self.announce_change();
+        prepare.end();
 
+        let compare = self.begin(Phase::Compare);
         let done = self.tiles_at_hand(run.id).await?;
         let kept = self.store.candidates_stored(run.id).await?;
         let budget = CandidateBudget::new(self.limits.run.max_candidates, kept);
@@ -201,6 +216,7 @@ impl Engine {
                     .store
                     .acknowledge_tile(run.id, tile, to_count(pairs.len()))
                     .await?;
+                self.observer.observe(&Happening::Tile);
                 self.announce_change();
                 // Queued: cancelled and started again while this attempt was at work.
                 let ending = if matches!(status.state, RunState::Cancelled | RunState::Queued) {
@@ -219,6 +235,7 @@ impl Engine {
             return Ok(ending);
         }
         let plan = plan??;
+        compare.end();
         self.decide_and_reconcile(run.id, job, plan, tiles.len()).await?;
         Ok(Ending::Done)
     }
@@ -230,6 +247,7 @@ impl Engine {
         plan: ComparePlan,
         tile_count: usize,
     ) -> Result<(), EngineError> {
+        let decide = self.begin(Phase::Decide);
         let mut candidates = Vec::new();
         for tile in 0..tile_count {
             let object = RunObject::Tile(to_count(tile));
@@ -253,6 +271,9 @@ impl Engine {
             })
             .await??;
         let (link_bytes, table, report, link_count) = outcome;
+        decide.end();
+
+        let storing = self.begin(Phase::Store);
         self.store
             .put_run_object(run, RunObject::Links, link_bytes)
             .await?;
@@ -270,6 +291,7 @@ impl Engine {
         self.store
             .change_run(run, RunChange::Reconciled { result })
             .await?;
+        storing.end();
         tracing::info!(run = %run.to_short(), result = %result.to_short(), "flow table made");
         Ok(())
     }
@@ -343,6 +365,19 @@ impl Job {
 
 fn to_count(len: usize) -> u64 {
     u64::try_from(len).expect("a length fits in 64 bits")
+}
+
+fn outcome_of(worked: &Result<Ending, EngineError>) -> AttemptOutcome {
+    match worked {
+        Ok(Ending::Done) => AttemptOutcome::Reconciled,
+        Ok(Ending::Cancelled)
+        | Err(EngineError::Store(StoreError::RunState {
+            from: RunState::Cancelled | RunState::Queued,
+            ..
+        })) => AttemptOutcome::Cancelled,
+        Ok(Ending::Stopping) => AttemptOutcome::PutAside,
+        Err(error) => AttemptOutcome::Failed(FailureKind::of(error)),
+    }
 }
 
 /// What the offices read of a failure: what happened and what to do, nothing of the service's inside.

@@ -1,10 +1,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use corridor_core::OfficeId;
+use corridor_core::{OfficeId, Role};
 use corridor_engine::{RunLimits, SetBy};
 use serde::Deserialize;
+
+use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
 
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,14 +25,23 @@ pub struct Config {
     pub reflection: bool,
     /// Certificates of the service and of those who may call it.
     pub tls: TlsConfig,
-    /// The offices that may call, and the names in their certificates.
-    pub offices: Vec<OfficeConfig>,
+    /// The parties that may call, and the names in their certificates.
+    pub parties: Vec<PartyConfig>,
     /// Bounds.
     #[serde(default)]
     pub limits: LimitsConfig,
     /// Log.
     #[serde(default)]
     pub log: LogConfig,
+    /// What operators watch the service by.
+    #[serde(default)]
+    pub operations: OperationsConfig,
+    /// Traces.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+    /// Calls from browsers.
+    #[serde(default)]
+    pub grpc_web: GrpcWebConfig,
 }
 
 /// Certificates, in PEM.
@@ -40,18 +52,59 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Its private key.
     pub private_key: PathBuf,
-    /// The authority that signs the certificates of offices.
+    /// The authority that signs the certificates of parties.
     pub client_ca: PathBuf,
+    /// What that authority revoked; nothing is looked up when not said.
+    pub revocations: Option<PathBuf>,
+    /// Seconds after which certificates, revocations and parties are read again; 10 when not said.
+    #[serde(default = "default_reload_s")]
+    pub reload_s: u64,
 }
 
-/// An office that may call.
+const fn default_reload_s() -> u64 {
+    10
+}
+
+/// A party that may call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OfficeConfig {
-    /// Its id in agreements.
+pub struct PartyConfig {
+    /// Its short name; of an office, its id in agreements.
     pub id: OfficeId,
+    /// What it is to the service.
+    pub role: Role,
     /// The common name in its certificate.
     pub certificate_name: String,
+    /// Its own bounds, in place of `limits.each_party`.
+    #[serde(default)]
+    pub limits: Option<PartyLimits>,
+}
+
+/// What a party may have of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartyLimits {
+    /// Calls a second, in the long run.
+    pub calls_per_second: NonZeroU32,
+    /// Calls at once after a while of none.
+    pub call_burst: NonZeroU32,
+    /// Calls under way.
+    pub max_calls: NonZeroU32,
+    /// Uploads under way.
+    pub max_uploads: NonZeroU32,
+    /// Streams being read, such as watched runs.
+    pub max_streams: NonZeroU32,
+}
+
+impl PartyLimits {
+    /// 50 calls a second, 200 at once, 32 under way, 2 uploads, 32 streams.
+    pub const DEFAULT: Self = Self {
+        calls_per_second: NonZeroU32::new(50).expect("not 0"),
+        call_burst: NonZeroU32::new(200).expect("not 0"),
+        max_calls: NonZeroU32::new(32).expect("not 0"),
+        max_uploads: NonZeroU32::new(2).expect("not 0"),
+        max_streams: NonZeroU32::new(32).expect("not 0"),
+    };
 }
 
 /// Bounds.
@@ -64,8 +117,14 @@ pub struct LimitsConfig {
     pub max_dataset_bytes: u64,
     /// Seconds a call may take before its answer begins; 120 when not said.
     pub call_timeout_s: u64,
+    /// Seconds a call may take that reads or compares whole datasets; 3,600 when not said.
+    pub long_call_timeout_s: u64,
+    /// Seconds an upload may send nothing; 60 when not said.
+    pub idle_timeout_s: u64,
     /// Calls one connection may have under way; 64 when not said.
     pub max_calls_per_connection: usize,
+    /// What each party may have, unless it has bounds of its own.
+    pub each_party: PartyLimits,
     /// Bytes of memory one run may have; 16 GiB when not said. A run that would need more is refused.
     pub max_run_memory_bytes: u64,
     /// Candidate pairs one run may have; 100 million when not said. A run that expects more is refused, and one that finds more is
@@ -93,6 +152,9 @@ impl Default for LimitsConfig {
             max_message_bytes: 4 << 20,
             max_dataset_bytes: 16 << 30,
             call_timeout_s: 120,
+            long_call_timeout_s: 3600,
+            idle_timeout_s: 60,
+            each_party: PartyLimits::DEFAULT,
             max_calls_per_connection: 64,
             max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
             max_run_candidates: RunLimits::DEFAULT.max_candidates,
@@ -175,6 +237,12 @@ impl Config {
         ] {
             *path = folder.join(&*path);
         }
+        if let Some(path) = &mut config.telemetry.otlp_ca {
+            *path = folder.join(&*path);
+        }
+        if let Some(path) = &mut config.tls.revocations {
+            *path = folder.join(&*path);
+        }
         config.validate(&file)?;
         Ok(config)
     }
@@ -187,23 +255,27 @@ impl Config {
                 problem: problem.to_owned(),
             })
         };
-        let ids: BTreeSet<_> = self.offices.iter().map(|office| &office.id).collect();
-        let names: BTreeSet<_> = self
-            .offices
-            .iter()
-            .map(|office| &office.certificate_name)
-            .collect();
-        if self.offices.is_empty() || ids.len() != self.offices.len() || names.len() != self.offices.len() {
+        let names: BTreeSet<_> = self.parties.iter().map(|party| &party.certificate_name).collect();
+        if self.parties.is_empty() || names.len() != self.parties.len() {
             return fail(
-                "offices",
-                "must list at least one office, each id and certificate_name once",
+                "parties",
+                "must list at least one party, each certificate_name once",
             );
+        }
+        if self.tls.reload_s == 0 {
+            return fail("tls.reload_s", "must be above 0");
         }
         if !(2 << 20..=64 << 20).contains(&self.limits.max_message_bytes) {
             return fail("limits.max_message_bytes", "must be from 2 MiB to 64 MiB");
         }
         if self.limits.call_timeout_s == 0 {
             return fail("limits.call_timeout_s", "must be above 0");
+        }
+        if self.limits.long_call_timeout_s == 0 {
+            return fail("limits.long_call_timeout_s", "must be above 0");
+        }
+        if self.limits.idle_timeout_s == 0 {
+            return fail("limits.idle_timeout_s", "must be above 0");
         }
         if self.limits.max_calls_per_connection == 0 {
             return fail("limits.max_calls_per_connection", "must be above 0");
@@ -217,7 +289,14 @@ impl Config {
         if self.limits.max_run_seconds == Some(0) {
             return fail("limits.max_run_seconds", "must be above 0, or left out");
         }
-        Ok(())
+        if self.listen.port() != 0 && self.operations.listen == Some(self.listen) {
+            return fail("operations.listen", "must be another address or port than listen");
+        }
+        let watched = self.operations.validate();
+        let watched = watched.and_then(|()| self.telemetry.validate());
+        watched
+            .and_then(|()| self.grpc_web.origins().map(drop))
+            .or_else(|(key, problem)| fail(key, &problem))
     }
 }
 
@@ -244,8 +323,32 @@ mod tests {
         let config = load(SAMPLE).unwrap();
         assert_eq!(config.limits, LimitsConfig::default());
         assert_eq!(config.log, LogConfig::default());
+        assert_eq!(config.operations, OperationsConfig::default());
+        assert_eq!(config.telemetry, TelemetryConfig::default());
+        assert_eq!(config.grpc_web, GrpcWebConfig::default());
         assert_eq!((config.compute_threads, config.reflection), (0, false));
         assert!(config.data_folder.ends_with("data"));
+    }
+
+    /// What the sample names only in a comment can be set as it says there, each by itself.
+    #[test]
+    fn every_key_the_sample_leaves_out_can_be_set() {
+        let left_out: Vec<&str> = SAMPLE
+            .lines()
+            .filter(|line| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("="))
+            .collect();
+        assert!(left_out.len() >= 4, "{left_out:?}");
+        for line in left_out {
+            let mut text = SAMPLE.replace(line, &line[2..]);
+            // An authority is of use with an address alone.
+            if line.starts_with("# otlp_ca") {
+                text = text.replace("# otlp_endpoint = \"http:", "otlp_endpoint = \"https:");
+            }
+            let config = load(&text).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_ne!(config, load(SAMPLE).unwrap(), "{line}");
+        }
+        let config = load(&SAMPLE.replace("# listen", "listen")).unwrap();
+        assert_eq!(config.operations.listen, Some(([127, 0, 0, 1], 9464).into()));
     }
 
     #[test]
@@ -277,7 +380,36 @@ mod tests {
                 "max_run_seconds = 0",
                 "limits.max_run_seconds",
             ),
-            ("id = \"ISTAT\"", "id = \"INS-TN\"", "offices"),
+            (
+                "probe_interval_s = 10",
+                "probe_interval_s = 0",
+                "operations.probe_interval_s",
+            ),
+            ("drain_s = 10", "drain_s = 601", "operations.drain_s"),
+            ("drain_s = 10", "drain_seconds = 10", "drain_seconds"),
+            (
+                "# listen = \"127.0.0.1:9464\"",
+                "listen = \"127.0.0.1:7443\"",
+                "operations.listen",
+            ),
+            (
+                "# otlp_endpoint = \"http://127.0.0.1:4317\"",
+                "otlp_endpoint = \"https://127.0.0.1:4317\"",
+                "telemetry.otlp_ca",
+            ),
+            ("# otlp_ca", "otlp_ca", "telemetry.otlp_ca"),
+            (
+                "allowed_origins = []",
+                "allowed_origins = [\"*\"]",
+                "grpc_web.allowed_origins",
+            ),
+            (
+                "certificate_name = \"ISTAT\"",
+                "certificate_name = \"INS-TN\"",
+                "parties",
+            ),
+            ("role = \"office\"", "role = \"boss\"", "boss"),
+            ("max_uploads = 2", "max_uploads = 0", "max_uploads"),
             ("id = \"ISTAT\"", "id = \"istat\"", "office id"),
         ] {
             let text = SAMPLE.replace(from, to);

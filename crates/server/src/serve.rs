@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_engine::Engine;
@@ -6,30 +7,36 @@ use corridor_wire::v1::agreement_service_server::AgreementServiceServer;
 use corridor_wire::v1::dataset_service_server::DatasetServiceServer;
 use corridor_wire::v1::flow_service_server::FlowServiceServer;
 use corridor_wire::v1::run_service_server::RunServiceServer;
+use http::{HeaderName, HeaderValue, Method};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tonic_web::GrpcWebLayer;
+use tower::util::option_layer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::config::{LimitsConfig, OfficeConfig};
-use crate::identity::Callers;
+use crate::config::LimitsConfig;
+use crate::doorkeeper::Doorkeeper;
+use crate::identity::{Admission, IdentityError, ServiceIdentity};
+use crate::operations::layer::CallLayer;
+use crate::operations::methods::Methods;
+use crate::operations::{Board, Operations, serve_endpoint};
 use crate::services::Services;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, OpenConnections};
 
 /// What a service is started with besides its engine.
 #[derive(Debug)]
 pub struct ServeOptions {
-    /// The service's certificate chain, PEM.
-    pub certificate: String,
-    /// Its private key, PEM.
-    pub private_key: String,
-    /// The authority of the offices' certificates, PEM.
-    pub client_ca: String,
-    /// The offices that may call.
-    pub offices: Vec<OfficeConfig>,
+    /// Certificates, and who may call. What is sent later takes the place of what was before: for new connections at once, and open
+    /// ones that are not admitted any more are cut. An identity that is not sound is logged and changes nothing.
+    pub identity: watch::Receiver<ServiceIdentity>,
     /// Bounds.
     pub limits: LimitsConfig,
     /// Whether server reflection is on.
     pub reflection: bool,
+    /// How it is watched.
+    pub operations: Operations,
 }
 
 /// Why a service ended.
@@ -40,34 +47,53 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
     /// Certificates and keys.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Identity(#[from] IdentityError),
+    /// The descriptors of its own methods.
+    #[error("the service's own descriptors cannot be read")]
+    Descriptors(#[from] prost::DecodeError),
+    /// A setting.
+    #[error("{key} {problem}")]
+    Setting {
+        /// Its key.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// The network.
     #[error("the service cannot be offered")]
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Seconds open calls have to end at a shutdown.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// Serves on `listener`, which is bound already, and works on runs, until `shutdown`; then lets open calls end
-/// and puts the run under way aside.
+/// Serves on `listener`, which is bound already, and works on runs, until `shutdown`; then lets open calls end and puts the
+/// run under way aside. That takes no longer than the settings say: what has not ended by then is dropped, and loses
+/// nothing that was acknowledged.
 ///
 /// # Errors
 /// When TLS cannot be set up, or the network or the store fails.
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
-    options: ServeOptions,
+    mut options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let services = Services::new(engine.clone(), Callers::new(&options.offices));
-    let acceptor = tls::acceptor(&options.certificate, &options.private_key, &options.client_ca)?;
+    let Operations {
+        metrics,
+        endpoint,
+        settings,
+        grpc_web,
+        entropy,
+    } = options.operations;
+    let origins = grpc_web
+        .origins()
+        .map_err(|(key, problem)| ServeError::Setting { key, problem })?;
+    let with_http1 = !origins.is_empty();
+    let services = Services::new(engine.clone());
+    let admission = Admission::new(&options.identity.borrow_and_update(), with_http1)?;
+    let (admissions, admission) = watch::channel(Arc::new(admission));
+    let connections = OpenConnections::default();
     let limit = options.limits.max_message_bytes;
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<AgreementServiceServer<Services>>().await;
-    health.set_serving::<DatasetServiceServer<Services>>().await;
-    health.set_serving::<FlowServiceServer<Services>>().await;
-    health.set_serving::<RunServiceServer<Services>>().await;
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let board = Board::new(reporter);
     let reflection = options
         .reflection
         .then(|| {
@@ -76,10 +102,23 @@ pub async fn serve(
                 .build_v1()
         })
         .transpose()?;
+    let stop = CancellationToken::new();
+    let methods = Methods::new(corridor_wire::DESCRIPTOR_SET)?;
+    let calls = CallLayer::new(
+        methods,
+        Arc::clone(&metrics),
+        stop.clone(),
+        entropy,
+        origins.clone(),
+    );
     let router = Server::builder()
-        .timeout(Duration::from_secs(options.limits.call_timeout_s))
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .accept_http1(with_http1)
+        .layer(option_layer(with_http1.then(|| cross_origin(&origins))))
+        .layer(option_layer(with_http1.then(GrpcWebLayer::new)))
+        .layer(calls)
+        .layer(Doorkeeper::new(admission.clone(), options.limits))
         .add_service(health_service)
         .add_optional_service(reflection)
         .add_service(AgreementServiceServer::new(services.clone()).max_decoding_message_size(limit))
@@ -87,37 +126,113 @@ pub async fn serve(
         .add_service(FlowServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(RunServiceServer::new(services).max_decoding_message_size(limit));
 
-    let stop = CancellationToken::new();
-    let draining = stop.clone();
-    let serving = router.serve_with_incoming_shutdown(tls::incoming(listener, acceptor), {
-        let stop = stop.clone();
-        async move { stop.cancelled().await }
-    });
-    let watching = async {
-        shutdown.await;
-        tracing::info!("shutting down");
-        health.set_not_serving::<AgreementServiceServer<Services>>().await;
-        health.set_not_serving::<DatasetServiceServer<Services>>().await;
-        health.set_not_serving::<FlowServiceServer<Services>>().await;
-        health.set_not_serving::<RunServiceServer<Services>>().await;
-        stop.cancel();
+    let serving =
+        router.serve_with_incoming_shutdown(tls::incoming(listener, admission, connections.clone()), {
+            let stop = stop.clone();
+            async move { stop.cancelled().await }
+        });
+    let drain = Duration::from_secs(settings.drain_s);
+    let drained = || async {
+        stop.cancelled().await;
+        tokio::time::sleep(drain).await;
     };
-    // A watched run keeps its stream open for as long as the run lasts: do not wait for that.
     let bounded_serving = async {
-        tokio::pin!(serving);
         tokio::select! {
-            ended = &mut serving => ended,
-            () = async { draining.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+            ended = serving => ended,
+            () = drained() => Ok(()),
+        }
+    };
+    // Also the work: what cannot be put aside in time is done again at the next start, as after a kill.
+    let bounded_work = async {
+        tokio::select! {
+            () = engine.work(&stop) => {}
+            () = drained() => tracing::warn!("the run under way was not put aside in time; it goes on at the next start"),
         }
     };
     let serving_and_working = async {
-        let (served, ()) = tokio::join!(bounded_serving, engine.work(&draining));
-        served?;
-        Ok(())
+        let (served, ()) = tokio::join!(bounded_serving, bounded_work);
+        served
     };
-    tokio::pin!(serving_and_working);
+    let watching = async {
+        shutdown.await;
+        tracing::info!("shutting down");
+        board.drain().await;
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
+    let following = follow_identity(options.identity, admissions, connections, with_http1);
+    let probing = board.watch_storage(&engine, &metrics, Duration::from_secs(settings.probe_interval_s));
+    let answering = async {
+        match endpoint {
+            Some(listener) => serve_endpoint(listener, &board, &metrics).await,
+            None => std::future::pending::<()>().await,
+        }
+    };
     tokio::select! {
-        ended = &mut serving_and_working => ended,
-        () = watching => serving_and_working.await,
+        served = serving_and_working => Ok(served?),
+        // None of these ends by itself.
+        () = async { tokio::join!(watching, following, probing, answering).0 } => Ok(()),
+    }
+}
+
+/// Lets pages of these origins call, with the certificate of whoever looks at them, and read what they need of the answer.
+fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
+    let names = |names: &[&'static str]| -> Vec<HeaderName> {
+        names.iter().map(|name| HeaderName::from_static(name)).collect()
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::POST])
+        .allow_headers(names(&[
+            "content-type",
+            "grpc-timeout",
+            "traceparent",
+            "x-grpc-web",
+            "x-request-id",
+            "x-user-agent",
+        ]))
+        .expose_headers(names(&[
+            "grpc-message",
+            "grpc-status",
+            "grpc-status-details-bin",
+            "x-request-id",
+        ]))
+        .allow_credentials(true)
+        .max_age(Duration::from_secs(3600))
+}
+
+/// Every so often open connections are looked at again: certificates run out.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Takes over each identity that is sent, and cuts the connections that are not admitted any more. Never ends.
+async fn follow_identity(
+    mut identity: watch::Receiver<ServiceIdentity>,
+    admissions: watch::Sender<Arc<Admission>>,
+    connections: OpenConnections,
+    with_http1: bool,
+) {
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            changed = identity.changed(), if is_open => {
+                is_open = changed.is_ok();
+                if !is_open {
+                    continue;
+                }
+                match Admission::new(&identity.borrow_and_update(), with_http1) {
+                    Ok(admission) => {
+                        admissions.send_replace(Arc::new(admission));
+                        tracing::info!("certificates and parties read again");
+                    }
+                    Err(error) => tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "new certificates or parties are not sound; the old ones stay"
+                    ),
+                }
+            }
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        let admission = Arc::clone(&admissions.borrow());
+        connections.cut_others_than(&admission);
     }
 }

@@ -1,7 +1,7 @@
 use std::pin::Pin;
 
-use corridor_core::{Digest, OfficeId, RunStatus};
-use corridor_engine::{Engine, EngineError, FieldReport, Frame, LevelReport, LinkageReport, StratumReport};
+use corridor_core::{Caller, Digest, RunStatus};
+use corridor_engine::{Engine, EngineError, Frame};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -11,9 +11,9 @@ use futures::stream::{self, Stream};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::flow_messages::{Page, ROWS_PER_MESSAGE, to_flow_row, to_flow_table};
-use crate::identity::Callers;
 use crate::plan::to_plan;
-use crate::status::{frame_too_large, from_engine, from_violation};
+use crate::report_messages::to_report;
+use crate::status::{self, frame_too_large, from_engine, from_violation};
 
 /// Bytes of data in the largest frame taken. Clients send about 1 MiB.
 pub(crate) const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -27,19 +27,21 @@ type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Services {
     engine: Engine,
-    callers: Callers,
 }
 
 impl Services {
-    pub(crate) const fn new(engine: Engine, callers: Callers) -> Self {
-        Self { engine, callers }
+    pub(crate) const fn new(engine: Engine) -> Self {
+        Self { engine }
     }
+}
 
-    /// Who calls, and with what.
-    fn open<T>(&self, request: Request<T>) -> Result<(OfficeId, T), Status> {
-        let office = self.callers.office_of(&request)?;
-        Ok((office, request.into_inner()))
-    }
+/// Who calls, as the doorkeeper found, and with what.
+fn open<T>(mut request: Request<T>) -> Result<(Caller, T), Status> {
+    let caller = request
+        .extensions_mut()
+        .remove::<Caller>()
+        .ok_or_else(|| status::unauthenticated("a client certificate is required"))?;
+    Ok((caller, request.into_inner()))
 }
 
 fn digest(bytes: &[u8], field: &str) -> Result<Digest, Status> {
@@ -56,11 +58,11 @@ impl AgreementService for Services {
         &self,
         request: Request<v1::CreateAgreementRequest>,
     ) -> Result<Response<v1::CreateAgreementResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let agreement = message.to_agreement().map_err(refuse)?;
         let signed = self
             .engine
-            .propose_agreement(&office, &agreement)
+            .propose_agreement(&caller, &agreement)
             .await
             .map_err(from_engine)?;
         Ok(Response::new(v1::CreateAgreementResponse {
@@ -72,9 +74,9 @@ impl AgreementService for Services {
         &self,
         request: Request<v1::GetAgreementRequest>,
     ) -> Result<Response<v1::GetAgreementResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let (signed, _) = self.engine.agreement(&office, id).await.map_err(from_engine)?;
+        let (signed, _) = self.engine.agreement(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::GetAgreementResponse {
             agreement: Some((&signed).into()),
         }))
@@ -84,8 +86,8 @@ impl AgreementService for Services {
         &self,
         request: Request<v1::ListAgreementsRequest>,
     ) -> Result<Response<v1::ListAgreementsResponse>, Status> {
-        let (office, _) = self.open(request)?;
-        let agreements = self.engine.agreements(&office).await.map_err(from_engine)?;
+        let (caller, _) = open(request)?;
+        let agreements = self.engine.agreements(&caller).await.map_err(from_engine)?;
         Ok(Response::new(v1::ListAgreementsResponse {
             agreements: agreements.iter().map(Into::into).collect(),
         }))
@@ -95,12 +97,12 @@ impl AgreementService for Services {
         &self,
         request: Request<v1::SignAgreementRequest>,
     ) -> Result<Response<v1::SignAgreementResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
         let signature = to_signature(&message.signature, "signature").map_err(refuse)?;
         let signed = self
             .engine
-            .sign_agreement(&office, id, &signature)
+            .sign_agreement(&caller, id, &signature)
             .await
             .map_err(from_engine)?;
         Ok(Response::new(v1::SignAgreementResponse {
@@ -117,11 +119,11 @@ impl DatasetService for Services {
         &self,
         request: Request<v1::CreateDatasetRequest>,
     ) -> Result<Response<v1::CreateDatasetResponse>, Status> {
-        let (office, message) = self.open(request)?;
-        let declaration = message.to_declaration(office).map_err(refuse)?;
+        let (caller, message) = open(request)?;
+        let declaration = message.to_declaration(caller.party.clone()).map_err(refuse)?;
         let status = self
             .engine
-            .declare_dataset(&declaration)
+            .declare_dataset(&caller, &declaration)
             .await
             .map_err(from_engine)?;
         Ok(Response::new(v1::CreateDatasetResponse {
@@ -133,9 +135,9 @@ impl DatasetService for Services {
         &self,
         request: Request<v1::GetDatasetRequest>,
     ) -> Result<Response<v1::GetDatasetResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
-        let status = self.engine.dataset(&office, id).await.map_err(from_engine)?;
+        let status = self.engine.dataset(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::GetDatasetResponse {
             dataset: Some((&status).into()),
         }))
@@ -145,9 +147,9 @@ impl DatasetService for Services {
         &self,
         request: Request<v1::ListDatasetsRequest>,
     ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let (own, other_is_sealed) = self.engine.datasets(&office, id).await.map_err(from_engine)?;
+        let (own, other_is_sealed) = self.engine.datasets(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::ListDatasetsResponse {
             datasets: own.iter().map(Into::into).collect(),
             other_is_sealed,
@@ -158,15 +160,15 @@ impl DatasetService for Services {
         &self,
         request: Request<Streaming<v1::UploadDatasetRequest>>,
     ) -> Result<Response<Self::UploadDatasetStream>, Status> {
-        let (office, frames) = self.open(request)?;
+        let (caller, frames) = open(request)?;
         let engine = self.engine.clone();
         // Frames are taken one after the other: the next is read when the last is on the disk.
-        let answers = stream::try_unfold((frames, engine, office), |(mut frames, engine, office)| async {
+        let answers = stream::try_unfold((frames, engine, caller), |(mut frames, engine, caller)| async {
             let Some(message) = frames.message().await? else {
                 return Ok(None);
             };
-            let answer = take_frame(&engine, &office, message).await?;
-            Ok(Some((answer, (frames, engine, office))))
+            let answer = take_frame(&engine, &caller, message).await?;
+            Ok(Some((answer, (frames, engine, caller))))
         });
         Ok(Response::new(Box::pin(answers)))
     }
@@ -175,9 +177,9 @@ impl DatasetService for Services {
         &self,
         request: Request<v1::SealDatasetRequest>,
     ) -> Result<Response<v1::SealDatasetResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
-        let status = self.engine.seal_dataset(&office, id).await.map_err(from_engine)?;
+        let status = self.engine.seal_dataset(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::SealDatasetResponse {
             dataset: Some((&status).into()),
         }))
@@ -186,7 +188,7 @@ impl DatasetService for Services {
 
 async fn take_frame(
     engine: &Engine,
-    office: &OfficeId,
+    caller: &Caller,
     message: v1::UploadDatasetRequest,
 ) -> Result<v1::UploadDatasetResponse, Status> {
     let id = digest(&message.dataset_id, "dataset_id")?;
@@ -200,7 +202,7 @@ async fn take_frame(
         checksum: digest(&message.checksum, "checksum")?,
     };
     let status = engine
-        .receive_frame(office, id, frame, &message.data)
+        .receive_frame(caller, id, frame, &message.data)
         .await
         .map_err(from_engine)?;
     Ok(v1::UploadDatasetResponse {
@@ -218,9 +220,9 @@ impl RunService for Services {
         &self,
         request: Request<v1::CreateRunRequest>,
     ) -> Result<Response<v1::CreateRunResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let run = self.engine.start_run(&office, id).await.map_err(from_engine)?;
+        let run = self.engine.start_run(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::CreateRunResponse {
             run: Some((&run).into()),
         }))
@@ -230,9 +232,9 @@ impl RunService for Services {
         &self,
         request: Request<v1::PlanRunRequest>,
     ) -> Result<Response<v1::PlanRunResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let plan = self.engine.plan_run(&office, id).await.map_err(from_engine)?;
+        let plan = self.engine.plan_run(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::PlanRunResponse {
             plan: Some(to_plan(&plan)),
         }))
@@ -242,9 +244,9 @@ impl RunService for Services {
         &self,
         request: Request<v1::GetRunRequest>,
     ) -> Result<Response<v1::GetRunResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
-        let run = self.engine.run(&office, id).await.map_err(from_engine)?;
+        let run = self.engine.run(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::GetRunResponse {
             run: Some((&run).into()),
         }))
@@ -254,9 +256,9 @@ impl RunService for Services {
         &self,
         request: Request<v1::ListRunsRequest>,
     ) -> Result<Response<v1::ListRunsResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let runs = self.engine.runs(&office, id).await.map_err(from_engine)?;
+        let runs = self.engine.runs(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::ListRunsResponse {
             runs: runs.iter().map(Into::into).collect(),
         }))
@@ -266,14 +268,14 @@ impl RunService for Services {
         &self,
         request: Request<v1::WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
         // A run that is not there or not the caller's is refused before the stream begins.
-        self.engine.run(&office, id).await.map_err(from_engine)?;
+        self.engine.run(&caller, id).await.map_err(from_engine)?;
         let watch = Watch {
             changes: self.engine.subscribe(),
             engine: self.engine.clone(),
-            office,
+            caller,
             id,
             last: None,
         };
@@ -293,11 +295,28 @@ impl RunService for Services {
         &self,
         request: Request<v1::CancelRunRequest>,
     ) -> Result<Response<v1::CancelRunResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
-        let run = self.engine.cancel_run(&office, id).await.map_err(from_engine)?;
+        let run = self.engine.cancel_run(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::CancelRunResponse {
             run: Some((&run).into()),
+        }))
+    }
+
+    async fn get_linkage_report(
+        &self,
+        request: Request<v1::GetLinkageReportRequest>,
+    ) -> Result<Response<v1::GetLinkageReportResponse>, Status> {
+        let (caller, message) = open(request)?;
+        let id = digest(&message.run_id, "run_id")?;
+        let (report, result) = self
+            .engine
+            .released_report(&caller, id)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::GetLinkageReportResponse {
+            linkage_report: Some(to_report(&report)),
+            result_digest: result.as_bytes().to_vec(),
         }))
     }
 
@@ -305,11 +324,11 @@ impl RunService for Services {
         &self,
         request: Request<v1::ListLinksRequest>,
     ) -> Result<Response<Self::ListLinksStream>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
         let links = self
             .engine
-            .released_links(&office, id)
+            .released_links(&caller, id)
             .await
             .map_err(from_engine)?;
         let messages: Vec<_> = links
@@ -337,7 +356,7 @@ impl RunService for Services {
 struct Watch {
     engine: Engine,
     changes: tokio::sync::watch::Receiver<u64>,
-    office: OfficeId,
+    caller: Caller,
     id: Digest,
     last: Option<RunStatus>,
 }
@@ -349,7 +368,7 @@ impl Watch {
         }
         loop {
             self.changes.mark_unchanged();
-            let run = self.engine.run(&self.office, self.id).await?;
+            let run = self.engine.run(&self.caller, self.id).await?;
             if self.last.as_ref() != Some(&run) {
                 self.last = Some(run.clone());
                 return Ok(Some(run));
@@ -367,12 +386,12 @@ impl FlowService for Services {
         &self,
         request: Request<v1::ReleaseFlowTableRequest>,
     ) -> Result<Response<v1::ReleaseFlowTableResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
         let signature = to_signature(&message.signature, "signature").map_err(refuse)?;
         let run = self
             .engine
-            .release_result(&office, id, &signature)
+            .release_result(&caller, id, &signature)
             .await
             .map_err(from_engine)?;
         let message = v1::Run::from(&run);
@@ -386,11 +405,11 @@ impl FlowService for Services {
         &self,
         request: Request<v1::GetFlowTableRequest>,
     ) -> Result<Response<v1::GetFlowTableResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
         let result = self
             .engine
-            .released_result(&office, id)
+            .released_result(&caller, id)
             .await
             .map_err(from_engine)?;
         Ok(Response::new(v1::GetFlowTableResponse {
@@ -404,12 +423,12 @@ impl FlowService for Services {
         &self,
         request: Request<v1::ListFlowRowsRequest>,
     ) -> Result<Response<v1::ListFlowRowsResponse>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
         let page = Page::new(message.page_size, &message.page_token).map_err(refuse)?;
         let result = self
             .engine
-            .released_result(&office, id)
+            .released_result(&caller, id)
             .await
             .map_err(from_engine)?;
         let (rows, next_page_token) = page.of(&result.table.rows);
@@ -425,11 +444,11 @@ impl FlowService for Services {
         &self,
         request: Request<v1::StreamFlowRowsRequest>,
     ) -> Result<Response<Self::StreamFlowRowsStream>, Status> {
-        let (office, message) = self.open(request)?;
+        let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
         let result = self
             .engine
-            .released_result(&office, id)
+            .released_result(&caller, id)
             .await
             .map_err(from_engine)?;
         let messages: Vec<_> = result
@@ -443,86 +462,5 @@ impl FlowService for Services {
             })
             .collect();
         Ok(Response::new(Box::pin(stream::iter(messages))))
-    }
-}
-
-fn to_field_report(report: &FieldReport) -> v1::FieldReport {
-    let to_level = |level: &LevelReport| v1::FieldLevel {
-        level: level.level.clone(),
-        m: level.m,
-        u: level.u,
-        bits: level.bits,
-    };
-    v1::FieldReport {
-        match_share: report.match_share,
-        rounds: report.rounds,
-        starts_agree: report.starts_agree,
-        expected_precision: report.expected_precision,
-        expected_recall: report.expected_recall,
-        weight_at_threshold: report.weight_at_threshold,
-        fields: report
-            .fields
-            .iter()
-            .map(|field| v1::FieldEvidence {
-                name: field.name.clone(),
-                missing: field.missing,
-                weighed_by_frequency: field.weighed_by_frequency,
-                levels: field.levels.iter().map(to_level).collect(),
-                bits_by_tenth: field.bits_by_tenth.clone(),
-            })
-            .collect(),
-    }
-}
-
-fn to_stratum(stratum: &StratumReport) -> v1::StratumReport {
-    v1::StratumReport {
-        variable: stratum.variable.clone(),
-        value: stratum.value.clone(),
-        precision: stratum.precision,
-        precision_low: stratum.precision_low,
-        precision_high: stratum.precision_high,
-        recall: stratum.recall,
-        recall_low: stratum.recall_low,
-        recall_high: stratum.recall_high,
-    }
-}
-
-fn to_report(report: &LinkageReport) -> v1::LinkageReport {
-    v1::LinkageReport {
-        threshold: report.threshold.to_string(),
-        threshold_policy: report.threshold_policy.clone(),
-        expected_precision: report.expected_precision,
-        expected_recall: report.expected_recall,
-        expected_f1: report.expected_f1,
-        link_count_precision: report.link_count_precision,
-        estimators: report.estimators.as_ref().map(|estimators| v1::EstimatorReport {
-            decided_by: estimators.decided_by.clone(),
-            threshold_by_registers: estimators.threshold_by_registers.to_string(),
-            agree: estimators.agree,
-            precision_low: estimators.precision_low,
-            precision_high: estimators.precision_high,
-            recall_low: estimators.recall_low,
-            recall_high: estimators.recall_high,
-        }),
-        blocking: report.blocking.as_ref().map(|blocking| v1::BlockingReport {
-            passes: blocking.passes.clone(),
-            pairs_compared: blocking.pairs_compared,
-            reduction_ratio: blocking.reduction_ratio,
-            origin_in_none: blocking.origin_in_none,
-            destination_in_none: blocking.destination_in_none,
-            records_sampled: blocking.records_sampled,
-            completeness: blocking.completeness,
-            completeness_low: blocking.completeness_low,
-            completeness_high: blocking.completeness_high,
-            lsh: blocking.lsh.as_ref().map(|lsh| v1::LshReport {
-                tables: lsh.tables,
-                key_bits: lsh.key_bits,
-                threshold: lsh.threshold.to_string(),
-                recall: lsh.recall.to_string(),
-                expected_pairs: lsh.expected_pairs,
-            }),
-        }),
-        fields: report.fields.as_ref().map(to_field_report),
-        strata: report.strata.iter().map(to_stratum).collect(),
     }
 }

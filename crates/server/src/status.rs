@@ -1,19 +1,90 @@
 //! The one place that decides which gRPC status a failure becomes.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use corridor_core::Role;
 use corridor_engine::{EngineError, StoreError};
 use corridor_wire::FieldViolation;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::limits::{Bound, TooMuch};
+use crate::operations::call::{current_request_id, note_reason};
+
 /// The domain of every machine-readable reason.
 const DOMAIN: &str = "corridor.v1";
 
 /// A status with a message for people and a stable reason code for programs.
-fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
+fn status(code: Code, reason: &'static str, message: impl Into<String>) -> Status {
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    finish(code, reason, message, details)
+}
+
+/// Adds the id of the call, by which its caller and the operator can speak of it, and notes the reason for metrics.
+fn finish(code: Code, reason: &'static str, message: impl Into<String>, mut details: ErrorDetails) -> Status {
+    note_reason(reason);
+    if let Some(id) = current_request_id() {
+        details.set_request_info(id.as_str(), "");
+    }
     Status::with_error_details(code, message, details)
+}
+
+/// A page in a browser that is not among those of the settings.
+pub(crate) fn origin_not_allowed() -> Status {
+    status(
+        Code::PermissionDenied,
+        "ORIGIN_NOT_ALLOWED",
+        "pages of this origin may not call; grpc_web.allowed_origins of the service lists those that may",
+    )
+}
+
+/// The service is stopping: what was acknowledged stands, and the call may be made again after a while.
+pub(crate) fn draining(retry_after: Duration) -> Status {
+    const REASON: &str = "DRAINING";
+    let mut details = ErrorDetails::with_error_info(REASON, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(retry_after));
+    finish(
+        Code::Unavailable,
+        REASON,
+        "the service is stopping; what it acknowledged stands; try again in a moment",
+        details,
+    )
+}
+
+/// Names of codes, as metrics and logs have them.
+pub(crate) const OK: &str = code_name(Code::Ok);
+pub(crate) const CANCELLED: &str = code_name(Code::Cancelled);
+pub(crate) const UNAVAILABLE: &str = code_name(Code::Unavailable);
+pub(crate) const UNKNOWN: &str = code_name(Code::Unknown);
+
+/// The name of the code among headers or trailers, where there is one.
+pub(crate) fn code_in(headers: &http::HeaderMap) -> Option<&'static str> {
+    let code = headers.get(Status::GRPC_STATUS)?;
+    Some(code_name(Code::from_bytes(code.as_bytes())))
+}
+
+/// The name of a code, as metrics and logs have it.
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// A field that is not what it should be: which, what was expected, and why.
@@ -24,12 +95,74 @@ pub(crate) fn from_violation(violation: &FieldViolation) -> Status {
         HashMap::from([("field".to_owned(), violation.field.clone())]),
     );
     details.add_bad_request_violation(&violation.field, &violation.expected);
-    Status::with_error_details(Code::InvalidArgument, violation.to_string(), details)
+    finish(
+        Code::InvalidArgument,
+        violation.reason.as_str(),
+        violation.to_string(),
+        details,
+    )
 }
 
-/// A caller without a certificate, or whose certificate names no office of this service.
+/// A caller without a certificate, or whose certificate names no party of this service.
 pub(crate) fn unauthenticated(message: &str) -> Status {
     status(Code::Unauthenticated, "CALLER_UNKNOWN", message)
+}
+
+/// A caller in a role this call is not for.
+pub(crate) fn role_not_allowed(role: Role) -> Status {
+    status(
+        Code::PermissionDenied,
+        "ROLE",
+        format!("this call is not for the role {role}"),
+    )
+}
+
+/// A party with as much under way as it may have: which bound it met, and when to try again.
+pub(crate) fn too_much(too_much: TooMuch) -> Status {
+    let (reason, what) = match too_much.bound {
+        Bound::Rate => ("RATE_LIMIT", "more calls a second than this party may make"),
+        Bound::Calls => (
+            "CALLS_LIMIT",
+            "as many calls of this party under way as it may have",
+        ),
+        Bound::Uploads => (
+            "UPLOADS_LIMIT",
+            "as many uploads of this party under way as it may have",
+        ),
+        Bound::Streams => (
+            "STREAMS_LIMIT",
+            "as many streams of this party open as it may have",
+        ),
+    };
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(too_much.retry_after));
+    finish(
+        Code::ResourceExhausted,
+        reason,
+        format!("{what}; try again a little later"),
+        details,
+    )
+}
+
+/// A call that took longer than it may.
+pub(crate) fn deadline(time: Duration) -> Status {
+    status(
+        Code::DeadlineExceeded,
+        "CALL_TIMEOUT",
+        format!("the call took more than the {} s it may", time.as_secs()),
+    )
+}
+
+/// A caller that sends nothing although it is waited for.
+pub(crate) fn stalled(time: Duration) -> Status {
+    status(
+        Code::DeadlineExceeded,
+        "CLIENT_STALLED",
+        format!(
+            "nothing came for {} s; what was acknowledged is kept, go on from there",
+            time.as_secs()
+        ),
+    )
 }
 
 /// A frame larger than any this service takes.
@@ -75,6 +208,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         }
         EngineError::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
         EngineError::NotParty => (Code::PermissionDenied, "NOT_PARTY"),
+        EngineError::NotReadable { .. } => (Code::PermissionDenied, "NOT_READABLE"),
         EngineError::OutputNotAllowed { .. } => (Code::PermissionDenied, "OUTPUT_NOT_ALLOWED"),
         EngineError::NotReleased => (Code::FailedPrecondition, "NOT_RELEASED"),
         EngineError::NoResult { .. } => (Code::FailedPrecondition, "NO_RESULT"),

@@ -1,38 +1,24 @@
+//! Connections: accepted, shaken hands with, and cut when their certificate is not admitted any more.
+
+use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, FuturesUnordered, Stream, StreamExt as _};
-use rustls::RootCertStore;
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 
-/// Certificates that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The service's certificate or its authority's is no PEM certificate.
-    #[error("{which} is no certificate in PEM")]
-    Certificate {
-        /// Which of them.
-        which: &'static str,
-    },
-    /// The private key is none, or does not fit the certificate.
-    #[error("the private key cannot be used with the certificate")]
-    PrivateKey(#[source] rustls::Error),
-    /// The private key is no PEM key.
-    #[error("the private key is no key in PEM")]
-    PrivateKeyFormat,
-    /// The authority of the offices cannot be used.
-    #[error("the certificate authority of the offices cannot be used")]
-    ClientAuthority,
-}
+use crate::identity::Admission;
 
 /// Handshakes under way at once; more callers wait.
 const MOST_HANDSHAKES: usize = 256;
@@ -41,57 +27,142 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system refused.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// TLS 1.3 alone, with a client certificate of the offices' authority.
-pub(crate) fn acceptor(
-    certificate: &str,
-    private_key: &str,
-    client_ca: &str,
-) -> Result<TlsAcceptor, TlsError> {
-    let chain = certificates(certificate, "tls.certificate")?;
-    let key =
-        PrivateKeyDer::from_pem_slice(private_key.as_bytes()).map_err(|_| TlsError::PrivateKeyFormat)?;
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(client_ca, "tls.client_ca")? {
-        roots.add(authority).map_err(|_| TlsError::ClientAuthority)?;
-    }
-    let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .map_err(|_| TlsError::ClientAuthority)?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(TlsError::PrivateKey)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(TlsError::PrivateKey)?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+/// The connections that are open, by the certificates they were let in with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OpenConnections(Arc<Mutex<Registry>>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    next: u64,
+    open: HashMap<u64, (Vec<CertificateDer<'static>>, CancellationToken)>,
 }
 
-fn certificates(pem: &str, which: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    certificates
-        .ok()
-        .filter(|certificates| !certificates.is_empty())
-        .ok_or(TlsError::Certificate { which })
+impl OpenConnections {
+    fn add(&self, stream: TlsStream<TcpStream>) -> Connection {
+        let chain = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .unwrap_or_default()
+            .to_vec();
+        let token = CancellationToken::new();
+        let mut registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = registry.next;
+        registry.next += 1;
+        registry.open.insert(id, (chain, token.clone()));
+        Connection {
+            stream,
+            cut: Box::pin(token.cancelled_owned()),
+            _entry: Entry {
+                id,
+                connections: self.clone(),
+            },
+        }
+    }
+
+    /// Cuts every connection that would not be let in now.
+    pub(crate) fn cut_others_than(&self, admission: &Admission) {
+        let registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cut = 0_usize;
+        for (chain, token) in registry.open.values() {
+            if !token.is_cancelled() && !admission.admits(chain) {
+                token.cancel();
+                cut += 1;
+            }
+        }
+        if cut > 0 {
+            tracing::warn!(
+                cut,
+                "connections cut: their certificates are not admitted any more"
+            );
+        }
+    }
+}
+
+/// Takes a connection off the list when it ends.
+struct Entry {
+    id: u64,
+    connections: OpenConnections,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut registry = self.connections.0.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.open.remove(&self.id);
+    }
+}
+
+/// A connection that can be cut.
+pub(crate) struct Connection {
+    stream: TlsStream<TcpStream>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    _entry: Entry,
+}
+
+impl Connection {
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = TlsConnectInfo<TcpConnectInfo>;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.stream.connect_info()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 type Handshake = BoxFuture<'static, Option<TlsStream<TcpStream>>>;
 
 struct Incoming {
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    admission: watch::Receiver<Arc<Admission>>,
+    connections: OpenConnections,
     handshakes: FuturesUnordered<Handshake>,
 }
 
-/// Connections whose handshake is done. A caller who fails it or takes too long is dropped, and holds nobody up.
+/// Connections whose handshake is done, each by what is admitted when it begins. A caller who fails it or takes too long is dropped,
+/// and holds nobody up.
 pub(crate) fn incoming(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
-) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> {
+    admission: watch::Receiver<Arc<Admission>>,
+    connections: OpenConnections,
+) -> impl Stream<Item = io::Result<Connection>> {
     let incoming = Incoming {
         listener,
-        acceptor,
+        admission,
+        connections,
         handshakes: FuturesUnordered::new(),
     };
     stream::unfold(incoming, |mut incoming| async {
@@ -100,8 +171,8 @@ pub(crate) fn incoming(
                 accepted = incoming.listener.accept(), if incoming.handshakes.len() < MOST_HANDSHAKES => {
                     match accepted {
                         Ok((stream, _)) => {
-                            let handshake = handshake(incoming.acceptor.clone(), stream);
-                            incoming.handshakes.push(handshake.boxed());
+                            let acceptor = TlsAcceptor::from(Arc::clone(&incoming.admission.borrow().tls));
+                            incoming.handshakes.push(handshake(acceptor, stream).boxed());
                         }
                         // Such as no file descriptor being left.
                         Err(error) => {
@@ -112,7 +183,11 @@ pub(crate) fn incoming(
                 }
                 Some(done) = incoming.handshakes.next(), if !incoming.handshakes.is_empty() => {
                     if let Some(stream) = done {
-                        return Some((Ok(stream), incoming));
+                        let connection = incoming.connections.add(stream);
+                        // What was revoked while hands were shaken.
+                        let admission = Arc::clone(&incoming.admission.borrow());
+                        incoming.connections.cut_others_than(&admission);
+                        return Some((Ok(connection), incoming));
                     }
                 }
             }

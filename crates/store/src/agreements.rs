@@ -122,6 +122,30 @@ impl Store {
             .await
     }
 
+    /// Every agreement, by digest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agreements(&self) -> Result<Vec<SignedAgreement>, StoreError> {
+        const NAME: &str = "agreements";
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query_as::<_, AgreementRow>(
+                        "SELECT canonical, origin_signature, destination_signature FROM agreements
+                         ORDER BY digest",
+                    )
+                    .fetch_all(tx)
+                    .await
+                    .in_tx(NAME)?
+                    .into_iter()
+                    .map(SignedAgreement::try_from)
+                    .collect()
+                })
+            })
+            .await
+    }
+
     /// Adds the signature of one office; the same again changes nothing.
     ///
     /// # Errors

@@ -16,10 +16,10 @@ use crate::{Store, StoreError};
 /// Datasets and results, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Bulk {
-    objects: Arc<dyn ObjectStore>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
     /// The folder of the object store, whose files are made sure to be on the disk.
     objects_folder: PathBuf,
-    staging: PathBuf,
+    pub(crate) staging: PathBuf,
 }
 
 impl Bulk {

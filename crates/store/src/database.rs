@@ -1,4 +1,6 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -16,6 +18,8 @@ pub(crate) type TxResult<T> = Result<T, StoreError>;
 pub(crate) struct Database {
     pool: AnyPool,
     dialect: Dialect,
+    /// Transactions that were tried again.
+    retries: Arc<AtomicU64>,
 }
 
 /// Which database it is. Statements are the same; how a transaction begins and which failures pass by themselves are not.
@@ -89,6 +93,7 @@ impl Database {
         Ok(Self {
             pool,
             dialect: Dialect::Sqlite,
+            retries: Arc::default(),
         })
     }
 
@@ -110,6 +115,7 @@ impl Database {
         Ok(Self {
             pool,
             dialect: Dialect::Postgres,
+            retries: Arc::default(),
         })
     }
 
@@ -149,10 +155,16 @@ impl Database {
                         "others were in the way, trying again"
                     );
                     attempt += 1;
+                    self.retries.fetch_add(1, Ordering::Relaxed);
                 }
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Transactions that were tried again so far.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn close(&self) {

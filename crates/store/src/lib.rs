@@ -26,6 +26,7 @@ mod database;
 mod dataset_file;
 mod datasets;
 mod error;
+mod monitor;
 mod runs;
 
 pub use bulk::RunObject;

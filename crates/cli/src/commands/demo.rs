@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use corridor_core::{
-    AGREEMENT_VERSION, Agreement, Digest, Output, Pseudonym, RunState, SeededEntropy, Side, SignedAgreement,
-    SigningPurpose, Stopwatch, SystemClock,
+    AGREEMENT_VERSION, Agreement, Digest, Output, Pseudonym, Role, RunState, SeededEntropy, Side,
+    SignedAgreement, SigningPurpose, Stopwatch, SystemClock,
 };
 use corridor_encode::{
     EncodeTerms, EncodedRegister, Identity, Mapping, PendingExchange, ProjectSecret, accept_offer,
     draft_mapping, encode_register, write_dataset, write_pseudonyms,
 };
 use corridor_engine::{Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
-use corridor_server::{LimitsConfig, OfficeConfig, ServeOptions, TrialCa, serve};
+use corridor_server::{LimitsConfig, Operations, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
 use tokio::net::TcpListener;
+use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::DemoArgs;
@@ -280,10 +281,12 @@ impl Service {
                 private_key: pair.private_key,
             })
         };
-        let office = |id: &str| -> anyhow::Result<OfficeConfig> {
-            Ok(OfficeConfig {
+        let office = |id: &str| -> anyhow::Result<PartyConfig> {
+            Ok(PartyConfig {
                 id: id.parse()?,
+                role: Role::Office,
                 certificate_name: id.to_owned(),
+                limits: None,
             })
         };
         let limits = LimitsConfig::default();
@@ -306,12 +309,17 @@ impl Service {
             compute,
             connections: [connection("ORIGIN-OFFICE")?, connection("DESTINATION-OFFICE")?],
             options: ServeOptions {
-                certificate: server.certificate,
-                private_key: server.private_key,
-                client_ca: ca.to_pem(),
-                offices: vec![office("ORIGIN-OFFICE")?, office("DESTINATION-OFFICE")?],
+                identity: channel::channel(ServiceIdentity {
+                    certificate: server.certificate,
+                    private_key: server.private_key,
+                    client_ca: ca.to_pem(),
+                    revocations: None,
+                    parties: vec![office("ORIGIN-OFFICE")?, office("DESTINATION-OFFICE")?],
+                })
+                .1,
                 limits,
                 reflection: false,
+                operations: Operations::default(),
             },
         })
     }
@@ -417,6 +425,7 @@ impl Play<'_> {
             outputs: vec![Output::FlowTable, Output::LinkList],
             disclosure: self.flows.disclosure,
             retention_days: 1,
+            readers: Vec::new(),
         };
         let digest = agreement.digest();
         let mut signed = clients[0]

@@ -1,10 +1,11 @@
 use corridor_core::{RunState, RunStatus, Side};
-use corridor_engine::LinkedPair;
+use corridor_engine::{LinkageReport, LinkedPair};
 use serde_json::json;
 
 use crate::args::RunCommand;
 use crate::client::{Client, connect};
 use crate::commands::plan_page::to_plan_page;
+use crate::commands::results::{to_blocking_lines, to_field_lines, to_strata_lines};
 use crate::output::{self, data, progress, talk, write_file};
 
 pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
@@ -39,6 +40,14 @@ pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
             let run = connect(&args.service.service).await?.cancel_run(args.run).await?;
             talk("cancelled; what it has done is kept: corridor run start takes it up again");
             show(&run, args.json)
+        }
+        RunCommand::Quality(args) => {
+            let client = connect(&args.service.service).await?;
+            let (report, result) = client.linkage_report(args.run).await?;
+            if args.json {
+                return output::json(&json!({ "run": args.run, "result": result, "linkage": report }));
+            }
+            data(&to_quality_page(&report))
         }
         RunCommand::Links { run, output, service } => {
             let client = connect(&service.service).await?;
@@ -115,6 +124,41 @@ fn show(run: &RunStatus, as_json: bool) -> anyhow::Result<()> {
         );
     }
     data(&page)
+}
+
+/// How links were decided and how good they are, as a page.
+fn to_quality_page(report: &LinkageReport) -> String {
+    let share =
+        |value: Option<f64>| value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.4}"));
+    let mut page = format!(
+        "threshold           {} ({})\n",
+        report.threshold, report.threshold_policy
+    );
+    page += &format!("expected precision  {}\n", share(report.expected_precision));
+    page += &format!("expected recall     {}\n", share(report.expected_recall));
+    if let Some(estimators) = &report.estimators {
+        page += &format!(
+            "95 % intervals      precision {:.4} to {:.4}, recall {:.4} to {:.4}\n",
+            estimators.precision_low,
+            estimators.precision_high,
+            estimators.recall_low,
+            estimators.recall_high
+        );
+        if !estimators.agree {
+            page += "                    the two estimators of the threshold do not agree: take these with care\n";
+        }
+    }
+    let parts = [
+        report.blocking.as_ref().map(to_blocking_lines),
+        (!report.strata.is_empty()).then(|| to_strata_lines(&report.strata)),
+        report.fields.as_ref().map(to_field_lines),
+    ];
+    for part in parts.into_iter().flatten() {
+        page.push('\n');
+        page += part.trim_end();
+        page.push('\n');
+    }
+    page
 }
 
 /// Links as CSV; where fields decided, with the bits of evidence of each in a column of its own.

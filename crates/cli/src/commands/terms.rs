@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{
     AGREEMENT_VERSION, AgeBands, Agreement, Assignment, Corridor, DefinitionDigests, Digest,
-    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Output, Period, Profile, Recall,
-    ReleaseStatus, StatisticsTerms, ThresholdPolicy,
+    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Output, Period, Profile, Reader,
+    Recall, ReleaseStatus, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
 use serde::Deserialize;
@@ -69,6 +69,9 @@ minimum_count = 10
 disclosure_method = "suppression"
 # Days after release until the service purges the datasets.
 retention_days = 90
+# Who else may read, by name and role at the service: a researcher the released tables, an administrator or auditor how the runs
+# went and how good their links are.
+# readers = [{ party = "UNIV-A", role = "researcher" }]
 
 [corridor]
 origin = "TN"
@@ -109,6 +112,8 @@ struct TermsFile {
     status: ReleaseStatus,
     revises: Option<Digest>,
     retention_days: u32,
+    #[serde(default)]
+    readers: Vec<Reader>,
     corridor: Corridor,
     period: Period,
 }
@@ -171,6 +176,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
     let mut outputs = file.outputs;
     outputs.sort_unstable();
     outputs.dedup();
+    let mut readers = file.readers;
+    readers.sort_unstable();
     let agreement = Agreement {
         version: AGREEMENT_VERSION,
         corridor: file.corridor,
@@ -197,6 +204,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
             method: file.disclosure_method,
         },
         retention_days: file.retention_days,
+        readers,
     };
     agreement
         .validate()

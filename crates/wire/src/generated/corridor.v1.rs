@@ -2585,6 +2585,20 @@ pub struct CancelRunResponse {
     pub run: ::core::option::Option<Run>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLinkageReportRequest {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub run_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetLinkageReportResponse {
+    #[prost(message, optional, tag = "1")]
+    pub linkage_report: ::core::option::Option<LinkageReport>,
+    /// Digest of the result both offices released, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub result_digest: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLinksRequest {
     /// 32 bytes.
     #[prost(bytes = "vec", tag = "1")]
@@ -2930,6 +2944,31 @@ pub mod run_service_client {
                 .insert(GrpcMethod::new("corridor.v1.RunService", "CancelRun"));
             self.inner.unary(req, path, codec).await
         }
+        /// How the links of a released run were decided and how good they are.
+        pub async fn get_linkage_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLinkageReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLinkageReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/corridor.v1.RunService/GetLinkageReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("corridor.v1.RunService", "GetLinkageReport"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The linked pairs of pseudonyms, when the agreement allows link lists and both offices released the run.
         pub async fn list_links(
             &mut self,
@@ -3012,6 +3051,14 @@ pub mod run_service_server {
             request: tonic::Request<super::CancelRunRequest>,
         ) -> std::result::Result<
             tonic::Response<super::CancelRunResponse>,
+            tonic::Status,
+        >;
+        /// How the links of a released run were decided and how good they are.
+        async fn get_linkage_report(
+            &self,
+            request: tonic::Request<super::GetLinkageReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLinkageReportResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the ListLinks method.
@@ -3357,6 +3404,51 @@ pub mod run_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CancelRunSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/corridor.v1.RunService/GetLinkageReport" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetLinkageReportSvc<T: RunService>(pub Arc<T>);
+                    impl<
+                        T: RunService,
+                    > tonic::server::UnaryService<super::GetLinkageReportRequest>
+                    for GetLinkageReportSvc<T> {
+                        type Response = super::GetLinkageReportResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetLinkageReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RunService>::get_linkage_report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetLinkageReportSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,0 +1,212 @@
+//! The layer every call passes first: who calls, whether there is such a call for that role, whether the party has room for it, and
+//! for how long.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use corridor_core::Caller;
+use futures::future::BoxFuture;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tower::{Layer, Service};
+
+use crate::calls::{self, Call, Span};
+use crate::config::LimitsConfig;
+use crate::identity::Admission;
+use crate::limits::Allowances;
+use crate::operations::call::note_role;
+use crate::status;
+
+/// Lets calls in, or not. Deny by default: a call that is in no table, or of a caller nobody knows, ends here.
+#[derive(Debug, Clone)]
+pub(crate) struct Doorkeeper {
+    admission: watch::Receiver<Arc<Admission>>,
+    limits: Arc<LimitsConfig>,
+    allowances: Arc<Allowances>,
+}
+
+impl Doorkeeper {
+    pub(crate) fn new(admission: watch::Receiver<Arc<Admission>>, limits: LimitsConfig) -> Self {
+        Self {
+            admission,
+            limits: Arc::new(limits),
+            allowances: Arc::default(),
+        }
+    }
+
+    fn admit(
+        &self,
+        request: &http::Request<Body>,
+    ) -> Result<(Caller, &'static Call, OwnedSemaphorePermit), Status> {
+        let certificates = request
+            .extensions()
+            .get::<TlsConnectInfo<TcpConnectInfo>>()
+            .and_then(TlsConnectInfo::peer_certs)
+            .ok_or_else(|| status::unauthenticated("a client certificate is required"))?;
+        let admission = Arc::clone(&self.admission.borrow());
+        let (caller, limits) = certificates
+            .first()
+            .and_then(|certificate| admission.caller_of(certificate))
+            .ok_or_else(|| {
+                status::unauthenticated("the client certificate names no party of this service")
+            })?;
+        let call = calls::find(request.uri().path())
+            .ok_or_else(|| Status::unimplemented("this service has no such call"))?;
+        note_role(caller.role.as_str());
+        if !call.roles.contains(&caller.role) {
+            return Err(status::role_not_allowed(caller.role));
+        }
+        let limits = limits.unwrap_or(self.limits.each_party);
+        let permit = self
+            .allowances
+            .take(&caller, limits, call.span)
+            .map_err(status::too_much)?;
+        Ok((caller, call, permit))
+    }
+
+    fn time_of(&self, span: Span) -> Option<Duration> {
+        match span {
+            Span::Short => Some(Duration::from_secs(self.limits.call_timeout_s)),
+            Span::Long => Some(Duration::from_secs(self.limits.long_call_timeout_s)),
+            Span::Upload | Span::Stream => None,
+        }
+    }
+}
+
+impl<S> Layer<S> for Doorkeeper {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded {
+            inner,
+            doorkeeper: self.clone(),
+        }
+    }
+}
+
+/// A service behind a [`Doorkeeper`].
+#[derive(Debug, Clone)]
+pub(crate) struct Guarded<S> {
+    inner: S,
+    doorkeeper: Doorkeeper,
+}
+
+impl<S> Service<http::Request<Body>> for Guarded<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let (caller, call, permit) = match self.doorkeeper.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
+        };
+        tracing::debug!(call = call.path, role = caller.role.as_str(), "call");
+        request.extensions_mut().insert(caller);
+        if call.span == Span::Upload {
+            let idle = Duration::from_secs(self.doorkeeper.limits.idle_timeout_s);
+            request = request.map(|body| Body::new(Watched::new(body, idle)));
+        }
+        let answer = self.inner.call(request);
+        let time = self.doorkeeper.time_of(call.span);
+        Box::pin(async move {
+            let response = match time {
+                Some(time) => match tokio::time::timeout(time, answer).await {
+                    Ok(response) => response?,
+                    Err(_) => return Ok(status::deadline(time).into_http()),
+                },
+                None => answer.await?,
+            };
+            // A stream keeps its place until it ends.
+            Ok(response.map(|body| {
+                Body::new(Held {
+                    body,
+                    _permit: permit,
+                })
+            }))
+        })
+    }
+}
+
+/// An answer that holds the place of its call.
+struct Held {
+    body: Body,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl HttpBody for Held {
+    type Data = <Body as HttpBody>::Data;
+    type Error = <Body as HttpBody>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A request whose sender is given up on when it is waited for and nothing comes.
+struct Watched {
+    body: Body,
+    idle: Duration,
+    /// Runs only while something is waited for.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watched {
+    fn new(body: Body, idle: Duration) -> Self {
+        Self {
+            body,
+            idle,
+            waiting: None,
+        }
+    }
+}
+
+impl HttpBody for Watched {
+    type Data = <Body as HttpBody>::Data;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+            this.waiting = None;
+            return Poll::Ready(frame);
+        }
+        let end = Instant::now() + this.idle;
+        let waiting = this
+            .waiting
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        match waiting.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Some(Err(status::stalled(this.idle)))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
