@@ -37,6 +37,8 @@ pub struct CampaignTerms {
     pub records: usize,
     /// Megabytes of a dataset that is uploaded over a poor line before the rounds; none when 0.
     pub upload_mb: usize,
+    /// Whether acknowledged bytes are lost on purpose, in the first round: a campaign that holds all the same is broken itself.
+    pub sabotage: bool,
     /// Whether services are also started with another time of day.
     pub clock_steps: ClockSteps,
 }
@@ -161,7 +163,9 @@ pub async fn run_campaign(terms: &CampaignTerms, told: &mut dyn FnMut(&str)) -> 
         }
         let mut entropy = SeededEntropy::new(terms.seed, &format!("round {number}"));
         let left = terms.kills - report.kill_count();
-        let plan = if draw(&mut entropy, 1, FULL_DISK_EVERY) == 1 {
+        let plan = if terms.sabotage {
+            Plan::sabotage()
+        } else if draw(&mut entropy, 1, FULL_DISK_EVERY) == 1 {
             Plan::full_disk(&mut entropy)
         } else {
             Plan::draw(&mut entropy, left, &terms.clock_steps)

@@ -40,6 +40,7 @@ async fn main() -> std::io::Result<ExitCode> {
         kills: arguments.kills,
         records: arguments.records,
         upload_mb: arguments.upload_mb,
+        sabotage: false,
         clock_steps: ClockSteps::find(),
     };
     if let Some(folder) = arguments.binaries {

@@ -21,6 +21,9 @@ struct Arguments {
     /// Bytes of an upload.
     #[arg(long, default_value_t = 3 << 20)]
     upload_bytes: usize,
+    /// Leaves the limits of each party as the sample config has them, which so many clients of two offices meet.
+    #[arg(long)]
+    usual_limits: bool,
     /// A folder with `corridor` and `corridor-server`; built from the tree when not given.
     #[arg(long, value_name = "FOLDER")]
     binaries: Option<PathBuf>,
@@ -36,6 +39,7 @@ async fn main() -> std::io::Result<ExitCode> {
         clients: arguments.clients,
         seconds: arguments.seconds,
         upload_bytes: arguments.upload_bytes,
+        raised_limits: !arguments.usual_limits,
     })
     .await;
     std::io::stdout().write_all(report.to_string().as_bytes())?;
