@@ -1,6 +1,9 @@
 //! A client made for the published protocol goes on working.
 
-use corridor_tests::{breaking_changes, is_published, read_baseline, read_descriptors};
+use std::collections::BTreeSet;
+use std::fs;
+
+use corridor_tests::{breaking_changes, is_published, read_baseline, read_descriptors, workspace_root};
 
 #[test]
 fn the_protocol_breaks_no_client_of_its_baseline() {
@@ -49,4 +52,39 @@ fn the_check_sees_the_protocol_of_the_service() {
         file.enum_type.clear();
     }
     assert_eq!(breaking_changes(&now, &without).len(), parts);
+}
+
+/// Words of capitals and underscores in quotes or backticks.
+fn reasons(text: &str, mark: char) -> BTreeSet<String> {
+    text.split(mark)
+        .filter(|word| {
+            word.len() > 4
+                && word
+                    .chars()
+                    .all(|letter| letter.is_ascii_uppercase() || letter == '_')
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_reason_of_an_error_is_told_to_those_who_write_clients() {
+    let page = fs::read_to_string(workspace_root().join("proto/README.md")).unwrap();
+    let told: BTreeSet<String> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .flat_map(|line| reasons(line.split('|').nth(1).unwrap(), '`'))
+        .collect();
+    let mut given = BTreeSet::new();
+    for file in ["crates/server/src/status.rs", "crates/wire/src/field.rs"] {
+        given.extend(reasons(
+            &fs::read_to_string(workspace_root().join(file)).unwrap(),
+            '"',
+        ));
+    }
+    assert!(given.len() > 30, "{given:?}");
+    assert_eq!(
+        given.symmetric_difference(&told).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
 }

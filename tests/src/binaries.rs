@@ -4,12 +4,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// The folder with `corridor` and `corridor-server`, built from the tree as it is, in this build's profile.
+static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Has [`binaries`] be those of a folder, as of a release, instead of building them. To be called before anything is run.
+///
+/// # Panics
+/// When it is too late.
+pub fn use_binaries(folder: PathBuf) {
+    assert!(FOLDER.set(folder).is_ok(), "the binaries were in use already");
+}
+
+/// The folder with `corridor` and `corridor-server`, built from the tree as it is, in this build's profile, unless
+/// [`use_binaries`] said otherwise.
 ///
 /// # Panics
 /// When they cannot be built.
 pub fn binaries() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let program = std::env::current_exe().expect("a program has a path");
         // A program is in the profile's folder, a test in deps below it.

@@ -9,6 +9,7 @@
 //! The seed fixes what is drawn; where in its work a service is when a kill comes is as repeatable as a machine is.
 
 mod clock_step;
+mod large_upload;
 mod ledger;
 mod office;
 mod round;
@@ -20,6 +21,7 @@ use corridor_core::SeededEntropy;
 
 use crate::draw::draw;
 pub use clock_step::ClockSteps;
+pub use large_upload::LargeUpload;
 use office::Broken;
 pub use round::Phase;
 use round::{Plan, Round};
@@ -33,6 +35,10 @@ pub struct CampaignTerms {
     pub kills: u32,
     /// Records of each dataset.
     pub records: usize,
+    /// Megabytes of a dataset that is uploaded over a poor line before the rounds; none when 0.
+    pub upload_mb: usize,
+    /// Whether acknowledged bytes are lost on purpose, in the first round: a campaign that holds all the same is broken itself.
+    pub sabotage: bool,
     /// Whether services are also started with another time of day.
     pub clock_steps: ClockSteps,
 }
@@ -64,6 +70,8 @@ pub struct CampaignReport {
     pub checks: u32,
     /// Results compared with those of an undisturbed round.
     pub results_compared: u32,
+    /// The upload over a poor line.
+    pub large_upload: Option<LargeUpload>,
     /// What did not hold.
     pub broken: Vec<String>,
 }
@@ -103,6 +111,9 @@ impl fmt::Display for CampaignReport {
             "checked           {} times that nothing acknowledged was missing; {} results against undisturbed ones",
             self.checks, self.results_compared
         )?;
+        if let Some(upload) = &self.large_upload {
+            writeln!(f, "large upload      {upload}")?;
+        }
         if self.broken.is_empty() {
             writeln!(f, "held              everything")
         } else {
@@ -129,6 +140,13 @@ pub async fn run_campaign(terms: &CampaignTerms, told: &mut dyn FnMut(&str)) -> 
         seed: terms.seed,
         ..CampaignReport::default()
     };
+    if terms.upload_mb > 0 {
+        match large_upload::play(terms.seed, terms.upload_mb).await {
+            Ok(upload) => report.large_upload = Some(upload),
+            Err(broken) => report.broken.push(format!("the large upload: {broken}")),
+        }
+        told("large upload done");
+    }
     let mut undisturbed = BTreeMap::new();
     let mut number = 0;
     while report.kill_count() < terms.kills && report.broken.is_empty() {
@@ -145,7 +163,9 @@ pub async fn run_campaign(terms: &CampaignTerms, told: &mut dyn FnMut(&str)) -> 
         }
         let mut entropy = SeededEntropy::new(terms.seed, &format!("round {number}"));
         let left = terms.kills - report.kill_count();
-        let plan = if draw(&mut entropy, 1, FULL_DISK_EVERY) == 1 {
+        let plan = if terms.sabotage {
+            Plan::sabotage()
+        } else if draw(&mut entropy, 1, FULL_DISK_EVERY) == 1 {
             Plan::full_disk(&mut entropy)
         } else {
             Plan::draw(&mut entropy, left, &terms.clock_steps)

@@ -17,11 +17,11 @@ mod workspace;
 mod world;
 
 pub use baseline::{baseline_file, is_published, read_baseline, read_descriptors, renew_baseline};
-pub use binaries::{Outcome, ServerProcess, binaries, command, corridor, server_command};
+pub use binaries::{Outcome, ServerProcess, binaries, command, corridor, server_command, use_binaries};
 pub use breaking::breaking_changes;
 pub use codegen::{GENERATED_FILES, generate};
 #[cfg(feature = "programs")]
-pub use faults::{CampaignReport, CampaignTerms, ClockSteps, Phase, run_campaign};
+pub use faults::{CampaignReport, CampaignTerms, ClockSteps, LargeUpload, Phase, run_campaign};
 pub use job::{Job, OFFICES, Terms, fixture, write_private};
 #[cfg(feature = "programs")]
 pub use load::{LoadReport, LoadTerms, run_load};

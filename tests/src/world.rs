@@ -11,7 +11,9 @@ use crate::binaries::{Outcome, ServerProcess, server_command};
 use crate::draw::draw;
 use crate::poor_line::{LineFaults, PoorLine};
 use crate::sample::{DESTINATION, ORIGIN};
-use crate::workspace_root;
+
+/// The sample config of the same version, so that a program built once goes on working while the tree changes.
+const SAMPLE_CONFIG: &str = include_str!("../../deploy/corridor-server.toml");
 
 /// Who calls: the two offices of [`crate::sample`].
 pub(crate) const CALLERS: [&str; 2] = [ORIGIN, DESTINATION];
@@ -45,6 +47,14 @@ impl World {
     /// # Panics
     /// When it does not start.
     pub(crate) fn start(faults: LineFaults, disk_kib: Option<u32>) -> Self {
+        Self::start_with(faults, disk_kib, &[])
+    }
+
+    /// The same with texts of the sample config replaced by others.
+    ///
+    /// # Panics
+    /// As [`World::start`], and when a text is not there.
+    pub(crate) fn start_with(faults: LineFaults, disk_kib: Option<u32>, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let offices = CALLERS.map(|office| ["--office", office]);
         let arguments = [
@@ -56,12 +66,14 @@ impl World {
             .expect("corridor-server runs")
             .into();
         made.succeeded();
-        let sample = fs::read_to_string(workspace_root().join("deploy/corridor-server.toml"))
-            .expect("the sample config is there");
-        let config = sample
+        let mut config = SAMPLE_CONFIG
             .replace("127.0.0.1:7443", "127.0.0.1:0")
             .replace("INS-TN", ORIGIN)
             .replace("ISTAT", DESTINATION);
+        for (text, other) in settings {
+            assert!(config.contains(text), "{text:?} is in the sample config");
+            config = config.replace(text, other);
+        }
         fs::write(folder.path().join("server.toml"), config).expect("a file can be written");
         let server = match disk_kib {
             None => ServerProcess::start(folder.path(), "server.toml"),
@@ -170,6 +182,21 @@ impl World {
                 .expect("a file can be written");
         }
         staged.len() + halves.count()
+    }
+
+    /// Cuts every staged file in half: what no power cut does to bytes that were made sure to be on the disk.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    pub(crate) fn lose(&self) {
+        for path in files_of(&self.data().join("staging")) {
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .expect("a staged file can be written");
+            let length = file.metadata().expect("it is there").len();
+            file.set_len(length / 2).expect("a staged file can be written");
+        }
     }
 
     /// Fills a small disk to the last byte; gives the file that does.

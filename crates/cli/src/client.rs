@@ -138,18 +138,16 @@ impl From<Status> for ClientError {
                 .collect()
         });
         // A connection that broke has no reason of the service's.
-        let is_of_the_line = match status.code() {
-            Code::Unavailable | Code::Unknown | Code::Cancelled => true,
-            code => code == Code::Internal && status.message().starts_with("h2 protocol error"),
-        };
+        let is_of_the_line = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled)
+            || (status.code() == Code::Internal && status.message().starts_with("h2 protocol error"));
         if reason.is_none() && is_of_the_line {
             return Self::Cut(status);
         }
         let asked = details.retry_info().and_then(|info| info.retry_delay);
-        let retry_after = match status.code() {
-            Code::Unavailable => Some(asked.unwrap_or_default()),
-            code if code == Code::ResourceExhausted => asked,
-            _ => None,
+        let retry_after = if status.code() == Code::Unavailable {
+            Some(asked.unwrap_or_default())
+        } else {
+            asked.filter(|_| status.code() == Code::ResourceExhausted)
         };
         let mut message = status.message().to_owned();
         // By its id the operator finds the call in the log.

@@ -19,9 +19,9 @@ use crate::patience::{LineTerms, Patience};
 pub enum UploadEvent<'a> {
     /// So many bytes are safely stored.
     Acknowledged(u64),
-    /// The line was cut, and is tried again.
-    Cut {
-        /// How.
+    /// The line was cut, or the service asks to come back later: it is tried again.
+    Interrupted {
+        /// What happened.
         error: &'a ClientError,
         /// Bytes that are safely stored: the upload goes on from there.
         acknowledged: u64,
@@ -112,7 +112,7 @@ impl Client {
                 return Err(error);
             };
             frame_bytes = next_frame_bytes(frame_bytes, answers);
-            tell(UploadEvent::Cut {
+            tell(UploadEvent::Interrupted {
                 error: &error,
                 acknowledged,
                 wait,
@@ -214,6 +214,8 @@ fn retry_after(error: &ClientError) -> Option<Duration> {
             // The content is the one declared, so these mean that frames got further than this client knew: those of a call that
             // was cut, or of another upload of the same file. Declaring it again tells how far.
             Some("FRAME_CHANGED" | "FRAME_OUT_OF_ORDER") => Some(Duration::ZERO),
+            // A line so slow that the service gave up waiting, or a service so busy: smaller frames, or another try, may get through.
+            Some("CALL_TIMEOUT" | "CLIENT_STALLED") => Some(Duration::ZERO),
             _ => *retry_after,
         },
         ClientError::Answer(_) => None,
@@ -288,6 +290,10 @@ mod tests {
         assert_eq!(after(refused(Code::Unavailable, "DRAINING", None)), Some(0));
         assert_eq!(after(refused(Code::Unavailable, "DRAINING", Some(7))), Some(7));
         assert_eq!(after(refused(Code::ResourceExhausted, "RATE", Some(9))), Some(9));
+        assert_eq!(
+            after(refused(Code::DeadlineExceeded, "CLIENT_STALLED", None)),
+            Some(0)
+        );
         assert_eq!(after(refused(Code::Aborted, "FRAME_OUT_OF_ORDER", None)), Some(0));
         assert_eq!(
             after(refused(Code::InvalidArgument, "FRAME_CHANGED", None)),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use corridor_tests::{CampaignTerms, ClockSteps, run_campaign};
+use corridor_tests::{CampaignTerms, ClockSteps, run_campaign, use_binaries};
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -21,6 +21,12 @@ struct Arguments {
     /// Records of each dataset.
     #[arg(long, default_value_t = 3000)]
     records: usize,
+    /// Megabytes of a dataset that is uploaded over a poor line before the rounds; none when 0. Both programs hold it in memory.
+    #[arg(long, default_value_t = 0)]
+    upload_mb: usize,
+    /// A folder with `corridor` and `corridor-server`; built from the tree when not given.
+    #[arg(long, value_name = "FOLDER")]
+    binaries: Option<PathBuf>,
     /// Where to write the report as well.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -33,8 +39,13 @@ async fn main() -> std::io::Result<ExitCode> {
         seed: arguments.seed,
         kills: arguments.kills,
         records: arguments.records,
+        upload_mb: arguments.upload_mb,
+        sabotage: false,
         clock_steps: ClockSteps::find(),
     };
+    if let Some(folder) = arguments.binaries {
+        use_binaries(folder);
+    }
     let report = run_campaign(&terms, &mut |line| {
         // There is nobody to tell when standard error is closed.
         drop(writeln!(std::io::stderr(), "{line}"));

@@ -95,7 +95,7 @@ impl OfficeClient<'_> {
         let status = loop {
             let tell = &mut |event: UploadEvent<'_>| match event {
                 UploadEvent::Acknowledged(bytes) => self.ledger.acknowledged(self.name, bytes),
-                UploadEvent::Cut { .. } => self.ledger.cut(),
+                UploadEvent::Interrupted { .. } => self.ledger.cut(),
             };
             match client
                 .upload_patiently((declaration, bytes), line, entropy, tell)
@@ -174,9 +174,9 @@ fn result_of(status: &RunStatus) -> Result<Digest, Broken> {
 fn may_pass(error: &ClientError) -> bool {
     match error {
         ClientError::Connect(_) | ClientError::Cut(_) | ClientError::Stalled(_) => true,
-        ClientError::Refused { reason, .. } => {
-            matches!(reason.as_deref(), Some("DISK_FULL" | "DATABASE_UNREACHABLE"))
-        }
+        ClientError::Refused {
+            reason, retry_after, ..
+        } => retry_after.is_some() || reason.as_deref() == Some("DISK_FULL"),
         ClientError::Answer(_) => false,
     }
 }

@@ -83,6 +83,8 @@ struct Fault {
     ending: Option<Ending>,
     tears: bool,
     clock_seconds: i64,
+    /// Loses bytes that were acknowledged: what no service may do, and a campaign must notice.
+    loses: bool,
 }
 
 /// The faults of a round.
@@ -139,6 +141,7 @@ impl Plan {
                 ending,
                 tears: draw(entropy, 1, 2) == 1,
                 clock_seconds,
+                loses: false,
             });
         }
         let line = LineFaults {
@@ -153,6 +156,25 @@ impl Plan {
             disk_kib: None,
             clock_steps: clock_steps.clone(),
             entropy: entropy.clone(),
+        }
+    }
+
+    /// A service that loses acknowledged bytes, by this campaign's doing.
+    pub(crate) fn sabotage() -> Self {
+        let fault = Fault {
+            wait: Duration::ZERO,
+            ending: Some(Ending::Kill),
+            tears: false,
+            clock_seconds: 0,
+            loses: true,
+        };
+        Self {
+            faults: BTreeMap::from([(Phase::Upload, vec![fault])]),
+            line: LineFaults {
+                bytes_per_second: Some(LINE_RATE),
+                ..LineFaults::NONE
+            },
+            ..Self::undisturbed()
         }
     }
 
@@ -360,6 +382,9 @@ impl Playing<'_> {
     async fn inflict(&mut self, phase: Phase) -> Result<(), Broken> {
         for fault in self.plan.faults.remove(&phase).unwrap_or_default() {
             sleep(fault.wait).await;
+            if fault.loses {
+                self.ledger.until(1).await;
+            }
             let Some(ending) = fault.ending else {
                 self.world.line().cut();
                 continue;
@@ -368,6 +393,9 @@ impl Playing<'_> {
             match ending {
                 Ending::Kill => *self.report.kills.entry(phase).or_default() += 1,
                 Ending::Terminate => self.report.terminations += 1,
+            }
+            if fault.loses {
+                self.world.lose();
             }
             if fault.tears {
                 self.report.torn_files += self.world.tear(&mut self.plan.entropy);

@@ -72,12 +72,12 @@ pub(crate) async fn upload(
     let mut cuts = 0;
     let tell = &mut |event: UploadEvent<'_>| match event {
         UploadEvent::Acknowledged(bytes) => bar.set_position(bytes),
-        UploadEvent::Cut {
+        UploadEvent::Interrupted {
             error,
             acknowledged,
             wait,
         } => {
-            cuts += 1;
+            cuts += u32::from(error.exit() == Exit::Unreachable);
             bar.suspend(|| {
                 talk(&format!(
                     "{error}, with {acknowledged} of {} bytes acknowledged; going on from there in {:.1} s",
