@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use corridor_core::{Caller, Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
+use corridor_core::audit::AuditStamp;
+use corridor_core::{
+    Caller, Digest, OsEntropy, RunState, RunStatus, SystemClock, ThresholdPolicy, Timestamp,
+};
 use corridor_engine::{Compute, Engine, Frame, LeaseTiming, Limits, RunLimits, Store};
-use corridor_store::{DatabaseOptions, RunObject, StoreOptions};
+use corridor_store::{DatabaseOptions, GateRecord, RunObject, StoreOptions};
 use corridor_testkit::{PASSWORD, PostgresDatabase};
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
 use corridor_tests::{Job, ServerProcess, Terms};
 use tokio_util::sync::CancellationToken;
+
+use crate::service::audit_log;
 
 /// Quick, so that a test need not wait long for a death to be noticed; slow enough for a machine that is busy.
 const TIMING: LeaseTiming = LeaseTiming {
@@ -34,6 +39,7 @@ async fn open(folder: &Path, database: Option<&PostgresDatabase>) -> (Engine, St
         store.clone(),
         Compute::new(1).unwrap(),
         Arc::new(SystemClock),
+        audit_log(folder),
         limits,
     );
     (engine.with_lease_timing(TIMING), store)
@@ -261,7 +267,12 @@ async fn a_service_that_starts_leaves_the_files_of_another_alone() {
         .unwrap();
     store.put_dataset(id, bytes.clone()).await.unwrap();
     open(folder.path(), Some(&database)).await;
-    store.seal_dataset(id).await.unwrap();
+    let record = GateRecord {
+        report: b"{}".to_vec(),
+        column_profile: Vec::new(),
+    };
+    let stamp = AuditStamp::new(Some(office), Timestamp::now(), &mut OsEntropy::default());
+    store.seal_dataset(id, &record, None, &stamp).await.unwrap();
     assert_eq!(store.read_dataset(id).await.unwrap(), bytes);
 }
 
