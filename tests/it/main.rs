@@ -3,12 +3,14 @@
 
 mod access;
 mod arrows;
+mod at_rest;
 mod attack;
 mod audit;
 mod backup;
 mod bad_input;
 mod bad_mapping;
 mod blocks;
+mod bulk;
 mod canary;
 mod clkhash;
 mod compare;
@@ -29,6 +31,7 @@ mod operations;
 mod plan;
 mod poor_line;
 mod protocol;
+mod purge;
 mod python;
 mod quality;
 mod resume;

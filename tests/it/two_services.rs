@@ -265,7 +265,7 @@ async fn a_service_that_starts_leaves_the_files_of_another_alone() {
         .receive_frame(office, id, whole_frame(bytes), bytes)
         .await
         .unwrap();
-    store.put_dataset(id, bytes.clone()).await.unwrap();
+    store.put_dataset(id, &bytes.clone().into()).await.unwrap();
     open(folder.path(), Some(&database)).await;
     let record = GateRecord {
         report: b"{}".to_vec(),

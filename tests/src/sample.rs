@@ -128,6 +128,23 @@ impl Sample {
         }
     }
 
+    /// Another dataset of the origin's under the same agreement, made to order.
+    ///
+    /// # Panics
+    /// As [`Sample::new`].
+    pub fn origin_dataset(&self, terms: &SampleTerms) -> (DatasetDeclaration, Bytes) {
+        dataset(ORIGIN, Digest::of(b"the key both hold"), &self.agreement, terms)
+    }
+
+    /// Both offices' signatures of something.
+    pub fn sign(&self, purpose: SigningPurpose, content: &[u8]) -> [(&'static str, Signature); 2] {
+        let [origin, destination] = &self.identities;
+        [
+            (ORIGIN, origin.sign(purpose, content)),
+            (DESTINATION, destination.sign(purpose, content)),
+        ]
+    }
+
     /// Both offices' signatures of the agreement.
     pub fn signatures(&self) -> [(&'static str, Signature); 2] {
         let digest = self.agreement.digest();

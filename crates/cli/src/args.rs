@@ -7,6 +7,7 @@ use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
 mod audit;
+mod dataset;
 mod encode;
 mod extracts;
 mod figures;
@@ -17,6 +18,7 @@ mod schema;
 mod statistics;
 
 pub(crate) use audit::{AuditCommand, ReplayArgs};
+pub(crate) use dataset::DatasetCommand;
 pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
@@ -104,6 +106,9 @@ pub(crate) enum Command {
     ///
     /// Example: corridor upload dataset.parquet --agreement agreement.json --service service.toml
     Upload(UploadArgs),
+    /// Shows and purges datasets, and checks deletion certificates.
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
     /// Starts, follows and stops linkage runs.
     #[command(subcommand)]
     Run(RunCommand),

@@ -4,6 +4,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use corridor_core::{
     DatasetDeclaration, DatasetStatus, Digest, GateReport, RunStatus, Signature, SignedAgreement,
+    SignedCertificate,
 };
 use corridor_engine::{LinkageReport, LinkedPair, PublicPlan};
 use corridor_flows::PublishedTable;
@@ -195,6 +196,7 @@ impl ClientError {
                 "DATASET_FILE" | "DATASET_MISMATCH" => {
                     "encode the register again under the agreement in force; nothing of the dataset was kept"
                 }
+                "DATASET_PURGED" => "a purged dataset stays so; upload another one under a new agreement",
                 "DATASET_SEALED" => "the sealed dataset stands; another one needs a new agreement",
                 "DISK_FULL" => "tell the service's operator, then run the same command again",
                 "FRAME_OUT_OF_ORDER" => "another upload of the same dataset is under way; run the command again",
@@ -210,6 +212,7 @@ impl ClientError {
                 "NO_RESULT" => "wait for the run with corridor run watch",
                 "OUTPUT_NOT_ALLOWED" => "only what both offices agreed to may leave; it needs a new agreement",
                 "RUN_REFUSED" => "follow a proposal of the message; corridor run plan says what a run needs",
+                "STORED_ALTERED" => "tell the service's operator; if the dataset was not sealed yet, upload it again",
                 "SIGNATURE" => "sign with the identity whose public key is in the agreement",
                 _ => "the message says what the service expected",
             },
@@ -351,6 +354,46 @@ impl Client {
         };
         let response = self.datasets().seal_dataset(request).await?.into_inner();
         Ok(given(response.dataset, "dataset")?.try_into()?)
+    }
+
+    /// A dataset of the office's.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn dataset(&self, id: Digest) -> ClientResult<DatasetStatus> {
+        let request = v1::GetDatasetRequest {
+            dataset_id: to_bytes(id),
+        };
+        let response = self.datasets().get_dataset(request).await?.into_inner();
+        Ok(given(response.dataset, "dataset")?.try_into()?)
+    }
+
+    /// Purges a dataset of the office's for good. Gives the certificate, whose signature is checked.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn purge_dataset(&self, id: Digest) -> ClientResult<SignedCertificate> {
+        let request = v1::PurgeDatasetRequest {
+            dataset_id: to_bytes(id),
+        };
+        let response = self.datasets().purge_dataset(request).await?.into_inner();
+        Ok(given(response.certificate, "certificate")?.try_into()?)
+    }
+
+    /// The certificate that a dataset of the office's was purged.
+    ///
+    /// # Errors
+    /// As [`Client::propose_agreement`].
+    pub async fn deletion_certificate(&self, id: Digest) -> ClientResult<SignedCertificate> {
+        let request = v1::GetDeletionCertificateRequest {
+            dataset_id: to_bytes(id),
+        };
+        let response = self
+            .datasets()
+            .get_deletion_certificate(request)
+            .await?
+            .into_inner();
+        Ok(given(response.certificate, "certificate")?.try_into()?)
     }
 
     /// What the gate found in a sealed dataset of the office's; `None` where it was sealed before there was a gate.

@@ -7,6 +7,7 @@ mod attack;
 mod audit;
 mod clkhash;
 mod compare;
+mod dataset;
 mod decrypt;
 mod demo;
 mod encode;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command),
         Command::Gate(args) => gate::run(&args),
         Command::Upload(args) => block_on(upload::run(args)),
+        Command::Dataset(command) => block_on(dataset::run(command)),
         Command::Run(command) => block_on(run::run(command)),
         Command::Flows(command) => block_on(flows::run(command)),
         Command::Rehearse(args) => rehearse::run(&args),

@@ -26,6 +26,7 @@
 mod agreement;
 pub mod audit;
 mod caller;
+mod certificate;
 mod clock;
 mod corridor;
 mod dataset;
@@ -49,6 +50,9 @@ pub use agreement::{
     Period, Reader, ReleaseStatus, Side, SignedAgreement, Standing,
 };
 pub use caller::{Caller, Role, RoleError};
+pub use certificate::{
+    CertificateError, CertificateSigner, CertifiedPurge, DeletionCertificate, PurgeReason, SignedCertificate,
+};
 pub use clock::{Clock, Stopwatch, SystemClock};
 pub use corridor::{
     Corridor, CorridorError, CountryCode, CountryCodeError, CountryCoding, Destination, Origin,

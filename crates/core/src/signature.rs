@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum SigningPurpose {
     /// The digest of an agreement.
     Agreement,
+    /// A certificate that a dataset was purged.
+    Deletion,
     /// A public identity, signed by itself.
     Identity,
     /// A message of the key exchange.
@@ -23,6 +25,7 @@ impl SigningPurpose {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Agreement => "agreement",
+            Self::Deletion => "deletion",
             Self::Identity => "identity",
             Self::KeyExchange => "key-exchange",
             Self::Release => "release",

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::{Digest, OfficeId, Side};
 
 /// Where a dataset is in its life.
@@ -9,17 +11,20 @@ pub enum DatasetState {
     Receiving,
     /// Checked and fixed; runs may read it.
     Sealed,
+    /// Its key was destroyed and its bytes removed; it stays so.
+    Purged,
 }
 
 impl DatasetState {
     /// Every state, in order.
-    pub const ALL: [Self; 2] = [Self::Receiving, Self::Sealed];
+    pub const ALL: [Self; 3] = [Self::Receiving, Self::Sealed, Self::Purged];
 
     /// The word in tables and messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Receiving => "receiving",
             Self::Sealed => "sealed",
+            Self::Purged => "purged",
         }
     }
 
@@ -73,6 +78,8 @@ pub struct DatasetStatus {
     pub acknowledged_bytes: u64,
     /// Sequence number of the next frame.
     pub next_sequence: u64,
+    /// When it will be purged, once that is known.
+    pub purge_at: Option<Timestamp>,
 }
 
 /// Where a run is in its life.

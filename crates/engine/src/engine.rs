@@ -1,22 +1,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use corridor_core::{
-    Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset,
-    OfficeId, Role, RunState, RunStatus, Side, Signature, SignedAgreement, SigningPurpose, Standing,
+    Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, OfficeId, Role,
+    RunState, RunStatus, Side, Signature, SignedAgreement, SigningPurpose, Standing,
 };
-use corridor_store::{DatasetFileError, Frame, FrameOutcome, Store, StoreError, UploadGuard, parse_dataset};
+use corridor_store::{Store, UploadGuard};
 use tokio::sync::{OwnedMutexGuard, watch};
+use tokio_util::task::TaskTracker;
 
 use crate::access::may_know_of;
 use crate::audit::AuditLog;
 use crate::compute::Compute;
 use crate::error::EngineError;
-use crate::gated::{check_facts, log_refusal, pass_gate};
 use crate::lease::{LeaseTiming, LeaseWatch};
 use crate::limits::RunLimits;
-use crate::observer::{Happening, NoObserver, Observer, check_of};
+use crate::observer::{NoObserver, Observer};
 use crate::released::check_revised;
 
 /// What this program writes into every run id, so that another version gives another run.
@@ -43,7 +42,9 @@ pub struct Engine {
     /// One plan at a time.
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
-    uploads: Uploads,
+    pub(crate) uploads: Uploads,
+    /// Seals under way, which go on when their caller has left.
+    pub(crate) sealing: TaskTracker,
     /// How leases of runs are kept.
     pub(crate) lease_timing: LeaseTiming,
     /// What was seen of the leases of others.
@@ -57,10 +58,10 @@ type UploadKey = (Digest, OfficeId);
 /// Locks by office and agreement, made when first needed: one hand at a time within this service, which then asks for the lock
 /// that keeps other services away.
 #[derive(Debug, Clone, Default)]
-struct Uploads(Arc<Mutex<HashMap<UploadKey, Arc<tokio::sync::Mutex<()>>>>>);
+pub(crate) struct Uploads(Arc<Mutex<HashMap<UploadKey, Arc<tokio::sync::Mutex<()>>>>>);
 
 impl Uploads {
-    async fn lock(
+    pub(crate) async fn lock(
         &self,
         store: &Store,
         declaration: &DatasetDeclaration,
@@ -96,6 +97,7 @@ impl Engine {
             observer: Arc::new(NoObserver),
             planning: Arc::default(),
             uploads: Uploads::default(),
+            sealing: TaskTracker::new(),
             lease_timing: LeaseTiming::DEFAULT,
             leases: Arc::default(),
             changes: watch::Sender::new(0),
@@ -232,6 +234,21 @@ impl Engine {
             .ok_or(EngineError::NotFound { what: "dataset" })
     }
 
+    /// The same, with when it will be purged.
+    ///
+    /// # Errors
+    /// As [`Engine::dataset`].
+    pub async fn dataset_with_deadline(
+        &self,
+        caller: &Caller,
+        id: Digest,
+    ) -> Result<DatasetStatus, EngineError> {
+        let dataset = self.dataset(caller, id).await?;
+        let datasets = self.with_deadlines(vec![dataset]).await?;
+        let found = datasets.into_iter().next();
+        found.ok_or(EngineError::NotFound { what: "dataset" })
+    }
+
     /// The caller's datasets under an agreement, and whether the other office has sealed one.
     ///
     /// # Errors
@@ -249,115 +266,7 @@ impl Engine {
             .into_iter()
             .partition(|status| status.declaration.office == caller.party);
         let other_is_sealed = other.iter().any(|status| status.state == DatasetState::Sealed);
-        Ok((own, other_is_sealed))
-    }
-
-    /// Takes one frame of an upload: its bytes are on the disk when this returns.
-    ///
-    /// # Errors
-    /// When the checksum does not fit, or the frame is neither the next nor one stored before.
-    pub async fn receive_frame(
-        &self,
-        caller: &Caller,
-        id: Digest,
-        frame: Frame,
-        data: &Bytes,
-    ) -> Result<DatasetStatus, EngineError> {
-        let status = self.dataset(caller, id).await?;
-        if Digest::of(data) != frame.checksum {
-            return Err(EngineError::FrameChecksum {
-                sequence: frame.sequence,
-            });
-        }
-        // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
-        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
-        let outcome = self.store.check_frame(id, frame).await?;
-        let status = match outcome {
-            FrameOutcome::Repeated => self.dataset(caller, id).await?,
-            FrameOutcome::Next => {
-                self.store.stage_frame(id, frame.offset, data).await?;
-                self.store.acknowledge_frame(id, frame).await?
-            }
-        };
-        self.observer.observe(&Happening::Frame {
-            bytes: frame.byte_count,
-            is_repeated: outcome == FrameOutcome::Repeated,
-        });
-        Ok(status)
-    }
-
-    /// Checks a whole dataset and fixes it. Nothing of one that fails stays.
-    ///
-    /// # Errors
-    /// When bytes are missing, or the dataset is not what was declared and agreed.
-    pub async fn seal_dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
-        let status = self.dataset(caller, id).await?;
-        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
-        let status = self.dataset(caller, id).await?;
-        if status.state == DatasetState::Sealed {
-            return Ok(status);
-        }
-        let declared = status.declaration.total_bytes;
-        if status.acknowledged_bytes < declared {
-            return Err(EngineError::DatasetIncomplete {
-                acknowledged: status.acknowledged_bytes,
-                declared,
-            });
-        }
-        let (agreement, _) = self
-            .agreement_in_force(caller, status.declaration.agreement)
-            .await?;
-        let mut bytes = self.store.read_staged(id).await?;
-        // An unacknowledged frame may have been written behind the last acknowledged one.
-        bytes.truncate(usize::try_from(declared).unwrap_or(usize::MAX));
-        let other = self.other_columns(&status).await?;
-        let compared = other.as_ref().map(|(id, _)| *id);
-        let checked = {
-            let (bytes, declaration) = (bytes.clone(), status.declaration.clone());
-            self.compute
-                .run(move || {
-                    let dataset = check_dataset(bytes, &declaration, &agreement)?;
-                    pass_gate(
-                        &dataset,
-                        &declaration,
-                        &agreement,
-                        other.as_ref().map(|(_, columns)| columns),
-                    )
-                })
-                .await?
-        };
-        let sealed = match checked {
-            Ok(passed) => self.put_and_seal(caller, id, bytes, &passed, compared).await,
-            Err(error) => Err(error),
-        };
-        let sealed = match sealed {
-            Ok(sealed) => sealed,
-            // What failed may be tried again; what was refused goes, with all of its bytes.
-            Err(EngineError::Store(error)) if !matches!(error, StoreError::KeyCheckMismatch) => {
-                return Err(error.into());
-            }
-            Err(error) => {
-                self.observer.observe(&Happening::UploadRefused {
-                    check: check_of(&error),
-                });
-                log_refusal(&error, &caller.party, id);
-                self.store.remove_dataset(id).await?;
-                self.store
-                    .delete_dataset(id, error.to_word(), &self.stamp(Some(caller)))
-                    .await?;
-                self.store.remove_staged(id).await?;
-                return Err(error);
-            }
-        };
-        self.store.remove_staged(id).await?;
-        self.observer.observe(&Happening::UploadSealed);
-        tracing::info!(
-            dataset = %id.to_short(),
-            office = %caller.party,
-            records = sealed.declaration.record_count,
-            "dataset sealed"
-        );
-        Ok(sealed)
+        Ok((self.with_deadlines(own).await?, other_is_sealed))
     }
 
     // Runs.
@@ -430,44 +339,4 @@ impl Engine {
         self.announce_change();
         Ok(run)
     }
-}
-
-/// A dataset is what was declared and what was agreed, or it does not get in.
-fn check_dataset(
-    bytes: Bytes,
-    declaration: &DatasetDeclaration,
-    agreement: &Agreement,
-) -> Result<EncodedDataset, EngineError> {
-    if Digest::of(&bytes) != declaration.content {
-        return Err(EngineError::ContentMismatch);
-    }
-    let dataset = parse_dataset(bytes)?;
-    let manifest = &dataset.manifest;
-    let declared = [
-        ("agreement", manifest.agreement == declaration.agreement),
-        ("office", manifest.office == declaration.office),
-        ("encoding schema", manifest.schema == declaration.schema),
-        ("key check", manifest.key_check == declaration.key_check),
-        (
-            "number of records",
-            manifest.record_count == declaration.record_count,
-        ),
-    ];
-    let profile = agreement.encoding.profile;
-    let agreed = [
-        (
-            "filter length",
-            dataset.filters.filter_len() == agreement.encoding.filter_bits,
-        ),
-        ("measure", manifest.measure == profile.measure()),
-    ];
-    for (expected_by, checks) in [("declared", declared.as_slice()), ("of the agreement", &agreed)] {
-        if let Some((what, _)) = checks.iter().find(|(_, fits)| !fits) {
-            return Err(EngineError::DatasetMismatch { what, expected_by });
-        }
-    }
-    for event in dataset.events.iter().flatten() {
-        check_facts(event, agreement).map_err(DatasetFileError::Unsound)?;
-    }
-    Ok(dataset)
 }

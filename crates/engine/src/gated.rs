@@ -1,26 +1,25 @@
 //! The gate as the service keeps it: before a dataset is sealed, and what stays of it afterwards.
 
-use bytes::Bytes;
 use corridor_core::{
-    Agreement, Caller, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset, GateReport,
-    MigrationEvent, MigratoryStatus, OfficeId, Reason, Variable,
+    Agreement, Caller, DatasetState, DatasetStatus, Digest, GateReport, MigrationEvent, MigratoryStatus,
+    OfficeId, Reason, Variable,
 };
-use corridor_store::GateRecord;
+use corridor_store::{GateRecord, SealedFile};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::gate::{ColumnProfile, Gate, GateResult};
+use crate::gate::{ColumnProfile, GateResult};
 
 impl Engine {
     pub(crate) async fn put_and_seal(
         &self,
         caller: &Caller,
         id: Digest,
-        bytes: Bytes,
+        staged: &SealedFile,
         passed: &GateResult,
         compared: Option<Digest>,
     ) -> Result<DatasetStatus, EngineError> {
-        self.store.put_dataset(id, bytes).await?;
+        self.store.put_dataset(id, staged).await?;
         let record = GateRecord {
             report: serde_json::to_vec(&passed.report).expect("every field has a JSON form"),
             column_profile: passed.columns.to_bytes(),
@@ -64,25 +63,6 @@ impl Engine {
             .await?
             .map(|record| serde_json::from_slice(&record.report).map_err(|_| EngineError::StoredResult))
             .transpose()
-    }
-}
-
-/// What the gate finds in a dataset that is what was declared, when it passes.
-pub(crate) fn pass_gate(
-    dataset: &EncodedDataset,
-    declaration: &DatasetDeclaration,
-    agreement: &Agreement,
-    other: Option<&ColumnProfile>,
-) -> Result<GateResult, EngineError> {
-    let mut gate = Gate::new(agreement, declaration.record_count, declaration.content);
-    gate.observe(dataset);
-    let result = gate.finish(other);
-    if result.report.is_passed() {
-        Ok(result)
-    } else {
-        Err(EngineError::GateFailed {
-            report: result.report,
-        })
     }
 }
 

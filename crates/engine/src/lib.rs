@@ -42,8 +42,10 @@ mod released;
 mod replay;
 mod result;
 mod results;
+mod retention;
 mod round;
 mod stays;
+mod upload;
 mod worker;
 
 pub use audit::{AuditLog, VisibleEntry};
@@ -51,7 +53,10 @@ pub use codec::LinkedPair;
 pub use compute::{Compute, ComputeError};
 pub use corridor_flows::{CarriedError, Estimate, FlowCounts, FlowRow, FlowTerms, Measure, PublishedTable};
 pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
-pub use corridor_store::{AuditKey, DatasetFileError, Frame, Store, StoreError};
+pub use corridor_store::{
+    AuditKey, BulkOptions, DatasetFileError, EncryptionOptions, Frame, MasterKey, MasterKeyError, Orphan,
+    S3Options, Store, StoreError,
+};
 pub use engine::{Engine, Limits, PROGRAM_VERSION};
 pub use error::EngineError;
 pub use gate::{ColumnProfile, Gate, GateResult};
@@ -66,4 +71,6 @@ pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pi
 pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
 pub use replay::{Replay, ReplayDifference, ReplayInputs, replay};
 pub use results::{ReleasedResult, ResultPart, result_digest};
+pub use retention::{Deadline, Garbage};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};
+pub use upload::{Acknowledgement, ReceivedFrames};

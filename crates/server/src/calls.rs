@@ -38,7 +38,7 @@ const RUN_READERS: &[Role] = &[Role::Office, Role::Administrator, Role::Auditor]
 const ALL: &[Role] = &Role::ALL;
 
 /// Every call, by service.
-pub(crate) const CALLS: [Call; 32] = [
+pub(crate) const CALLS: [Call; 34] = [
     call(
         "/corridor.v1.AgreementService/CreateAgreement",
         OFFICE,
@@ -56,6 +56,12 @@ pub(crate) const CALLS: [Call; 32] = [
     call("/corridor.v1.DatasetService/ListDatasets", OFFICE, Span::Short),
     call("/corridor.v1.DatasetService/UploadDataset", OFFICE, Span::Upload),
     call("/corridor.v1.DatasetService/SealDataset", OFFICE, Span::Long),
+    call("/corridor.v1.DatasetService/PurgeDataset", OFFICE, Span::Long),
+    call(
+        "/corridor.v1.DatasetService/GetDeletionCertificate",
+        OFFICE,
+        Span::Short,
+    ),
     call("/corridor.v1.RunService/CreateRun", OFFICE, Span::Short),
     call("/corridor.v1.RunService/PlanRun", OFFICE, Span::Long),
     call("/corridor.v1.RunService/GetRun", PARTIES, Span::Short),

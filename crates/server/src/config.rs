@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::database::DatabaseConfig;
 use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
+use crate::storage::{BulkConfig, EncryptionConfig};
 
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,6 +33,12 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The parties that may call, and the names in their certificates.
     pub parties: Vec<PartyConfig>,
+    /// Where datasets and results are kept.
+    #[serde(default)]
+    pub bulk: BulkConfig,
+    /// Where the master key is.
+    #[serde(default)]
+    pub encryption: EncryptionConfig,
     /// Bounds.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -267,6 +274,9 @@ impl Config {
         ] {
             *path = folder.join(&*path);
         }
+        for path in config.bulk.paths().chain(config.encryption.paths()) {
+            *path = folder.join(&*path);
+        }
         let optional = [
             &mut config.audit.key,
             &mut config.database.url_file,
@@ -293,6 +303,12 @@ impl Config {
             return fail(
                 "parties",
                 "must list at least one party, each certificate_name once",
+            );
+        }
+        if !self.encryption.is_sound() {
+            return fail(
+                "encryption",
+                "must name one of key_file, key_env and key_command, or none",
             );
         }
         let origin = self.audit.origin.as_deref().map(str::parse::<LogOrigin>);
@@ -367,6 +383,10 @@ mod tests {
         assert_eq!(config.telemetry, TelemetryConfig::default());
         assert_eq!(config.grpc_web, GrpcWebConfig::default());
         assert_eq!((config.compute_threads, config.reflection), (0, false));
+        assert_eq!(
+            (config.bulk, config.encryption),
+            (BulkConfig::default(), EncryptionConfig::default())
+        );
         assert!(config.data_folder.ends_with("data"));
     }
 
@@ -401,6 +421,15 @@ mod tests {
     }
 
     #[test]
+    fn what_the_sample_leaves_out_is_read_when_it_is_put_in() {
+        let text = SAMPLE.replace("# s3 =", "s3 =").replace("# key_file", "key_file");
+        let config = load(&text).unwrap();
+        let s3 = config.bulk.s3.unwrap();
+        assert_eq!((s3.bucket.as_str(), s3.prefix.as_str()), ("corridor", "linkage"));
+        assert!(config.encryption.key_file.unwrap().is_absolute());
+    }
+
+    #[test]
     fn unknown_keys_and_impossible_settings_are_refused() {
         for (from, to, expected) in [
             ("reflection", "reflexion", "reflexion"),
@@ -428,6 +457,11 @@ mod tests {
                 "# max_run_seconds = 86400",
                 "max_run_seconds = 0",
                 "limits.max_run_seconds",
+            ),
+            (
+                "# key_file = \"/etc/corridor/master.key\"",
+                "key_file = \"master.key\"\nkey_env = \"KEY\"",
+                "encryption must name one",
             ),
             (
                 "[log]",

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::storage::SecretsError;
 
 /// Where the URL of a PostgreSQL database is read from. It holds a password, so it does not stand here itself. SQLite in the data
 /// folder when neither is said.
@@ -35,6 +36,9 @@ pub enum DatabaseConfigError {
         /// Why.
         source: std::io::Error,
     },
+    /// Credentials of the bulk store or the master key.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The URL cannot be.
     #[error("{key}: {problem}")]
     Url {
@@ -46,7 +50,8 @@ pub enum DatabaseConfigError {
 }
 
 impl Config {
-    /// Where the state of the service is, with the URL of its database read from where the settings say.
+    /// Where the state of the service is, with the URL of its database, the credentials of its bulk store and the master key read
+    /// from where the settings say.
     ///
     /// # Errors
     /// When the URL cannot be read, others may read its file, or it is none of a database that may be used.
@@ -54,6 +59,8 @@ impl Config {
         Ok(StoreOptions {
             folder: self.data_folder.clone(),
             database: self.database.to_options()?,
+            bulk: self.bulk.to_options()?,
+            encryption: self.encryption.to_options()?,
         })
     }
 }

@@ -29,6 +29,7 @@ mod doorkeeper;
 mod flow_messages;
 mod identity;
 mod limits;
+pub mod maintenance;
 mod operations;
 mod plan;
 mod reload;
@@ -36,8 +37,10 @@ mod report_messages;
 mod serve;
 mod services;
 mod status;
+mod storage;
 mod tls;
 mod trial_ca;
+mod upload;
 
 pub use config::{
     AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig,
@@ -50,4 +53,5 @@ pub use operations::{
 };
 pub use reload::{follow, read_identity};
 pub use serve::{ServeError, ServeOptions, serve};
+pub use storage::{BulkConfig, EncryptionConfig, S3Config, SecretsError};
 pub use trial_ca::{CertificatePair, TrialCa, TrialCaError};

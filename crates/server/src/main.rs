@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use corridor_core::{Clock as _, Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SystemClock};
-use corridor_engine::{AuditLog, Compute, Engine, Limits, Store};
+use corridor_engine::{AuditLog, Compute, Engine, Limits, MasterKey, Store};
 use corridor_server::{
-    Config, Metrics, Operations, ServeOptions, Telemetry, check_log, follow, identities, probe,
+    Config, Metrics, Operations, ServeOptions, Telemetry, check_log, follow, identities, maintenance, probe,
     read_identity, serve, start_log,
 };
 use corridor_store::BackupManifest;
@@ -45,6 +45,43 @@ enum Command {
         /// Settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Makes a master key in a new file that only its owner can read.
+    ///
+    /// Example: corridor-server make-key /etc/corridor/master.key
+    MakeKey {
+        /// A new file.
+        file: PathBuf,
+    },
+    /// Wraps every data key under the master key the settings name, after it was changed.
+    ///
+    /// Stop the service first. The former key is needed once more; destroy it afterwards, and with it every copy of a data key
+    /// in backups. What was interrupted can be run again.
+    ///
+    /// Example: corridor-server rotate-key --config corridor-server.toml --from former.toml
+    RotateKey {
+        /// Settings, with the new master key.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The settings as they were, with the former master key.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Says what can go, and removes it with --apply: datasets whose retention is over, and stored bytes that nothing answers for.
+    ///
+    /// Stop the service first; it does the same by itself. Each line says what and why.
+    ///
+    /// Example: corridor-server gc --config corridor-server.toml --dry-run
+    Gc {
+        /// Settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Removes nothing; as when nothing is said.
+        #[arg(long, conflicts_with = "apply")]
+        dry_run: bool,
+        /// Removes it.
+        #[arg(long)]
+        apply: bool,
     },
     /// Copies the database and every object to a new folder, while the service goes on. Objects are copied as they are stored;
     /// no master key, signing key or certificate is in the copy, and no upload that is under way.
@@ -217,6 +254,29 @@ fn run(args: Args) -> anyhow::Result<()> {
             writeln!(std::io::stdout(), "{}", probe(listen, storage)?)?;
             Ok(())
         }
+        Command::MakeKey { file } => {
+            MasterKey::write_new(&file, &mut OsEntropy::default())?;
+            writeln!(std::io::stdout(), "wrote {}", file.display())?;
+            Ok(())
+        }
+        Command::RotateKey { config, from } => {
+            let (config, former) = (Config::load(&config)?, Config::load(&from)?);
+            let rotating = maintenance::rotate_key(&config, &former);
+            let count = tokio::runtime::Runtime::new()?.block_on(rotating)?;
+            writeln!(
+                std::io::stdout(),
+                "{count} data keys wrapped under the new master key"
+            )?;
+            Ok(())
+        }
+        Command::Gc {
+            config,
+            dry_run: _,
+            apply,
+        } => {
+            let config = Config::load(&config)?;
+            tokio::runtime::Runtime::new()?.block_on(collect_garbage(&config, apply))
+        }
         Command::AuditKey { config } => {
             let config = Config::load(&config)?;
             std::fs::create_dir_all(&config.data_folder)
@@ -369,6 +429,13 @@ fn open_engine(config: &Config, store: Store) -> anyhow::Result<Engine> {
     let compute = Compute::new(config.compute_threads)?;
     let audit = AuditLog::new(key, entropy);
     Ok(Engine::new(store, compute, Arc::new(SystemClock), audit, limits))
+}
+
+async fn collect_garbage(config: &Config, apply: bool) -> anyhow::Result<()> {
+    let store = Store::open_as_is(&config.to_store_options()?).await?;
+    let said = maintenance::collect_garbage(&open_engine(config, store.clone())?, apply).await;
+    store.close().await;
+    Ok(std::io::stdout().write_all(said?.as_bytes())?)
 }
 
 async fn replay(config: &Config, run: Digest) -> anyhow::Result<()> {

@@ -67,6 +67,15 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
+/// Bytes a call may send ahead of being read: one group of frames while the last is written.
+const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+
+/// The same of all calls of a connection.
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// Bytes of an HTTP/2 frame: larger ones than usual cost less for each byte of an upload.
+const HTTP2_FRAME_BYTES: u32 = 256 << 10;
+
 /// Serves on `listener`, which is bound already, and works on runs, until `shutdown`; then lets open calls end and puts the
 /// run under way aside. That takes no longer than the settings say: what has not ended by then is dropped, and loses
 /// nothing that was acknowledged.
@@ -111,6 +120,9 @@ pub async fn serve(
     let router = Server::builder()
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(HTTP2_FRAME_BYTES)
         .accept_http1(with_http1)
         .layer(option_layer(with_http1.then(|| cross_origin(&origins))))
         .layer(option_layer(with_http1.then(GrpcWebLayer::new)))
@@ -140,10 +152,15 @@ pub async fn serve(
             () = drained() => Ok(()),
         }
     };
+    let work = || async {
+        tokio::join!(engine.work(&stop), engine.keep_retention(&stop));
+        // One that is dropped is done again when its office asks again.
+        engine.settle().await;
+    };
     // Also the work: what cannot be put aside in time is done again at the next start, as after a kill.
     let bounded_work = async {
         tokio::select! {
-            () = engine.work(&stop) => {}
+            () = work() => {}
             () = drained() => tracing::warn!("the run under way was not put aside in time; it goes on at the next start"),
         }
     };

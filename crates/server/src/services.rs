@@ -1,7 +1,7 @@
 use std::pin::Pin;
 
 use corridor_core::{Caller, Digest, RunStatus};
-use corridor_engine::{Engine, EngineError, Frame, ResultPart};
+use corridor_engine::{Engine, EngineError, ResultPart};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -13,15 +13,13 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::flow_messages::{Page, ROWS_PER_MESSAGE, to_flow_row, to_flow_table};
 use crate::plan::to_plan;
 use crate::report_messages::to_report;
-use crate::status::{self, frame_too_large, from_engine, from_violation};
-
-/// Bytes of data in the largest frame taken. Clients send about 1 MiB.
-pub(crate) const MAX_FRAME_BYTES: usize = 1 << 20;
+use crate::status::{self, from_engine, from_violation};
+use crate::upload::take_frames;
 
 /// Links sent in one message.
 const LINKS_PER_MESSAGE: usize = 4096;
 
-type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The gRPC face of an engine: reads messages, names the caller, asks the engine.
 #[derive(Debug, Clone)]
@@ -141,7 +139,11 @@ impl DatasetService for Services {
     ) -> Result<Response<v1::GetDatasetResponse>, Status> {
         let (caller, message) = open(request)?;
         let id = digest(&message.dataset_id, "dataset_id")?;
-        let status = self.engine.dataset(&caller, id).await.map_err(from_engine)?;
+        let status = self
+            .engine
+            .dataset_with_deadline(&caller, id)
+            .await
+            .map_err(from_engine)?;
         let report = self.engine.gate_report(&caller, id).await.map_err(from_engine)?;
         Ok(Response::new(v1::GetDatasetResponse {
             dataset: Some((&status).into()),
@@ -167,16 +169,7 @@ impl DatasetService for Services {
         request: Request<Streaming<v1::UploadDatasetRequest>>,
     ) -> Result<Response<Self::UploadDatasetStream>, Status> {
         let (caller, frames) = open(request)?;
-        let engine = self.engine.clone();
-        // Frames are taken one after the other: the next is read when the last is on the disk.
-        let answers = stream::try_unfold((frames, engine, caller), |(mut frames, engine, caller)| async {
-            let Some(message) = frames.message().await? else {
-                return Ok(None);
-            };
-            let answer = take_frame(&engine, &caller, message).await?;
-            Ok(Some((answer, (frames, engine, caller))))
-        });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(take_frames(self.engine.clone(), caller, frames)))
     }
 
     async fn seal_dataset(
@@ -192,31 +185,38 @@ impl DatasetService for Services {
             gate_report: report.as_ref().map(Into::into),
         }))
     }
-}
 
-async fn take_frame(
-    engine: &Engine,
-    caller: &Caller,
-    message: v1::UploadDatasetRequest,
-) -> Result<v1::UploadDatasetResponse, Status> {
-    let id = digest(&message.dataset_id, "dataset_id")?;
-    if message.data.len() > MAX_FRAME_BYTES {
-        return Err(frame_too_large(MAX_FRAME_BYTES));
+    async fn purge_dataset(
+        &self,
+        request: Request<v1::PurgeDatasetRequest>,
+    ) -> Result<Response<v1::PurgeDatasetResponse>, Status> {
+        let (caller, message) = open(request)?;
+        let id = digest(&message.dataset_id, "dataset_id")?;
+        let certificate = self
+            .engine
+            .purge_dataset(&caller, id)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::PurgeDatasetResponse {
+            certificate: Some((&certificate).into()),
+        }))
     }
-    let frame = Frame {
-        sequence: message.sequence,
-        offset: message.offset,
-        byte_count: u64::try_from(message.data.len()).expect("at most a frame"),
-        checksum: digest(&message.checksum, "checksum")?,
-    };
-    let status = engine
-        .receive_frame(caller, id, frame, &message.data)
-        .await
-        .map_err(from_engine)?;
-    Ok(v1::UploadDatasetResponse {
-        acknowledged_bytes: status.acknowledged_bytes,
-        next_sequence: status.next_sequence,
-    })
+
+    async fn get_deletion_certificate(
+        &self,
+        request: Request<v1::GetDeletionCertificateRequest>,
+    ) -> Result<Response<v1::GetDeletionCertificateResponse>, Status> {
+        let (caller, message) = open(request)?;
+        let id = digest(&message.dataset_id, "dataset_id")?;
+        let certificate = self
+            .engine
+            .deletion_certificate(&caller, id)
+            .await
+            .map_err(from_engine)?;
+        Ok(Response::new(v1::GetDeletionCertificateResponse {
+            certificate: Some((&certificate).into()),
+        }))
+    }
 }
 
 #[tonic::async_trait]

@@ -245,6 +245,10 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
 
 fn classify_store(error: &StoreError) -> (Code, &'static str) {
     match error {
+        StoreError::Altered { .. } => (Code::DataLoss, "STORED_ALTERED"),
+        StoreError::DatasetPurged | StoreError::KeyDestroyed { .. } => {
+            (Code::FailedPrecondition, "DATASET_PURGED")
+        }
         StoreError::DatasetSealed => (Code::AlreadyExists, "DATASET_SEALED"),
         StoreError::FrameOutOfOrder { .. } => (Code::Aborted, "FRAME_OUT_OF_ORDER"),
         StoreError::FrameChanged { .. } => (Code::InvalidArgument, "FRAME_CHANGED"),
@@ -254,6 +258,7 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
         StoreError::SealedMeanwhile => (Code::Aborted, "SEALED_MEANWHILE"),
         StoreError::RunState { .. } => (Code::FailedPrecondition, "RUN_STATE"),
         StoreError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
+        StoreError::TooManyFrames { .. } => (Code::InvalidArgument, "TOO_MANY_FRAMES"),
         StoreError::AuditKey { .. }
         | StoreError::AuditTampered { .. }
         | StoreError::Backup(_)
@@ -267,7 +272,10 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
         | StoreError::DatabaseUrl(_)
         | StoreError::InUse
         | StoreError::LeaseLost
+        | StoreError::MasterKey(_)
         | StoreError::Migration(_)
+        | StoreError::NotEncrypted
+        | StoreError::NotScrubbed
         | StoreError::RestoreNotEmpty { .. }
         | StoreError::RestoreUnfinished
         | StoreError::SchemaAltered { .. }

@@ -87,7 +87,7 @@ pub async fn backup(
     if out.exists() {
         return Err(StoreError::BackupExists);
     }
-    let bulk = Bulk::open(&options.folder).await?;
+    let bulk = Bulk::open(&options.folder, &options.bulk).await?;
     let database = Database::connect_beside(options).await?;
     database.check_schema().await?;
     let mut partial = out.as_os_str().to_owned();
@@ -143,11 +143,12 @@ async fn write(
                             sha256,
                         });
                     }
-                    let sealed: Vec<Vec<u8>> =
-                        sqlx::query_scalar("SELECT id FROM datasets WHERE state = 'sealed'")
-                            .fetch_all(tx)
-                            .await
-                            .in_tx("backup")?;
+                    let sealed: Vec<Vec<u8>> = sqlx::query_scalar(
+                        "SELECT id FROM datasets WHERE state = 'sealed' AND purged_at IS NULL",
+                    )
+                    .fetch_all(tx)
+                    .await
+                    .in_tx("backup")?;
                     Ok((schema, files, sealed))
                 })
             }

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -6,62 +5,81 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use corridor_core::{DatasetState, Digest, OfficeId};
+use corridor_core::{DatasetState, Digest, OfficeId, OsEntropy};
 use futures::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use tokio::fs::{File, OpenOptions};
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
+use crate::chunks::{CHUNK_BYTES, ChunkCipher, DataKey, OBJECT_HEADER, ObjectLayout};
+use crate::data_keys::KeyPurpose;
+use crate::random::SealedFile;
+use crate::s3::{S3Options, open_s3};
+use crate::staging::on_disk;
 use crate::{Store, StoreError};
+
+/// Where datasets and results are kept.
+#[derive(Debug, Clone, Default)]
+pub enum BulkOptions {
+    /// In the data folder.
+    #[default]
+    Folder,
+    /// In a bucket of a service that speaks S3. Uploads that are not sealed yet stay in the data folder.
+    S3(S3Options),
+}
 
 /// Datasets and results, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Bulk {
     pub(crate) objects: Arc<dyn ObjectStore>,
-    /// The folder of the object store, whose files are made sure to be on the disk.
-    objects_folder: PathBuf,
+    /// The folder of the object store, where it is one, whose files are made sure to be on the disk.
+    objects_folder: Option<PathBuf>,
     pub(crate) staging: PathBuf,
 }
 
+/// Chunks that are sealed, sent and fetched together: 8 MiB, which S3 takes as a part.
+const CHUNKS_AT_ONCE: u64 = 32;
+
+/// Plain bytes of so many chunks.
+const PART_BYTES: usize = CHUNKS_AT_ONCE as usize * CHUNK_BYTES;
+
 impl Bulk {
-    /// Bulk data in two folders below `folder`.
-    pub(crate) async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let (objects, staging) = (folder.join("objects"), folder.join("staging"));
-        for path in [folder, &objects, &staging] {
-            // Encodings are nobody's business but the service's.
-            let mut builder = tokio::fs::DirBuilder::new();
-            #[cfg(unix)]
-            builder.mode(0o700);
-            builder
-                .recursive(true)
-                .create(path)
-                .await
-                .map_err(StoreError::Staging)?;
-        }
+    /// Bulk data in two folders below `folder`, or staged there and stored elsewhere.
+    pub(crate) async fn open(folder: &Path, options: &BulkOptions) -> Result<Self, StoreError> {
+        let staging = folder.join("staging");
+        make_folder(folder).await?;
+        make_folder(&staging).await?;
+        let (objects, objects_folder): (Arc<dyn ObjectStore>, _) = match options {
+            BulkOptions::Folder => {
+                let objects = folder.join("objects");
+                make_folder(&objects).await?;
+                (
+                    Arc::new(LocalFileSystem::new_with_prefix(&objects)?),
+                    Some(objects),
+                )
+            }
+            BulkOptions::S3(options) => (open_s3(options)?, None),
+        };
         Ok(Self {
-            objects: Arc::new(LocalFileSystem::new_with_prefix(&objects)?),
-            objects_folder: objects,
+            objects,
+            objects_folder,
             staging,
         })
     }
 
-    /// Stores an object and waits until it is on the disk.
-    async fn put(&self, path: &ObjectPath, payload: PutPayload) -> Result<(), StoreError> {
-        self.objects.put(path, payload).await?;
-        self.sync(path).await
-    }
-
-    /// Waits until an object is on the disk: the file, and every folder that got a new name.
+    /// Waits until an object of a folder is on the disk: the file, and every folder that got a new name.
     pub(crate) async fn sync(&self, path: &ObjectPath) -> Result<(), StoreError> {
-        let file = self.objects_folder.join(path.as_ref());
+        let Some(objects_folder) = &self.objects_folder else {
+            return Ok(());
+        };
+        let file = objects_folder.join(path.as_ref());
         let sync = async {
             File::open(&file).await?.sync_all().await?;
             let mut folder = file.parent();
             while let Some(path) = folder {
                 File::open(path).await?.sync_all().await?;
-                if path == self.objects_folder {
+                if path == objects_folder {
                     break;
                 }
                 folder = path.parent();
@@ -71,9 +89,153 @@ impl Bulk {
         sync.await.map_err(StoreError::Staging)
     }
 
-    fn staging_path(&self, dataset: Digest) -> PathBuf {
+    /// Stores an object, sealed, and waits until it is safe.
+    async fn put(&self, path: &ObjectPath, key: Arc<DataKey>, plain: Bytes) -> Result<(), StoreError> {
+        if plain.len() > PART_BYTES {
+            return self
+                .put_long(path, key, plain.len() as u64, move |start, len| {
+                    let start = usize::try_from(start).unwrap_or(usize::MAX);
+                    Ok(plain.slice(start..start + len))
+                })
+                .await;
+        }
+        let cipher = object_cipher(&key, path);
+        let layout = ObjectLayout::of_plain(plain.len() as u64);
+        let sealed = on_disk(move || Ok(seal_part(&cipher, &layout, 0, &plain))).await?;
+        self.objects.put(path, PutPayload::from(sealed)).await?;
+        self.sync(path).await
+    }
+
+    /// Stores a long object part by part, sealed, and waits until it is safe. `read` gives the plain bytes from a place on. When it
+    /// fails, nothing is there under the name that was not there before.
+    async fn put_long(
+        &self,
+        path: &ObjectPath,
+        key: Arc<DataKey>,
+        byte_count: u64,
+        read: impl Fn(u64, usize) -> Result<Bytes, StoreError> + Send + Sync + 'static,
+    ) -> Result<(), StoreError> {
+        let (cipher, layout) = (object_cipher(&key, path), ObjectLayout::of_plain(byte_count));
+        let read = Arc::new(read);
+        let mut upload = self.objects.put_multipart(path).await?;
+        let sending = async {
+            for first in (0..layout.chunk_count).step_by(CHUNKS_AT_ONCE as usize) {
+                let (cipher, read) = (cipher.clone(), Arc::clone(&read));
+                let start = first * CHUNK_BYTES as u64;
+                let part = on_disk(move || {
+                    let len = (layout.plain_bytes - start).min(PART_BYTES as u64);
+                    let plain = read(start, usize::try_from(len).expect("at most a part"))?;
+                    Ok(seal_part(&cipher, &layout, first, &plain))
+                })
+                .await?;
+                upload.put_part(PutPayload::from(part)).await?;
+            }
+            upload.complete().await?;
+            Ok(())
+        };
+        if let Err(error) = sending.await {
+            if let Err(error) = upload.abort().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "parts of an upload to the bulk store could not be removed"
+                );
+            }
+            return Err(error);
+        }
+        self.sync(path).await
+    }
+
+    /// An object, opened.
+    async fn read(&self, path: &ObjectPath, key: &DataKey) -> Result<Bytes, StoreError> {
+        let altered = || StoreError::Altered { what: "object" };
+        let stored_bytes = self.objects.head(path).await?.size;
+        let layout = ObjectLayout::of_stored(stored_bytes).ok_or_else(altered)?;
+        let cipher = object_cipher(key, path);
+        let header = self
+            .objects
+            .get_range(path, 0..OBJECT_HEADER.len() as u64)
+            .await?;
+        if header.as_ref() != OBJECT_HEADER {
+            return Err(altered());
+        }
+        let mut plain = Vec::with_capacity(usize::try_from(layout.plain_bytes).map_err(|_| altered())?);
+        for first in (0..layout.chunk_count).step_by(CHUNKS_AT_ONCE as usize) {
+            let end = (first + CHUNKS_AT_ONCE).min(layout.chunk_count);
+            let sealed = self
+                .objects
+                .get_range(path, layout.stored_range(first, end))
+                .await?;
+            let cipher = cipher.clone();
+            plain = on_disk(move || {
+                let mut sealed = Vec::from(sealed);
+                let chunks = sealed.chunks_mut(CHUNK_BYTES + crate::chunks::CHUNK_OVERHEAD);
+                for (index, chunk) in (first..end).zip(chunks) {
+                    let opened = cipher.open(layout.place(index), chunk);
+                    plain.extend_from_slice(opened.map_err(|_| StoreError::Altered { what: "object" })?);
+                }
+                Ok(plain)
+            })
+            .await?;
+        }
+        if plain.len() as u64 != layout.plain_bytes {
+            return Err(altered());
+        }
+        Ok(plain.into())
+    }
+
+    async fn remove(&self, path: &ObjectPath) -> Result<(), StoreError> {
+        match self.objects.delete(path).await {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn list(&self, folder: &str) -> Result<Vec<ObjectPath>, StoreError> {
+        let objects = self.objects.list(Some(&ObjectPath::from(folder)));
+        Ok(objects.map_ok(|object| object.location).try_collect().await?)
+    }
+
+    pub(crate) fn staging_path(&self, dataset: Digest) -> PathBuf {
         self.staging.join(dataset.to_string())
     }
+}
+
+async fn make_folder(path: &Path) -> Result<(), StoreError> {
+    // Encodings are nobody's business but the service's.
+    let mut builder = tokio::fs::DirBuilder::new();
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder
+        .recursive(true)
+        .create(path)
+        .await
+        .map_err(StoreError::Staging)
+}
+
+/// The cipher of an object of that name.
+fn object_cipher(key: &DataKey, path: &ObjectPath) -> ChunkCipher {
+    key.cipher(&[b"object", path.as_ref().as_bytes()])
+}
+
+/// The chunks from `first` on that hold `plain`, sealed; with the header before the first of all.
+fn seal_part(cipher: &ChunkCipher, layout: &ObjectLayout, first: u64, plain: &[u8]) -> Vec<u8> {
+    let mut entropy = OsEntropy::default();
+    let chunk_count = plain.len().div_ceil(CHUNK_BYTES).max(1);
+    let overhead = chunk_count * crate::chunks::CHUNK_OVERHEAD + OBJECT_HEADER.len();
+    let mut sealed = Vec::with_capacity(plain.len() + overhead);
+    if first == 0 {
+        sealed.extend_from_slice(OBJECT_HEADER);
+    }
+    for (index, at) in (first..).zip(0..chunk_count) {
+        let end = ((at + 1) * CHUNK_BYTES).min(plain.len());
+        cipher.seal(
+            layout.place(index),
+            &plain[at * CHUNK_BYTES..end],
+            &mut entropy,
+            &mut sealed,
+        );
+    }
+    sealed
 }
 
 pub(crate) fn dataset_path(id: Digest) -> ObjectPath {
@@ -110,6 +272,16 @@ pub enum RunObject {
     Report,
 }
 
+impl RunObject {
+    /// Whether it goes with the datasets of the run, or stays when it was released.
+    const fn key_purpose(self) -> KeyPurpose {
+        match self {
+            Self::Tile(_) | Self::Links => KeyPurpose::Run,
+            Self::FlowTable | Self::Report => KeyPurpose::Result,
+        }
+    }
+}
+
 fn run_path(run: Digest, object: RunObject) -> ObjectPath {
     ObjectPath::from(match object {
         RunObject::Tile(tile) => format!("runs/{run}/tiles/{tile:08}.parquet"),
@@ -119,81 +291,47 @@ fn run_path(run: Digest, object: RunObject) -> ObjectPath {
     })
 }
 
+/// Under which of its run's keys an object is.
+fn purpose_of(path: &ObjectPath) -> KeyPurpose {
+    match path.filename() {
+        Some("flows.parquet" | "report.json") => KeyPurpose::Result,
+        Some(_) | None => KeyPurpose::Run,
+    }
+}
+
 impl Store {
-    /// Writes the bytes of a frame at its place in the staging file and waits until they are on the disk. What
-    /// an earlier, unacknowledged write left behind that place is cut off.
+    /// Stores the file of a dataset that was checked, from its staged bytes.
     ///
     /// # Errors
-    /// When the disk is full or fails.
-    pub async fn stage_frame(&self, dataset: Digest, offset: u64, data: &Bytes) -> Result<(), StoreError> {
-        let write = async {
-            let mut file = OpenOptions::new()
-                .create(true)
-                .write(true)
-                .truncate(false)
-                .open(self.bulk.staging_path(dataset))
-                .await?;
-            // What was acknowledged is there, or the staging folder is not the one it was acknowledged in.
-            if file.metadata().await?.len() < offset {
-                return Err(std::io::Error::other(
-                    "bytes acknowledged before are not in the staging folder; services that share a database must share \
-                     the data folder",
-                ));
-            }
-            file.set_len(offset).await?;
-            file.seek(std::io::SeekFrom::Start(offset)).await?;
-            file.write_all(data).await?;
-            file.sync_data().await?;
-            // The first frame made the file: its name must be on the disk, too.
-            if offset == 0 {
-                File::open(&self.bulk.staging).await?.sync_all().await?;
-            }
-            Ok(())
+    /// When the staged bytes cannot be read or the object store fails.
+    pub async fn put_dataset(&self, id: Digest, staged: &SealedFile) -> Result<(), StoreError> {
+        use parquet::file::reader::ChunkReader as _;
+        let key = self.data_key(id, KeyPurpose::Dataset).await?;
+        let (file, byte_count) = (staged.clone(), staged.byte_count());
+        let read = move |start, len| {
+            file.get_bytes(start, len).map_err(|error| {
+                file.take_failure()
+                    .unwrap_or_else(|| StoreError::Staging(std::io::Error::other(error)))
+            })
         };
-        write.await.map_err(StoreError::Staging)
+        self.bulk.put_long(&dataset_path(id), key, byte_count, read).await
     }
 
-    /// The staged bytes of a dataset.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn read_staged(&self, dataset: Digest) -> Result<Bytes, StoreError> {
-        tokio::fs::read(self.bulk.staging_path(dataset))
-            .await
-            .map(Bytes::from)
-            .map_err(StoreError::Staging)
-    }
-
-    /// Removes the staged bytes of a dataset, if there are any.
-    ///
-    /// # Errors
-    /// When they cannot be removed.
-    pub async fn remove_staged(&self, dataset: Digest) -> Result<(), StoreError> {
-        match tokio::fs::remove_file(self.bulk.staging_path(dataset)).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::Staging(error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Stores the file of a sealed dataset.
-    ///
-    /// # Errors
-    /// When the object store fails.
-    pub async fn put_dataset(&self, id: Digest, bytes: Bytes) -> Result<(), StoreError> {
-        self.bulk
-            .put(&dataset_path(id), PutPayload::from_bytes(bytes))
-            .await
-    }
-
-    /// Removes the file of a dataset that was not sealed after all, if it is there.
+    /// Removes the file of a dataset that was not sealed after all or was purged, if it is there.
     ///
     /// # Errors
     /// When the object store fails.
     pub async fn remove_dataset(&self, id: Digest) -> Result<(), StoreError> {
-        match self.bulk.objects.delete(&dataset_path(id)).await {
-            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.bulk.remove(&dataset_path(id)).await
+    }
+
+    /// The file of a sealed dataset.
+    ///
+    /// # Errors
+    /// When the object store fails, the file was altered, or the dataset was purged.
+    pub async fn read_dataset(&self, id: Digest) -> Result<Bytes, StoreError> {
+        let key = self.data_key(id, KeyPurpose::Dataset).await?;
+        self.bulk.read(&dataset_path(id), &key).await
     }
 
     /// Whether something of a run is stored.
@@ -208,50 +346,27 @@ impl Store {
         }
     }
 
-    /// Removes dataset files and staged bytes that no dataset in the database answers for: what a stop in the middle of a
-    /// refusal left behind. Another service may be at work: files are listed before the database is asked, so that one made since is
-    /// not taken for an orphan, and the file of a dataset that is being sealed stays.
-    pub(crate) async fn remove_orphans(&self) -> Result<(), StoreError> {
-        let objects: Vec<_> = self
-            .bulk
-            .objects
-            .list(Some(&ObjectPath::from("datasets")))
-            .try_collect()
-            .await?;
-        let mut staged = Vec::new();
-        let mut entries = tokio::fs::read_dir(&self.bulk.staging)
-            .await
-            .map_err(StoreError::Staging)?;
-        while let Some(entry) = entries.next_entry().await.map_err(StoreError::Staging)? {
-            staged.push(entry.path());
-        }
-        let known: HashMap<String, DatasetState> = self
-            .dataset_states()
-            .await?
-            .into_iter()
-            .map(|(id, state)| (id.to_string(), state))
-            .collect();
-        for object in objects {
-            let name = object.location.filename().unwrap_or_default();
-            if !known.contains_key(name.trim_end_matches(".parquet")) {
-                self.bulk.objects.delete(&object.location).await?;
-            }
-        }
-        for path in staged {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if !name.ends_with(LOCK) && known.get(name) != Some(&DatasetState::Receiving) {
-                match tokio::fs::remove_file(&path).await {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        return Err(StoreError::Staging(error));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
+    /// Stores something of a run; the same again changes nothing.
+    ///
+    /// # Errors
+    /// When the object store fails, or a dataset of the run was purged.
+    pub async fn put_run_object(
+        &self,
+        run: Digest,
+        object: RunObject,
+        bytes: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let key = self.data_key(run, object.key_purpose()).await?;
+        self.bulk.put(&run_path(run, object), key, bytes.into()).await
+    }
+
+    /// Something stored of a run.
+    ///
+    /// # Errors
+    /// When the object store fails, the object was altered, or it went with a dataset that was purged.
+    pub async fn read_run_object(&self, run: Digest, object: RunObject) -> Result<Bytes, StoreError> {
+        let key = self.data_key(run, object.key_purpose()).await?;
+        self.bulk.read(&run_path(run, object), &key).await
     }
 
     /// Waits until no other service has its hand on the dataset of an office under an agreement, and keeps others away until
@@ -283,40 +398,109 @@ impl Store {
         }
     }
 
-    /// The file of a sealed dataset.
+    /// Stored bytes that nothing in the database answers for: what a stop in the middle of an upload, a refusal or a purge left
+    /// behind.
     ///
     /// # Errors
-    /// When the object store fails.
-    pub async fn read_dataset(&self, id: Digest) -> Result<Bytes, StoreError> {
-        Ok(self.bulk.objects.get(&dataset_path(id)).await?.bytes().await?)
+    /// When the database or the object store fails.
+    pub async fn orphans(&self) -> Result<Vec<Orphan>, StoreError> {
+        // Another service may be at work: what there is is listed before the database is asked, so that what was made since is not
+        // taken for an orphan; and the file of a dataset that is being sealed stays.
+        let stored = self.bulk.list("datasets").await?;
+        let of_runs = self.bulk.list("runs").await?;
+        let staged = files_of(&self.bulk.staging).await?;
+        let known = self.dataset_states().await?;
+        let state_of = |name: &str| {
+            let found = known.iter().find(|(id, _)| name == id.to_string());
+            found.map(|(_, state)| *state)
+        };
+        let mut orphans = Vec::new();
+        for path in stored {
+            let name = path.filename().unwrap_or_default().trim_end_matches(".parquet");
+            if matches!(state_of(name), None | Some(DatasetState::Purged)) {
+                orphans.push(Orphan::Object(path.to_string()));
+            }
+        }
+        for purpose in [KeyPurpose::Run, KeyPurpose::Result] {
+            let kept = self.runs_with_key(purpose).await?;
+            for path in &of_runs {
+                let run = path.parts().nth(1).map(|part| part.as_ref().parse::<Digest>());
+                let is_kept = matches!(run, Some(Ok(run)) if kept.contains(run.as_bytes()));
+                if purpose_of(path) == purpose && !is_kept {
+                    orphans.push(Orphan::Object(path.to_string()));
+                }
+            }
+        }
+        orphans.extend(
+            staged
+                .into_iter()
+                .filter(|(name, _)| !name.ends_with(LOCK) && state_of(name) != Some(DatasetState::Receiving))
+                .map(|(_, path)| Orphan::File(path)),
+        );
+        Ok(orphans)
     }
 
-    /// Stores something of a run; the same again changes nothing.
+    /// Removes what nothing answers for.
     ///
     /// # Errors
-    /// When the object store fails.
-    pub async fn put_run_object(
-        &self,
-        run: Digest,
-        object: RunObject,
-        bytes: Vec<u8>,
-    ) -> Result<(), StoreError> {
-        self.bulk
-            .put(&run_path(run, object), PutPayload::from(bytes))
-            .await
+    /// When the disk or the object store fails.
+    pub async fn remove_orphan(&self, orphan: &Orphan) -> Result<(), StoreError> {
+        match orphan {
+            Orphan::Object(path) => self.bulk.remove(&ObjectPath::from(path.as_str())).await,
+            Orphan::File(path) => match tokio::fs::remove_file(path).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::Staging(error)),
+                _ => Ok(()),
+            },
+        }
     }
 
-    /// Something stored of a run.
-    ///
-    /// # Errors
-    /// When the object store fails.
-    pub async fn read_run_object(&self, run: Digest, object: RunObject) -> Result<Bytes, StoreError> {
-        Ok(self
-            .bulk
-            .objects
-            .get(&run_path(run, object))
-            .await?
-            .bytes()
-            .await?)
+    /// Removes what is stored of runs whose keys were destroyed.
+    pub(crate) async fn remove_keyless_of_runs(&self, runs: &[Digest]) -> Result<(), StoreError> {
+        for purpose in [KeyPurpose::Run, KeyPurpose::Result] {
+            let kept = self.runs_with_key(purpose).await?;
+            for run in runs.iter().filter(|run| !kept.contains(run.as_bytes())) {
+                for path in self.bulk.list(&format!("runs/{run}")).await? {
+                    if purpose_of(&path) == purpose {
+                        self.bulk.remove(&path).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
+}
+
+/// Stored bytes that nothing answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Orphan {
+    /// A file.
+    File(PathBuf),
+    /// An object of the bulk store, by name.
+    Object(String),
+}
+
+impl std::fmt::Display for Orphan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Object(path) => f.write_str(path),
+        }
+    }
+}
+
+/// The files of a folder, by name.
+async fn files_of(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let listing = async {
+        let mut files = Vec::new();
+        let mut entries = match tokio::fs::read_dir(folder).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
+            entries => entries?,
+        };
+        while let Some(entry) = entries.next_entry().await? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            files.push((name, entry.path()));
+        }
+        Ok(files)
+    };
+    listing.await.map_err(StoreError::Staging)
 }

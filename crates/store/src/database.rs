@@ -154,7 +154,7 @@ impl Database {
                     connection
                         .execute(
                             "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-                             PRAGMA foreign_keys = ON",
+                             PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
                         )
                         .await
                         .map(drop)
@@ -321,6 +321,31 @@ impl Database {
     /// Transactions that were tried again so far.
     pub(crate) fn retries(&self) -> u64 {
         self.retries.load(atomic::Ordering::Relaxed)
+    }
+
+    /// Sees to it that what was deleted stands in no file of the database any more. SQLite overwrites what it deletes, which counts
+    /// when it is moved from the log to the database and the log is cut.
+    pub(crate) async fn scrub(&self) -> TxResult<()> {
+        const NAME: &str = "scrub";
+        match self.dialect {
+            Dialect::Sqlite => {
+                for _ in 0..ATTEMPTS {
+                    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+                        .fetch_one(&self.pool)
+                        .await
+                        .in_tx(NAME)?;
+                    if busy == 0 {
+                        return Ok(());
+                    }
+                }
+                Err(StoreError::NotScrubbed)
+            }
+            Dialect::Postgres => sqlx::query("VACUUM data_keys")
+                .execute(&self.pool)
+                .await
+                .in_tx(NAME)
+                .map(drop),
+        }
     }
 
     pub(crate) async fn close(&self) {

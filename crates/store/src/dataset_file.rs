@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, UInt8Type};
@@ -7,14 +6,14 @@ use arrow_array::{Array, RecordBatch, StringArray, UInt8Array};
 use bytes::Bytes;
 use corridor_core::{
     AgeBand, BlockColumn, BlockKey, Counterpart, CountryGroup, DatasetManifest, DatePrecision, Digest,
-    Direction, DurationRule, EncodedDataset, EventDate, FilterLen, Filters, Measure, MigrationEvent,
-    MigratoryStatus, MoverFacts, Pseudonym, Reason, RuleFlag, SEAL_TAIL_BYTES, Sex, StayFlags, column,
-    find_seal, metadata,
+    Direction, DurationRule, EncodedDataset, EventDate, FilterLen, Measure, MigrationEvent, MigratoryStatus,
+    MoverFacts, Pseudonym, Reason, RuleFlag, Sex, StayFlags, column, metadata,
 };
 use jiff::Span;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
-use sha2::{Digest as _, Sha256};
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::dataset_reader::{DatasetReader, FileDigests};
 
 /// Why bytes are no dataset file. Messages say nothing of its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,91 +29,37 @@ pub enum DatasetFileError {
     Unsound(&'static str),
 }
 
-fn format_error(error: impl ToString) -> DatasetFileError {
+pub(crate) fn format_error(error: impl ToString) -> DatasetFileError {
     DatasetFileError::Format(error.to_string())
 }
 
-/// Reads and checks a dataset file: the seal over all bytes first, then metadata, columns and every value.
+/// Reads and checks a dataset file that is in memory, into memory: the seal over all bytes first, then metadata, columns and every
+/// value. [`DatasetReader`] reads one of any length.
 ///
 /// # Errors
 /// When a byte was altered or cut off, or the content is not a sound dataset.
 pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
-    check_seal(&bytes)?;
-    // The Parquet reader panics on pages that contradict the file's own account of them; whoever makes such a file can
-    // seal it. Nothing of a file that was given up is used again.
-    catch_unwind(AssertUnwindSafe(|| parse_sealed(bytes))).unwrap_or(Err(DatasetFileError::Unsound(
-        "its pages contradict its metadata",
-    )))
-}
-
-fn parse_sealed(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
-    let byte_count = bytes.len();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(format_error)?;
-    let pairs: HashMap<String, String> = reader
-        .metadata()
-        .file_metadata()
-        .key_value_metadata()
-        .into_iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
-        .collect();
-    let manifest = read_manifest(&pairs)?;
-    let filter_len = filter_len(reader.schema())?;
-    check_size(&reader, filter_len, manifest.record_count, byte_count)?;
-    let has_events = reader.schema().column_with_name(column::DIRECTION).is_some();
-    let mut dataset = EncodedDataset {
-        records: Vec::new(),
-        persons: Vec::new(),
-        filters: Filters::with_capacity(filter_len, 0),
-        blocks: reader
-            .schema()
-            .fields()
-            .iter()
-            .filter_map(|field| field.name().strip_prefix(column::BLOCK_PREFIX))
-            .map(|pass| BlockColumn {
-                pass: pass.to_owned(),
-                keys: Vec::new(),
-            })
-            .collect(),
-        events: has_events.then(Vec::new),
-        manifest,
-    };
-    for batch in reader.build().map_err(format_error)? {
-        append(&mut dataset, &batch.map_err(format_error)?)?;
-    }
-    check_whole(&dataset)?;
-    Ok(dataset)
-}
-
-fn check_seal(bytes: &[u8]) -> Result<(), DatasetFileError> {
-    if bytes.len() < 12 || !bytes.starts_with(b"PAR1") {
-        return Err(format_error("it is not Parquet"));
-    }
-    let tail_start = bytes.len().saturating_sub(SEAL_TAIL_BYTES);
-    let offset = tail_start + find_seal(&bytes[tail_start..]).ok_or(DatasetFileError::Seal)?;
-    let (before, rest) = bytes.split_at(offset);
-    let (seal, after) = rest.split_at(metadata::SEAL_BLANK.len());
-    let mut hasher = Sha256::new();
-    hasher.update(before);
-    hasher.update(metadata::SEAL_BLANK);
-    hasher.update(after);
-    let digest = Digest::from_bytes(hasher.finalize().into());
-    if digest.to_string().as_bytes() != seal {
+    if !FileDigests::of(&bytes)?.seal_fits {
         return Err(DatasetFileError::Seal);
     }
-    Ok(())
+    let mut reader = DatasetReader::open(bytes)?;
+    let mut dataset = reader.to_empty();
+    while let Some(appended) = reader.append_to(&mut dataset) {
+        appended?;
+    }
+    Ok(dataset)
 }
 
 /// Records are as many as the manifest says, and no more than the file has bytes for: filters are stored whole, so that a small
 /// file cannot grow large in memory.
-fn check_size(
-    reader: &ParquetRecordBatchReaderBuilder<Bytes>,
+pub(crate) fn check_size(
+    metadata: &ParquetMetaData,
     filter_len: FilterLen,
     record_count: u64,
     byte_count: usize,
 ) -> Result<(), DatasetFileError> {
     let columns = || {
-        let groups = reader.metadata().row_groups().iter();
+        let groups = metadata.row_groups().iter();
         groups.flat_map(|group| group.columns())
     };
     if columns().any(|column| column.compression() != Compression::UNCOMPRESSED) {
@@ -136,7 +81,7 @@ fn check_size(
     }) {
         return Err(DatasetFileError::Unsound("a column is not within the file"));
     }
-    let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(usize::MAX);
+    let rows = usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(usize::MAX);
     if u64::try_from(rows) != Ok(record_count) {
         return Err(DatasetFileError::Unsound(
             "it has another number of records than its metadata says",
@@ -149,11 +94,7 @@ fn check_size(
             "its records do not take their room in the file",
         ));
     }
-    let in_groups = reader
-        .metadata()
-        .row_groups()
-        .iter()
-        .map(|group| group.num_rows());
+    let in_groups = metadata.row_groups().iter().map(|group| group.num_rows());
     if in_groups
         .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
         .fold(0, usize::saturating_add)
@@ -166,7 +107,7 @@ fn check_size(
     Ok(())
 }
 
-fn read_manifest(pairs: &HashMap<String, String>) -> Result<DatasetManifest, DatasetFileError> {
+pub(crate) fn read_manifest(pairs: &HashMap<String, String>) -> Result<DatasetManifest, DatasetFileError> {
     let value = |key: &str| {
         pairs
             .get(key)
@@ -199,7 +140,7 @@ fn read_manifest(pairs: &HashMap<String, String>) -> Result<DatasetManifest, Dat
     })
 }
 
-fn filter_len(schema: &arrow_schema::Schema) -> Result<FilterLen, DatasetFileError> {
+pub(crate) fn filter_len(schema: &arrow_schema::Schema) -> Result<FilterLen, DatasetFileError> {
     let (_, field) = schema
         .column_with_name(column::FILTER)
         .ok_or_else(|| format_error("it has no column filter"))?;
@@ -213,7 +154,7 @@ fn filter_len(schema: &arrow_schema::Schema) -> Result<FilterLen, DatasetFileErr
         .ok_or_else(|| format_error("its filters have a length no kernel compares"))
 }
 
-fn append(dataset: &mut EncodedDataset, batch: &RecordBatch) -> Result<(), DatasetFileError> {
+pub(crate) fn append(dataset: &mut EncodedDataset, batch: &RecordBatch) -> Result<(), DatasetFileError> {
     let binary = |name: &str| {
         let values = batch
             .column_by_name(name)
@@ -332,22 +273,4 @@ fn stay_at(flags: &[&StringArray], row: usize) -> Option<StayFlags> {
         *flag = RuleFlag::from_word(column.value(row))?;
     }
     Some(StayFlags::from_array(stay))
-}
-
-fn check_whole(dataset: &EncodedDataset) -> Result<(), DatasetFileError> {
-    let len = dataset.records.len();
-    if len == 0 {
-        return Err(DatasetFileError::Unsound("it has no records"));
-    }
-    if u64::try_from(len) != Ok(dataset.manifest.record_count) {
-        return Err(DatasetFileError::Unsound(
-            "it has another number of records than its metadata says",
-        ));
-    }
-    if !dataset.records.is_sorted_by(|a, b| a < b) {
-        return Err(DatasetFileError::Unsound(
-            "its records are not in the order of their pseudonyms, each once",
-        ));
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@ use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, Digest};
 use sqlx::{AnyConnection, FromRow};
 
 use crate::audit::append;
+use crate::data_keys::{KeyPurpose, destroy_key, insert_key};
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::{GateRecord, Store, StoreError, gate};
 
@@ -21,8 +22,10 @@ struct DatasetRow {
     next_sequence: i64,
 }
 
-const COLUMNS: &str = "id, agreement, office, schema_digest, key_check, record_count, total_bytes, \
-                       content_digest, state, acknowledged_bytes, next_sequence";
+// A state of its own would need the table to be made anew where it stands: purged is what has a time of purge.
+const COLUMNS: &str = "id, agreement, office, schema_digest, key_check, record_count, total_bytes, content_digest, \
+                       CASE WHEN purged_at IS NULL THEN state ELSE 'purged' END AS state, \
+                       acknowledged_bytes, next_sequence";
 
 impl TryFrom<DatasetRow> for DatasetStatus {
     type Error = StoreError;
@@ -44,6 +47,8 @@ impl TryFrom<DatasetRow> for DatasetStatus {
             state: DatasetState::from_word(&row.state).ok_or_else(corrupt)?,
             acknowledged_bytes: from_sql(row.acknowledged_bytes, "dataset")?,
             next_sequence: from_sql(row.next_sequence, "dataset")?,
+            // It hangs on the agreement, which the store does not read.
+            purge_at: None,
         })
     }
 }
@@ -57,14 +62,20 @@ pub struct Declared {
     pub replaced: Option<Digest>,
 }
 
-/// What to do with a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FrameOutcome {
-    /// It is the next one: store its bytes, then [`Store::acknowledge_frame`].
-    Next,
-    /// It was stored before.
-    Repeated,
+/// What to do with frames that came together.
+#[derive(Debug)]
+pub struct CheckedFrames {
+    /// The dataset before them.
+    pub status: DatasetStatus,
+    /// Of each frame that is in order, whether it is the next one: store its bytes, then [`Store::acknowledge_frames`]. The others
+    /// were stored before, or stand twice among these.
+    pub is_next: Vec<bool>,
+    /// Why the frame behind those is refused.
+    pub refused: Option<StoreError>,
 }
+
+/// Frames of one upload at most: enough for 1 TiB in frames of 1 MiB. Where each begins is held in memory while it is sealed.
+const MAX_FRAMES: u64 = 1 << 20;
 
 /// A frame without its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +90,11 @@ pub struct Frame {
     pub checksum: Digest,
 }
 
-async fn select_dataset(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<DatasetStatus> {
+pub(crate) async fn select_dataset(
+    tx: &mut AnyConnection,
+    id: Digest,
+    name: &'static str,
+) -> TxResult<DatasetStatus> {
     find_dataset(tx, id, name)
         .await?
         .ok_or(StoreError::NotFound { what: "dataset" })
@@ -118,12 +133,105 @@ async fn select_datasets_of(
     .collect()
 }
 
+/// Removes an unfinished upload and its key.
+async fn delete_row(tx: &mut AnyConnection, id: Digest, name: &'static str) -> TxResult<()> {
+    destroy_key(tx, id, KeyPurpose::Dataset, name).await?;
+    sqlx::query("DELETE FROM datasets WHERE id = $1")
+        .bind(id.as_bytes().as_slice())
+        .execute(tx)
+        .await
+        .in_tx(name)
+        .map(drop)
+}
+
+/// `false`: it is a frame that was stored before.
+async fn check_repeated(
+    tx: &mut AnyConnection,
+    id: Digest,
+    frame: &Frame,
+    name: &'static str,
+) -> TxResult<Result<bool, StoreError>> {
+    let checksum: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT checksum FROM frames WHERE dataset = $1 AND sequence = $2")
+            .bind(id.as_bytes().as_slice())
+            .bind(to_sql(frame.sequence))
+            .fetch_optional(tx)
+            .await
+            .in_tx(name)?;
+    Ok(
+        if checksum.as_deref() == Some(frame.checksum.as_bytes().as_slice()) {
+            Ok(false)
+        } else {
+            Err(StoreError::FrameChanged {
+                sequence: frame.sequence,
+            })
+        },
+    )
+}
+
+const fn out_of_order(expected: u64, expected_offset: u64, got: u64) -> StoreError {
+    StoreError::FrameOutOfOrder {
+        expected,
+        expected_offset,
+        got,
+    }
+}
+
+/// Where an upload will be when the frames seen so far are stored.
+struct Ahead {
+    first_sequence: u64,
+    checksums: Vec<Digest>,
+    offset: u64,
+    declared: u64,
+}
+
+impl Ahead {
+    const fn new(status: &DatasetStatus) -> Self {
+        Self {
+            first_sequence: status.next_sequence,
+            checksums: Vec::new(),
+            offset: status.acknowledged_bytes,
+            declared: status.declaration.total_bytes,
+        }
+    }
+
+    /// Whether it is the next one; `false` where it stood among those seen already.
+    fn check(&mut self, frame: &Frame) -> Result<bool, StoreError> {
+        let seen = u64::try_from(self.checksums.len()).unwrap_or(u64::MAX);
+        let next_sequence = self.first_sequence + seen;
+        if frame.sequence < next_sequence {
+            let at = usize::try_from(frame.sequence - self.first_sequence).unwrap_or(usize::MAX);
+            return if self.checksums.get(at) == Some(&frame.checksum) {
+                Ok(false)
+            } else {
+                Err(StoreError::FrameChanged {
+                    sequence: frame.sequence,
+                })
+            };
+        }
+        if frame.sequence != next_sequence || frame.offset != self.offset {
+            return Err(out_of_order(next_sequence, self.offset, frame.sequence));
+        }
+        if frame.byte_count == 0 || frame.byte_count > self.declared - self.offset {
+            return Err(StoreError::FramesBeyondDeclared {
+                declared: self.declared,
+            });
+        }
+        if frame.sequence >= MAX_FRAMES {
+            return Err(StoreError::TooManyFrames { limit: MAX_FRAMES });
+        }
+        self.checksums.push(frame.checksum);
+        self.offset += frame.byte_count;
+        Ok(true)
+    }
+}
+
 impl Store {
     /// Declares a dataset. The same declaration again gives the dataset as it stands; another one takes the
     /// place of an unfinished upload of the same office, never of a sealed dataset.
     ///
     /// # Errors
-    /// When the office has a sealed dataset already, the other office's key check differs, or the database
+    /// When the office has a sealed dataset already or had one purged, the other office's key check differs, or the database
     /// fails.
     pub async fn declare_dataset(
         &self,
@@ -132,10 +240,16 @@ impl Store {
     ) -> Result<Declared, StoreError> {
         const NAME: &str = "declare_dataset";
         let (declaration, stamp) = (declaration.clone(), stamp.clone());
+        let id = declaration.to_id();
+        // Another service may hold the master key: it is not asked in the middle of a transaction, nor in vain.
+        let key = match self.dataset(id).await? {
+            Some(_) => None,
+            None => Some(self.keyring.draw(id, KeyPurpose::Dataset).await?),
+        };
+        self.keyring.forget(id);
         self.run_logged(NAME, move |tx| {
-            let (declaration, stamp) = (declaration.clone(), stamp.clone());
+            let (declaration, stamp, key) = (declaration.clone(), stamp.clone(), key.clone());
             Box::pin(async move {
-                let id = declaration.to_id();
                 let existing = select_datasets_of(tx, declaration.agreement, NAME).await?;
                 let (own, other): (Vec<_>, Vec<_>) = existing
                     .into_iter()
@@ -148,22 +262,22 @@ impl Store {
                 }
                 let mut replaced = None;
                 if let Some(own) = own.into_iter().next() {
-                    if own.declaration == declaration {
+                    if own.declaration == declaration && own.state != DatasetState::Purged {
                         return Ok(Declared {
                             status: own,
                             replaced: None,
                         });
                     }
-                    if own.state == DatasetState::Sealed {
-                        return Err(StoreError::DatasetSealed);
+                    match own.state {
+                        DatasetState::Purged => return Err(StoreError::DatasetPurged),
+                        DatasetState::Sealed => return Err(StoreError::DatasetSealed),
+                        DatasetState::Receiving => {}
                     }
-                    sqlx::query("DELETE FROM datasets WHERE id = $1")
-                        .bind(own.id.as_bytes().as_slice())
-                        .execute(&mut *tx)
-                        .await
-                        .in_tx(NAME)?;
+                    delete_row(tx, own.id, NAME).await?;
                     replaced = Some(own.id);
                 }
+                let key = key.ok_or(StoreError::NotFound { what: "dataset" })?;
+                insert_key(tx, &key, stamp.time, NAME).await?;
                 sqlx::query(
                     "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
                                                total_bytes, content_digest, state, created_at)
@@ -243,88 +357,92 @@ impl Store {
             .await
     }
 
-    /// Whether a frame is the next one, or was stored before.
+    /// Which of frames that came together are the next ones, and which were stored before. Nothing is said of those behind one that
+    /// is neither, holds other content than before, or goes beyond the bytes declared.
     ///
     /// # Errors
-    /// When it is neither, holds other content than before, or goes beyond the bytes declared.
-    pub async fn check_frame(&self, id: Digest, frame: Frame) -> Result<FrameOutcome, StoreError> {
-        const NAME: &str = "check_frame";
+    /// When there is no such dataset, it was purged, or the database fails.
+    pub async fn check_frames(&self, id: Digest, frames: Vec<Frame>) -> Result<CheckedFrames, StoreError> {
+        const NAME: &str = "check_frames";
         self.database
             .run_tx(NAME, move |tx| {
+                let frames = frames.clone();
                 Box::pin(async move {
                     let status = select_dataset(tx, id, NAME).await?;
-                    if frame.sequence < status.next_sequence {
-                        let checksum: Option<Vec<u8>> = sqlx::query_scalar(
-                            "SELECT checksum FROM frames WHERE dataset = $1 AND sequence = $2",
-                        )
-                        .bind(id.as_bytes().as_slice())
-                        .bind(to_sql(frame.sequence))
-                        .fetch_optional(tx)
-                        .await
-                        .in_tx(NAME)?;
-                        return if checksum.as_deref() == Some(frame.checksum.as_bytes().as_slice()) {
-                            Ok(FrameOutcome::Repeated)
+                    if status.state == DatasetState::Purged {
+                        return Err(StoreError::DatasetPurged);
+                    }
+                    let mut ahead = Ahead::new(&status);
+                    let mut is_next = Vec::with_capacity(frames.len());
+                    let mut refused = None;
+                    for frame in &frames {
+                        let checked = if frame.sequence < status.next_sequence {
+                            check_repeated(tx, id, frame, NAME).await?
                         } else {
-                            Err(StoreError::FrameChanged {
-                                sequence: frame.sequence,
-                            })
+                            ahead.check(frame)
                         };
+                        match checked {
+                            Ok(next) => is_next.push(next),
+                            Err(error) => {
+                                refused = Some(error);
+                                break;
+                            }
+                        }
                     }
-                    if frame.sequence != status.next_sequence || frame.offset != status.acknowledged_bytes {
-                        return Err(StoreError::FrameOutOfOrder {
-                            expected: status.next_sequence,
-                            expected_offset: status.acknowledged_bytes,
-                            got: frame.sequence,
-                        });
-                    }
-                    let declared = status.declaration.total_bytes;
-                    if frame.byte_count == 0 || frame.byte_count > declared - status.acknowledged_bytes {
-                        return Err(StoreError::FramesBeyondDeclared { declared });
-                    }
-                    Ok(FrameOutcome::Next)
+                    Ok(CheckedFrames {
+                        status,
+                        is_next,
+                        refused,
+                    })
                 })
             })
             .await
     }
 
-    /// Notes that the bytes of the next frame are safely stored.
+    /// Notes that the bytes of the next frames are safely stored.
     ///
     /// # Errors
     /// When the database fails, or another writer was faster.
-    pub async fn acknowledge_frame(&self, id: Digest, frame: Frame) -> Result<DatasetStatus, StoreError> {
-        const NAME: &str = "acknowledge_frame";
+    pub async fn acknowledge_frames(
+        &self,
+        id: Digest,
+        frames: Vec<Frame>,
+    ) -> Result<DatasetStatus, StoreError> {
+        const NAME: &str = "acknowledge_frames";
         self.database
             .run_tx(NAME, move |tx| {
+                let frames = frames.clone();
                 Box::pin(async move {
+                    let first = frames.first().map_or(0, |frame| frame.sequence);
+                    let byte_count = frames.iter().map(|frame| frame.byte_count).sum();
                     let updated = sqlx::query(
                         "UPDATE datasets SET acknowledged_bytes = acknowledged_bytes + $1,
-                                next_sequence = next_sequence + 1
-                         WHERE id = $2 AND next_sequence = $3 AND state = 'receiving'",
+                                next_sequence = next_sequence + $2
+                         WHERE id = $3 AND next_sequence = $4 AND state = 'receiving' AND purged_at IS NULL",
                     )
-                    .bind(to_sql(frame.byte_count))
+                    .bind(to_sql(byte_count))
+                    .bind(to_sql(u64::try_from(frames.len()).unwrap_or(u64::MAX)))
                     .bind(id.as_bytes().as_slice())
-                    .bind(to_sql(frame.sequence))
+                    .bind(to_sql(first))
                     .execute(&mut *tx)
                     .await
                     .in_tx(NAME)?;
                     let status = select_dataset(tx, id, NAME).await?;
                     if updated.rows_affected() != 1 {
-                        return Err(StoreError::FrameOutOfOrder {
-                            expected: status.next_sequence,
-                            expected_offset: status.acknowledged_bytes,
-                            got: frame.sequence,
-                        });
+                        return Err(out_of_order(status.next_sequence, status.acknowledged_bytes, first));
                     }
-                    sqlx::query(
-                        "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES ($1, $2, $3, $4)",
-                    )
-                    .bind(id.as_bytes().as_slice())
-                    .bind(to_sql(frame.sequence))
-                    .bind(to_sql(frame.byte_count))
-                    .bind(frame.checksum.as_bytes().as_slice())
-                    .execute(&mut *tx)
-                    .await
-                    .in_tx(NAME)?;
+                    for frame in &frames {
+                        sqlx::query(
+                            "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES ($1, $2, $3, $4)",
+                        )
+                        .bind(id.as_bytes().as_slice())
+                        .bind(to_sql(frame.sequence))
+                        .bind(to_sql(frame.byte_count))
+                        .bind(frame.checksum.as_bytes().as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                    }
                     Ok(status)
                 })
             })
@@ -351,6 +469,9 @@ impl Store {
             let (gate, stamp) = (gate.clone(), stamp.clone());
             Box::pin(async move {
                 let status = select_dataset(tx, id, NAME).await?;
+                if status.state == DatasetState::Purged {
+                    return Err(StoreError::DatasetPurged);
+                }
                 let datasets = select_datasets_of(tx, status.declaration.agreement, NAME).await?;
                 if datasets.iter().any(|other| {
                     other.id != id
@@ -365,12 +486,14 @@ impl Store {
                     return Err(StoreError::SealedMeanwhile);
                 }
                 gate::insert(tx, id, &gate, NAME).await?;
-                let sealed =
-                    sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = $1 AND state = 'receiving'")
-                        .bind(id.as_bytes().as_slice())
-                        .execute(&mut *tx)
-                        .await
-                        .in_tx(NAME)?;
+                let sealed = sqlx::query(
+                    "UPDATE datasets SET state = 'sealed', sealed_at = $1 WHERE id = $2 AND state = 'receiving'",
+                )
+                .bind(stamp.time.to_string())
+                .bind(id.as_bytes().as_slice())
+                .execute(&mut *tx)
+                .await
+                .in_tx(NAME)?;
                 if sealed.rows_affected() > 0 {
                     let entry = to_entry(&status, AuditAction::DatasetSealed, &stamp);
                     append(tx, entry, NAME).await?;
@@ -399,12 +522,8 @@ impl Store {
                 let Some(status) = find_dataset(tx, id, NAME).await? else {
                     return Ok(());
                 };
-                let deleted = sqlx::query("DELETE FROM datasets WHERE id = $1 AND state = 'receiving'")
-                    .bind(id.as_bytes().as_slice())
-                    .execute(&mut *tx)
-                    .await
-                    .in_tx(NAME)?;
-                if deleted.rows_affected() > 0 {
+                if status.state == DatasetState::Receiving {
+                    delete_row(tx, id, NAME).await?;
                     let entry =
                         to_entry(&status, AuditAction::SealRefused, &stamp).with_word("reason", reason);
                     append(tx, entry, NAME).await?;
@@ -412,12 +531,14 @@ impl Store {
                 Ok(())
             })
         })
-        .await
+        .await?;
+        self.keyring.forget(id);
+        self.scrub().await
     }
 }
 
 /// The entry of something done with a dataset.
-fn to_entry(status: &DatasetStatus, action: AuditAction, stamp: &AuditStamp) -> AuditEntry {
+pub(crate) fn to_entry(status: &DatasetStatus, action: AuditAction, stamp: &AuditStamp) -> AuditEntry {
     stamp
         .entry(action, Some(status.declaration.agreement))
         .with_digest("dataset", status.id)

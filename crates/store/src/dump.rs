@@ -32,7 +32,7 @@ pub(crate) const TABLES: &[Table] = &[
     table("agreements", "SELECT * FROM agreements ORDER BY digest"),
     table(
         "datasets",
-        "SELECT * FROM datasets WHERE state <> 'receiving' ORDER BY id",
+        "SELECT * FROM datasets WHERE state <> 'receiving' OR purged_at IS NOT NULL ORDER BY id",
     ),
     table(
         "frames",
@@ -42,6 +42,17 @@ pub(crate) const TABLES: &[Table] = &[
     table("gate_reports", "SELECT * FROM gate_reports ORDER BY dataset"),
     table("runs", "SELECT * FROM runs ORDER BY id"),
     table("tiles", "SELECT * FROM tiles ORDER BY run, tile"),
+    // As wrapped under the master key, which is not in the backup.
+    table(
+        "data_keys",
+        "SELECT * FROM data_keys WHERE purpose <> 'dataset' OR owner IN (SELECT id FROM datasets WHERE state <> 'receiving')
+         ORDER BY id",
+    ),
+    table(
+        "deletion_certificates",
+        "SELECT * FROM deletion_certificates WHERE dataset IN (SELECT id FROM datasets WHERE state <> 'receiving' OR purged_at IS NOT NULL)
+         ORDER BY dataset",
+    ),
     Table {
         name: "audit_entries",
         select: "SELECT * FROM audit_entries ORDER BY sequence",

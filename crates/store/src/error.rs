@@ -1,6 +1,7 @@
 use corridor_core::RunState;
 
 use crate::DatabaseUrlError;
+use crate::master_key::MasterKeyError;
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,15 @@ pub enum StoreError {
     /// The object store.
     #[error("the bulk store failed")]
     Bulk(#[from] object_store::Error),
+    /// Stored bytes that are not what was stored.
+    #[error("a stored {what} was altered, moved or cut off: it does not open")]
+    Altered {
+        /// What.
+        what: &'static str,
+    },
+    /// A dataset of this office and agreement was purged.
+    #[error("this office's dataset under this agreement was purged; another one needs a new agreement")]
+    DatasetPurged,
     /// A dataset of this office and agreement is sealed already.
     #[error("this office has a sealed dataset under this agreement already")]
     DatasetSealed,
@@ -78,6 +88,31 @@ pub enum StoreError {
         /// Bytes declared.
         declared: u64,
     },
+    /// More frames than an upload of this length has any need of.
+    #[error("an upload has at most {limit} frames; send frames of about 1 MiB")]
+    TooManyFrames {
+        /// The limit.
+        limit: u64,
+    },
+    /// The key of something that was purged.
+    #[error("the {what} key was destroyed when the dataset was purged")]
+    KeyDestroyed {
+        /// What it was for.
+        what: &'static str,
+    },
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// Datasets of a program that did not encrypt.
+    #[error(
+        "the data folder is of a program that did not encrypt; start with a new folder and have the offices upload again"
+    )]
+    NotEncrypted,
+    /// What was deleted may still stand in a file of the database.
+    #[error(
+        "what was deleted is still in the log of the database, since something keeps reading it; it is removed at the next start"
+    )]
+    NotScrubbed,
     /// Another service has the folder.
     #[error(
         "another service makes use of this data folder; end it first, or give both services one PostgreSQL database to share"

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::any::AnyConnectOptions;
 
+use crate::{BulkOptions, EncryptionOptions};
+
 /// Where the state of a service is.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -12,6 +14,10 @@ pub struct StoreOptions {
     pub folder: PathBuf,
     /// The metadata.
     pub database: DatabaseOptions,
+    /// Datasets and results.
+    pub bulk: BulkOptions,
+    /// How they are encrypted.
+    pub encryption: EncryptionOptions,
 }
 
 impl StoreOptions {
@@ -20,6 +26,8 @@ impl StoreOptions {
         Self {
             folder: folder.into(),
             database: DatabaseOptions::Sqlite,
+            bulk: BulkOptions::default(),
+            encryption: EncryptionOptions::default(),
         }
     }
 }

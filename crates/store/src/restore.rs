@@ -31,7 +31,7 @@ pub async fn restore(options: &StoreOptions, from: &Path) -> Result<BackupManife
     let schema = manifest.schema;
     verify(from, &manifest)?;
 
-    let bulk = Bulk::open(&options.folder).await?;
+    let bulk = Bulk::open(&options.folder, &options.bulk).await?;
     let database = Database::connect(options).await?;
     let known = newest(&database.migrator());
     if schema > known {

@@ -1,9 +1,11 @@
 use corridor_core::audit::{AuditAction, AuditEntry, AuditStamp, DisclosedPart, DisclosedResult, Disclosure};
-use corridor_core::{Digest, DisclosureRule, RunState, RunStatus, Side, Signature};
+use corridor_core::{DatasetState, Digest, DisclosureRule, RunState, RunStatus, Side, Signature};
 use sqlx::{AnyConnection, FromRow};
 
 use crate::audit::append;
+use crate::data_keys::{KeyPurpose, insert_key};
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::datasets::select_dataset;
 use crate::disclosures::{ReleasedScope, ReleasedTable, insert_disclosure, insert_released, select_released};
 use crate::leases::{Lease, check_held, end_lease, note_progress};
 use crate::manifests::insert_manifest;
@@ -223,11 +225,26 @@ impl Store {
     pub async fn enqueue_run(&self, run: &RunStatus, stamp: &AuditStamp) -> Result<RunStatus, StoreError> {
         const NAME: &str = "enqueue_run";
         let (run, stamp) = (run.clone(), stamp.clone());
+        // Another service may hold the master key: it is not asked in the middle of a transaction, nor in vain.
+        let mut keys = Vec::new();
+        if self.run(run.id).await?.is_none() {
+            for purpose in [KeyPurpose::Run, KeyPurpose::Result] {
+                keys.push(self.keyring.draw(run.id, purpose).await?);
+            }
+        }
         self.run_logged(NAME, move |tx| {
-            let (run, stamp) = (run.clone(), stamp.clone());
+            let (run, stamp, keys) = (run.clone(), stamp.clone(), keys.clone());
             Box::pin(async move {
+                for dataset in [run.origin_dataset, run.destination_dataset] {
+                    if select_dataset(tx, dataset, NAME).await?.state == DatasetState::Purged {
+                        return Err(StoreError::DatasetPurged);
+                    }
+                }
                 let is_queued = match find_run(tx, run.id, NAME).await? {
                     None => {
+                        for key in &keys {
+                            insert_key(tx, key, stamp.time, NAME).await?;
+                        }
                         sqlx::query(
                             "INSERT INTO runs (id, agreement, origin_dataset, destination_dataset, state,
                                                    created_at)
@@ -548,6 +565,13 @@ impl Store {
                 let run = select_run(tx, id, NAME).await?;
                 if run.released_by.len() == 2 && run.state == RunState::Reconciled {
                     transition(tx, &run, RunState::Released, NAME).await?;
+                    // From now on the days of retention count.
+                    sqlx::query("UPDATE runs SET released_at = $1 WHERE id = $2")
+                        .bind(stamp.time.to_string())
+                        .bind(id.as_bytes().as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
                     let table = ReleasedTable {
                         run: id,
                         result,

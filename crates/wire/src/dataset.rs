@@ -1,9 +1,9 @@
 use corridor_core::{
     DatasetDeclaration, DatasetState, DatasetStatus, GateCheck, GateCheckName, GateOutcome, GateReport,
-    OfficeId,
+    OfficeId, PublicKey, SignedCertificate,
 };
 
-use crate::field::{FieldViolation, Reason, required, to_digest};
+use crate::field::{FieldViolation, Reason, required, to_digest, to_signature};
 use crate::v1;
 
 impl v1::DatasetDeclaration {
@@ -65,6 +65,7 @@ impl From<&DatasetStatus> for v1::Dataset {
         let state = match status.state {
             DatasetState::Receiving => v1::DatasetState::Receiving,
             DatasetState::Sealed => v1::DatasetState::Sealed,
+            DatasetState::Purged => v1::DatasetState::Purged,
         };
         Self {
             dataset_id: status.id.as_bytes().to_vec(),
@@ -73,7 +74,38 @@ impl From<&DatasetStatus> for v1::Dataset {
             state: state.into(),
             acknowledged_bytes: status.acknowledged_bytes,
             next_sequence: status.next_sequence,
+            purge_at: status.purge_at.map_or_else(String::new, |at| at.to_string()),
         }
+    }
+}
+
+impl From<&SignedCertificate> for v1::DeletionCertificate {
+    fn from(signed: &SignedCertificate) -> Self {
+        Self {
+            canonical: signed.canonical().to_vec(),
+            signing_key: signed.signing_key().as_bytes().to_vec(),
+            signature: signed.signature().as_bytes().to_vec(),
+        }
+    }
+}
+
+/// Bytes of the largest certificate that is read.
+const MAX_CERTIFICATE_BYTES: usize = 1024 * 1024;
+
+impl TryFrom<v1::DeletionCertificate> for SignedCertificate {
+    type Error = FieldViolation;
+
+    /// Also checks the signature.
+    fn try_from(message: v1::DeletionCertificate) -> Result<Self, FieldViolation> {
+        if message.canonical.len() > MAX_CERTIFICATE_BYTES {
+            let expected = format!("expected at most {MAX_CERTIFICATE_BYTES} bytes");
+            return Err(FieldViolation::new("canonical", Reason::Length, expected));
+        }
+        let key = PublicKey::try_from(message.signing_key.as_slice())
+            .map_err(|error| FieldViolation::new("signing_key", Reason::Value, error.to_string()))?;
+        let signature = to_signature(&message.signature, "signature")?;
+        Self::try_new(&message.canonical, key, signature)
+            .map_err(|error| FieldViolation::new("canonical", Reason::Value, error.to_string()))
     }
 }
 
@@ -88,6 +120,7 @@ impl TryFrom<v1::Dataset> for DatasetStatus {
         let state = match message.state() {
             v1::DatasetState::Receiving => DatasetState::Receiving,
             v1::DatasetState::Sealed => DatasetState::Sealed,
+            v1::DatasetState::Purged => DatasetState::Purged,
             v1::DatasetState::Unspecified => {
                 return Err(FieldViolation::new(
                     "state",
@@ -104,6 +137,16 @@ impl TryFrom<v1::Dataset> for DatasetStatus {
             state,
             acknowledged_bytes: message.acknowledged_bytes,
             next_sequence: message.next_sequence,
+            purge_at: match message.purge_at.as_str() {
+                "" => None,
+                text => Some(text.parse().map_err(|_| {
+                    FieldViolation::new(
+                        "purge_at",
+                        Reason::Value,
+                        "expected a time as RFC 3339, or nothing",
+                    )
+                })?),
+            },
         })
     }
 }

@@ -121,6 +121,7 @@ mod tests {
             digests in prop::collection::vec(any_digest(), 5),
             counts in prop::collection::vec(1..u64::MAX, 4),
             sealed in any::<bool>(),
+            purge_at in prop::option::of(0..4_000_000_000_i64),
         ) {
             let status = DatasetStatus {
                 id: digests[0],
@@ -136,6 +137,7 @@ mod tests {
                 state: if sealed { DatasetState::Sealed } else { DatasetState::Receiving },
                 acknowledged_bytes: counts[2],
                 next_sequence: counts[3],
+                purge_at: purge_at.map(|seconds| corridor_core::Timestamp::from_second(seconds).unwrap()),
             };
             prop_assert_eq!(DatasetStatus::try_from(v1::Dataset::from(&status)), Ok(status));
         }

@@ -1,4 +1,6 @@
-use corridor_store::{DatabaseOptions, Store, StoreOptions};
+use std::sync::Arc;
+
+use corridor_store::{DatabaseOptions, EncryptionOptions, MasterKey, Store, StoreOptions};
 use corridor_testkit::PostgresDatabase;
 use sqlx::{AnyConnection, Connection as _};
 use tempfile::TempDir;
@@ -27,13 +29,17 @@ impl Backend {
 
     pub(crate) fn options(&self) -> StoreOptions {
         StoreOptions {
-            folder: self.folder.path().to_owned(),
             database: match &self.postgres {
                 Some(database) => DatabaseOptions::Postgres {
                     url: database.url().parse().unwrap(),
                 },
                 None => DatabaseOptions::Sqlite,
             },
+            // The same for all, as an operator has it who restores a backup.
+            encryption: EncryptionOptions {
+                master_key: Some(Arc::new(MasterKey::from_hex(&"42".repeat(32), "a test").unwrap())),
+            },
+            ..StoreOptions::in_folder(self.folder.path())
         }
     }
 

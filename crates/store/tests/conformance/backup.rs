@@ -19,7 +19,7 @@ async fn busy(store: &Store) -> [RunStatus; 2] {
         let run = sealed(store, seed).await;
         for id in [run.origin_dataset, run.destination_dataset] {
             let bytes = Bytes::from(id.to_string());
-            store.put_dataset(id, bytes).await.unwrap();
+            store.put_dataset(id, &bytes.into()).await.unwrap();
         }
         store.enqueue_run(&run, &stamp()).await.unwrap();
         let (_, lease) = claim(store).await;
@@ -71,10 +71,10 @@ async fn busy(store: &Store) -> [RunStatus; 2] {
         .status
         .id;
     store
-        .stage_frame(id, 0, &Bytes::from_static(&[1; 10]))
+        .stage_frames(id, vec![(frame(0), Bytes::from_static(&[1; 10]))])
         .await
         .unwrap();
-    store.acknowledge_frame(id, frame(0)).await.unwrap();
+    store.acknowledge_frames(id, vec![frame(0)]).await.unwrap();
     runs.try_into().unwrap()
 }
 

@@ -27,7 +27,7 @@ async fn of_many_writers_of_a_frame_one_is_acknowledged(backend: Backend) {
         let mut writers = JoinSet::new();
         for _ in 0..6 {
             let store = store.clone();
-            writers.spawn(async move { store.acknowledge_frame(id, frame(sequence)).await });
+            writers.spawn(async move { store.acknowledge_frames(id, vec![frame(sequence)]).await });
         }
         let outcomes = writers.join_all().await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);

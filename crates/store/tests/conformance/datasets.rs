@@ -1,8 +1,8 @@
 use corridor_core::{DatasetState, Digest};
-use corridor_store::{Frame, FrameOutcome, StoreError};
+use corridor_store::{Frame, StoreError};
 
 use crate::backend::Backend;
-use crate::samples::{DESTINATION, ORIGIN, agreement, declaration, frame, stamp};
+use crate::samples::{DESTINATION, ORIGIN, agreement, check_frame, declaration, frame, stamp};
 
 async fn frames_are_taken_in_order_and_once(backend: Backend) {
     let store = backend.open().await;
@@ -17,18 +17,15 @@ async fn frames_are_taken_in_order_and_once(backend: Backend) {
         (DatasetState::Receiving, 0)
     );
 
-    assert_eq!(store.check_frame(id, frame(0)).await.unwrap(), FrameOutcome::Next);
-    let status = store.acknowledge_frame(id, frame(0)).await.unwrap();
+    assert_eq!(check_frame(&store, id, frame(0)).await.unwrap(), true);
+    let status = store.acknowledge_frames(id, vec![frame(0)]).await.unwrap();
     assert_eq!((status.acknowledged_bytes, status.next_sequence), (10, 1));
-    assert_eq!(
-        store.check_frame(id, frame(0)).await.unwrap(),
-        FrameOutcome::Repeated
-    );
+    assert_eq!(check_frame(&store, id, frame(0)).await.unwrap(), false);
     let other = Frame {
         checksum: Digest::of(b"other"),
         ..frame(0)
     };
-    let error = store.check_frame(id, other).await.unwrap_err();
+    let error = check_frame(&store, id, other).await.unwrap_err();
     assert!(
         matches!(error, StoreError::FrameChanged { sequence: 0 }),
         "{error}"
@@ -40,7 +37,7 @@ async fn frames_are_taken_in_order_and_once(backend: Backend) {
             ..frame(1)
         },
     ] {
-        let error = store.check_frame(id, wrong).await.unwrap_err();
+        let error = check_frame(&store, id, wrong).await.unwrap_err();
         let expected = (1, 10);
         assert!(
             matches!(error, StoreError::FrameOutOfOrder { expected: e, expected_offset: o, .. } if (e, o) == expected),
@@ -52,13 +49,13 @@ async fn frames_are_taken_in_order_and_once(backend: Backend) {
             byte_count: wrong,
             ..frame(1)
         };
-        let error = store.check_frame(id, wrong).await.unwrap_err();
+        let error = check_frame(&store, id, wrong).await.unwrap_err();
         assert!(
             matches!(error, StoreError::FramesBeyondDeclared { declared: 30 }),
             "{error}"
         );
     }
-    let error = store.acknowledge_frame(id, frame(0)).await.unwrap_err();
+    let error = store.acknowledge_frames(id, vec![frame(0)]).await.unwrap_err();
     assert!(
         matches!(error, StoreError::FrameOutOfOrder { expected: 1, .. }),
         "{error}"
@@ -83,12 +80,12 @@ async fn no_frame_goes_beyond_the_bytes_declared_even_unchecked(backend: Backend
         ..frame(0)
     };
     // The database itself refuses it.
-    let error = store.acknowledge_frame(id, large).await.unwrap_err();
+    let error = store.acknowledge_frames(id, vec![large]).await.unwrap_err();
     assert!(
         matches!(
             error,
             StoreError::Database {
-                transaction: "acknowledge_frame",
+                transaction: "acknowledge_frames",
                 ..
             }
         ),
@@ -108,7 +105,7 @@ async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backe
     store.insert_agreement(&agreement, &stamp()).await.unwrap();
     let first = declaration(&agreement, ORIGIN);
     let id = store.declare_dataset(&first, &stamp()).await.unwrap().status.id;
-    store.acknowledge_frame(id, frame(0)).await.unwrap();
+    store.acknowledge_frames(id, vec![frame(0)]).await.unwrap();
     let again = store.declare_dataset(&first, &stamp()).await.unwrap();
     assert_eq!((again.status.acknowledged_bytes, again.replaced), (10, None));
 
@@ -124,7 +121,7 @@ async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backe
     let id = replacing.status.id;
     // Frames of the one that gave way are gone: the same numbers are taken anew.
     for sequence in 0..3 {
-        store.acknowledge_frame(id, frame(sequence)).await.unwrap();
+        store.acknowledge_frames(id, vec![frame(sequence)]).await.unwrap();
     }
     assert_eq!(
         store.seal_dataset(id, &stamp()).await.unwrap().state,
@@ -134,7 +131,7 @@ async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backe
     assert!(matches!(error, StoreError::DatasetSealed), "{error}");
     store.delete_dataset(id, "refused", &stamp()).await.unwrap();
     assert!(store.dataset(id).await.unwrap().is_some(), "what is sealed stays");
-    let error = store.acknowledge_frame(id, frame(3)).await.unwrap_err();
+    let error = store.acknowledge_frames(id, vec![frame(3)]).await.unwrap_err();
     assert!(matches!(error, StoreError::FrameOutOfOrder { .. }), "{error}");
 }
 

@@ -4,7 +4,7 @@ use corridor_core::{
     DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Origin, Output, Period, Profile,
     ReleaseStatus, RunState, RunStatus, SeededEntropy, Side, Signature, StatisticsTerms, ThresholdPolicy,
 };
-use corridor_store::{Frame, Lease, Release, ReleasedScope, Store};
+use corridor_store::{Frame, Lease, Release, ReleasedScope, Store, StoreError};
 use jiff::Timestamp;
 
 pub(crate) const ORIGIN: &str = "INS-TN";
@@ -127,7 +127,7 @@ pub(crate) async fn sealed(store: &Store, seed: u64) -> RunStatus {
             .unwrap();
         let id = declared.status.id;
         for sequence in 0..3 {
-            store.acknowledge_frame(id, frame(sequence)).await.unwrap();
+            store.acknowledge_frames(id, vec![frame(sequence)]).await.unwrap();
         }
         store.seal_dataset(id, &stamp()).await.unwrap();
         datasets.push(id);
@@ -152,4 +152,13 @@ pub(crate) async fn claim(store: &Store) -> (RunStatus, Lease) {
     let worker = store.register_worker().await.unwrap();
     let seen = store.open_runs().await.unwrap().0[0];
     store.claim_run(worker, seen, &stamp()).await.unwrap().unwrap()
+}
+
+/// Whether a frame alone is the next one (`true`), or was stored before.
+pub(crate) async fn check_frame(store: &Store, id: Digest, frame: Frame) -> Result<bool, StoreError> {
+    let checked = store.check_frames(id, vec![frame]).await?;
+    match checked.refused {
+        Some(error) => Err(error),
+        None => Ok(checked.is_next[0]),
+    }
 }

@@ -1522,6 +1522,10 @@ pub struct Dataset {
     /// Sequence number of the next frame, from 0.
     #[prost(uint64, tag = "6")]
     pub next_sequence: u64,
+    /// When the service will purge it, as RFC 3339 in UTC: the days of retention agreed after the first release of a table over
+    /// it. Empty before that, and when it was purged.
+    #[prost(string, tag = "7")]
+    pub purge_at: ::prost::alloc::string::String,
 }
 /// One check of the gate before sealing.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1627,6 +1631,40 @@ pub struct SealDatasetResponse {
     #[prost(message, optional, tag = "2")]
     pub gate_report: ::core::option::Option<GateReport>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurgeDatasetRequest {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub dataset_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurgeDatasetResponse {
+    #[prost(message, optional, tag = "1")]
+    pub certificate: ::core::option::Option<DeletionCertificate>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDeletionCertificateRequest {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub dataset_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDeletionCertificateResponse {
+    #[prost(message, optional, tag = "1")]
+    pub certificate: ::core::option::Option<DeletionCertificate>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeletionCertificate {
+    /// JSON: what was purged, when, why, and which key was destroyed.
+    #[prost(bytes = "vec", tag = "1")]
+    pub canonical: ::prost::alloc::vec::Vec<u8>,
+    /// The service's key for certificates (Ed25519), 32 bytes. Compare it with the one its operator gave you.
+    #[prost(bytes = "vec", tag = "2")]
+    pub signing_key: ::prost::alloc::vec::Vec<u8>,
+    /// Over "corridor/v1|sign|deletion|" and `canonical`, 64 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DatasetState {
@@ -1635,6 +1673,8 @@ pub enum DatasetState {
     Receiving = 1,
     /// Checked and fixed.
     Sealed = 2,
+    /// Its key was destroyed and its bytes removed, on request or after the retention agreed. It stays so.
+    Purged = 3,
 }
 impl DatasetState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1646,6 +1686,7 @@ impl DatasetState {
             Self::Unspecified => "DATASET_STATE_UNSPECIFIED",
             Self::Receiving => "DATASET_STATE_RECEIVING",
             Self::Sealed => "DATASET_STATE_SEALED",
+            Self::Purged => "DATASET_STATE_PURGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1654,6 +1695,7 @@ impl DatasetState {
             "DATASET_STATE_UNSPECIFIED" => Some(Self::Unspecified),
             "DATASET_STATE_RECEIVING" => Some(Self::Receiving),
             "DATASET_STATE_SEALED" => Some(Self::Sealed),
+            "DATASET_STATE_PURGED" => Some(Self::Purged),
             _ => None,
         }
     }
@@ -1862,7 +1904,8 @@ pub mod dataset_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Sends frames, in order, from the acknowledged offset on. Each answer acknowledges what is safely stored.
-        /// A frame sent again is acknowledged again and stored once.
+        /// A frame sent again is acknowledged again and stored once. Send on without waiting for answers: frames that came
+        /// together are stored together, which is many times faster.
         pub async fn upload_dataset(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -1915,6 +1958,62 @@ pub mod dataset_service_client {
                 .insert(GrpcMethod::new("corridor.v1.DatasetService", "SealDataset"));
             self.inner.unary(req, path, codec).await
         }
+        /// Purges a dataset of the caller's for good: its key is destroyed, and its bytes, the candidate pairs and links of runs over
+        /// it and tables that were not released are removed. Released tables stay. Purging again gives the same certificate.
+        pub async fn purge_dataset(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PurgeDatasetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurgeDatasetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/corridor.v1.DatasetService/PurgeDataset",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("corridor.v1.DatasetService", "PurgeDataset"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The certificate that a dataset of the caller's was purged.
+        pub async fn get_deletion_certificate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDeletionCertificateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDeletionCertificateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/corridor.v1.DatasetService/GetDeletionCertificate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "corridor.v1.DatasetService",
+                        "GetDeletionCertificate",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1961,7 +2060,8 @@ pub mod dataset_service_server {
             + std::marker::Send
             + 'static;
         /// Sends frames, in order, from the acknowledged offset on. Each answer acknowledges what is safely stored.
-        /// A frame sent again is acknowledged again and stored once.
+        /// A frame sent again is acknowledged again and stored once. Send on without waiting for answers: frames that came
+        /// together are stored together, which is many times faster.
         async fn upload_dataset(
             &self,
             request: tonic::Request<tonic::Streaming<super::UploadDatasetRequest>>,
@@ -1976,6 +2076,23 @@ pub mod dataset_service_server {
             request: tonic::Request<super::SealDatasetRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SealDatasetResponse>,
+            tonic::Status,
+        >;
+        /// Purges a dataset of the caller's for good: its key is destroyed, and its bytes, the candidate pairs and links of runs over
+        /// it and tables that were not released are removed. Released tables stay. Purging again gives the same certificate.
+        async fn purge_dataset(
+            &self,
+            request: tonic::Request<super::PurgeDatasetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurgeDatasetResponse>,
+            tonic::Status,
+        >;
+        /// The certificate that a dataset of the caller's was purged.
+        async fn get_deletion_certificate(
+            &self,
+            request: tonic::Request<super::GetDeletionCertificateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDeletionCertificateResponse>,
             tonic::Status,
         >;
     }
@@ -2269,6 +2386,100 @@ pub mod dataset_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SealDatasetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/corridor.v1.DatasetService/PurgeDataset" => {
+                    #[allow(non_camel_case_types)]
+                    struct PurgeDatasetSvc<T: DatasetService>(pub Arc<T>);
+                    impl<
+                        T: DatasetService,
+                    > tonic::server::UnaryService<super::PurgeDatasetRequest>
+                    for PurgeDatasetSvc<T> {
+                        type Response = super::PurgeDatasetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PurgeDatasetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DatasetService>::purge_dataset(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PurgeDatasetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/corridor.v1.DatasetService/GetDeletionCertificate" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDeletionCertificateSvc<T: DatasetService>(pub Arc<T>);
+                    impl<
+                        T: DatasetService,
+                    > tonic::server::UnaryService<super::GetDeletionCertificateRequest>
+                    for GetDeletionCertificateSvc<T> {
+                        type Response = super::GetDeletionCertificateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDeletionCertificateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DatasetService>::get_deletion_certificate(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDeletionCertificateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

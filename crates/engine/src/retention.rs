@@ -1,0 +1,204 @@
+//! The end of datasets: on request of their office, and when the days agreed are over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use corridor_core::{Caller, DatasetStatus, Digest, PurgeReason, SignedCertificate, Timestamp};
+use corridor_store::Orphan;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// How long before a dataset is purged the log says so.
+const WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How often deadlines are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+const SECONDS_PER_DAY: i64 = 24 * 3600;
+
+/// When a dataset is to be purged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// The dataset.
+    pub dataset: Digest,
+    /// The agreement it is under.
+    pub agreement: Digest,
+    /// The days of retention agreed after the first release of a table over it.
+    pub purge_at: Timestamp,
+}
+
+/// What can go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Garbage {
+    /// Datasets whose retention is over.
+    pub due: Vec<Deadline>,
+    /// Stored bytes that nothing answers for.
+    pub orphans: Vec<Orphan>,
+}
+
+impl Engine {
+    /// Purges a dataset of the caller's for good; the same again gives the same certificate.
+    ///
+    /// # Errors
+    /// When there is none of that id of the caller's, or the store fails; asked again, it goes on.
+    pub async fn purge_dataset(&self, caller: &Caller, id: Digest) -> Result<SignedCertificate, EngineError> {
+        self.dataset(caller, id).await?;
+        self.purge(id, PurgeReason::Request, Some(caller)).await
+    }
+
+    /// The certificate that a dataset of the caller's was purged.
+    ///
+    /// # Errors
+    /// When there is none of that id of the caller's, or it was not purged.
+    pub async fn deletion_certificate(
+        &self,
+        caller: &Caller,
+        id: Digest,
+    ) -> Result<SignedCertificate, EngineError> {
+        self.dataset(caller, id).await?;
+        let certificate = self.store.deletion_certificate(id).await?;
+        certificate.ok_or(EngineError::NotFound {
+            what: "deletion certificate",
+        })
+    }
+
+    async fn purge(
+        &self,
+        id: Digest,
+        reason: PurgeReason,
+        caller: Option<&Caller>,
+    ) -> Result<SignedCertificate, EngineError> {
+        let status = self
+            .store
+            .dataset(id)
+            .await?
+            .ok_or(EngineError::NotFound { what: "dataset" })?;
+        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
+        let certificate = self.store.purge_dataset(id, reason, &self.stamp(caller)).await?;
+        // Runs over it are over.
+        self.announce_change();
+        tracing::info!(
+            dataset = %id.to_short(),
+            office = %status.declaration.office,
+            reason = reason.as_str(),
+            "dataset purged"
+        );
+        Ok(certificate)
+    }
+
+    /// When datasets are to be purged, by dataset.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn deadlines(&self) -> Result<Vec<Deadline>, EngineError> {
+        let mut days = BTreeMap::new();
+        let mut deadlines = Vec::new();
+        for retained in self.store.retained().await? {
+            let agreement = retained.agreement;
+            if !days.contains_key(agreement.as_bytes()) {
+                let signed = self.store.agreement(agreement).await?;
+                let signed = signed.ok_or(EngineError::NotFound { what: "agreement" })?;
+                days.insert(*agreement.as_bytes(), signed.agreement.retention_days);
+            }
+            let days = days[agreement.as_bytes()];
+            let released = retained.released_at.as_second();
+            let purge_at = released.saturating_add(i64::from(days) * SECONDS_PER_DAY);
+            deadlines.push(Deadline {
+                dataset: retained.dataset,
+                agreement,
+                purge_at: Timestamp::from_second(purge_at).unwrap_or(Timestamp::MAX),
+            });
+        }
+        Ok(deadlines)
+    }
+
+    /// Adds to datasets when they are to be purged.
+    pub(crate) async fn with_deadlines(
+        &self,
+        mut datasets: Vec<DatasetStatus>,
+    ) -> Result<Vec<DatasetStatus>, EngineError> {
+        let deadlines = self.deadlines().await?;
+        for dataset in &mut datasets {
+            let deadline = deadlines.iter().find(|deadline| deadline.dataset == dataset.id);
+            dataset.purge_at = deadline.map(|deadline| deadline.purge_at);
+        }
+        Ok(datasets)
+    }
+
+    /// Purges the datasets whose retention is over, and gives them.
+    ///
+    /// # Errors
+    /// When the store fails; those purged before stay so.
+    pub async fn purge_due(&self) -> Result<Vec<Deadline>, EngineError> {
+        let now = self.clock.now();
+        let mut due = self.deadlines().await?;
+        due.retain(|deadline| deadline.purge_at <= now);
+        for deadline in &due {
+            self.purge(deadline.dataset, PurgeReason::Retention, None).await?;
+        }
+        Ok(due)
+    }
+
+    /// Keeps the retention agreed until `stop`: purges what is due, and says in the log a week before what will be.
+    pub async fn keep_retention(&self, stop: &CancellationToken) {
+        let mut warned = BTreeSet::new();
+        while !stop.is_cancelled() {
+            if let Err(error) = self.keep_retention_once(&mut warned).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "retention could not be kept; trying again"
+                );
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    async fn keep_retention_once(&self, warned: &mut BTreeSet<[u8; 32]>) -> Result<(), EngineError> {
+        self.purge_due().await?;
+        let soon = self.clock.now().as_second() + i64::try_from(WARNING.as_secs()).expect("a week fits");
+        for deadline in self.deadlines().await? {
+            if deadline.purge_at.as_second() <= soon && warned.insert(*deadline.dataset.as_bytes()) {
+                tracing::warn!(
+                    dataset = %deadline.dataset.to_short(),
+                    agreement = %deadline.agreement.to_short(),
+                    purge_at = %deadline.purge_at,
+                    "dataset will be purged: the retention agreed is over then"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What can go now. Nothing is removed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn garbage(&self) -> Result<Garbage, EngineError> {
+        let now = self.clock.now();
+        let mut due = self.deadlines().await?;
+        due.retain(|deadline| deadline.purge_at <= now);
+        Ok(Garbage {
+            due,
+            orphans: self.store.orphans().await?,
+        })
+    }
+
+    /// Removes what can go.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remove_garbage(&self, garbage: &Garbage) -> Result<(), EngineError> {
+        for deadline in &garbage.due {
+            self.purge(deadline.dataset, PurgeReason::Retention, None).await?;
+        }
+        for orphan in &garbage.orphans {
+            self.store.remove_orphan(orphan).await?;
+        }
+        Ok(())
+    }
+}
