@@ -9,7 +9,10 @@ use libfuzzer_sys::fuzz_target;
 const KEY: &str = "seed.example/audit+9ca20914+AbZpyjiSgkzkEfTXK/HrpGOOC09IM1lpJE2ydxXBGLT0";
 
 /// The only texts its exports can have, beside other bare hashes in place of entries.
-const ROOTS: [&str; 2] = ["4f6f4d53ee9598a521ec175cc17c148f518318bd872bdd8286eb5f2b82a7bd69", "3418a21c08aee1cb9b644e1961e0e6e2475542315375c9f242ab8e01bbc125b9"];
+const ROOTS: [&str; 2] = [
+    "4f6f4d53ee9598a521ec175cc17c148f518318bd872bdd8286eb5f2b82a7bd69",
+    "3418a21c08aee1cb9b644e1961e0e6e2475542315375c9f242ab8e01bbc125b9",
+];
 
 fuzz_target!(|input: &[u8]| {
     let Ok(text) = std::str::from_utf8(input) else {
