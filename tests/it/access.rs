@@ -24,6 +24,10 @@ enum OnForeign {
     NotParty,
     /// A list without them.
     Empty,
+    /// The same as everybody: it is about the service as a whole.
+    Served,
+    /// As [`Self::Hidden`], but for auditors, who read all of the log.
+    HiddenButForAuditors,
 }
 
 struct Row {
@@ -36,6 +40,8 @@ struct Row {
 const OFFICE: &[Role] = &[Role::Office];
 const PARTIES: &[Role] = &[Role::Office, Role::Researcher, Role::Administrator, Role::Auditor];
 const TABLES: &[Role] = &[Role::Office, Role::Researcher];
+const LOG: &[Role] = &[Role::Office, Role::Administrator, Role::Auditor, Role::Operator];
+const DISCLOSURES: &[Role] = &[Role::Office, Role::Administrator, Role::Auditor];
 
 /// Written down on its own, not taken from the service.
 const ROWS: &[Row] = &[
@@ -224,6 +230,54 @@ const ROWS: &[Row] = &[
         roles: TABLES,
         on_foreign: OnForeign::Hidden,
         request: |world| v1::StreamFlowRowsRequest { run_id: world.run() }.encode_to_vec(),
+    },
+    Row {
+        path: "corridor.v1.AuditService/GetCheckpoint",
+        roles: LOG,
+        on_foreign: OnForeign::Served,
+        request: |_| v1::GetCheckpointRequest {}.encode_to_vec(),
+    },
+    Row {
+        path: "corridor.v1.AuditService/ListAuditEntries",
+        roles: LOG,
+        on_foreign: OnForeign::Served,
+        request: |_| v1::ListAuditEntriesRequest { first: 0 }.encode_to_vec(),
+    },
+    Row {
+        path: "corridor.v1.AuditService/GetInclusionProof",
+        roles: LOG,
+        on_foreign: OnForeign::Served,
+        request: |_| v1::GetInclusionProofRequest { sequence: 1, size: 2 }.encode_to_vec(),
+    },
+    Row {
+        path: "corridor.v1.AuditService/GetConsistencyProof",
+        roles: LOG,
+        on_foreign: OnForeign::Served,
+        request: |_| {
+            v1::GetConsistencyProofRequest {
+                earlier_size: 1,
+                size: 2,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        path: "corridor.v1.AuditService/ListDisclosures",
+        roles: DISCLOSURES,
+        on_foreign: OnForeign::HiddenButForAuditors,
+        request: |world| {
+            v1::ListDisclosuresRequest {
+                agreement_digest: world.agreement(),
+                page_token: String::new(),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        path: "corridor.v1.AuditService/GetRunManifest",
+        roles: DISCLOSURES,
+        on_foreign: OnForeign::Hidden,
+        request: |world| v1::GetRunManifestRequest { run_id: world.run() }.encode_to_vec(),
     },
 ];
 
@@ -424,7 +478,9 @@ async fn every_call_is_for_its_roles_and_shows_nothing_of_others() {
                     continue;
                 }
                 match row.on_foreign {
-                    OnForeign::Hidden => {
+                    OnForeign::HiddenButForAuditors if role == Role::Auditor => drop(outcome.expect(&what)),
+                    OnForeign::Served => drop(outcome.expect(&what)),
+                    OnForeign::Hidden | OnForeign::HiddenButForAuditors => {
                         let status = outcome.expect_err(&what);
                         assert_eq!(status.code(), Code::NotFound, "{what}");
                     }

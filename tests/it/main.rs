@@ -4,6 +4,8 @@
 mod access;
 mod arrows;
 mod attack;
+mod audit;
+mod backup;
 mod bad_input;
 mod bad_mapping;
 mod blocks;
@@ -34,3 +36,4 @@ mod scripts;
 mod service;
 mod size;
 mod statistics;
+mod two_services;

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corridor_core::{Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
+use corridor_core::{Caller, Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
 use corridor_engine::{Compute, Engine, Frame, Limits, RunLimits, Store};
 use corridor_store::RunObject;
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
 use tokio_util::sync::CancellationToken;
+
+use crate::service::audit_log;
 
 /// An engine of so many threads on a folder, and the folder's store.
 async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
@@ -21,6 +23,7 @@ async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
         store.clone(),
         Compute::new(threads).unwrap(),
         Arc::new(SystemClock),
+        audit_log(folder),
         limits,
     );
     (engine, store)
@@ -28,20 +31,21 @@ async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
 
 /// Agrees, uploads and queues the run.
 async fn queue(engine: &Engine, sample: &Sample) -> Digest {
-    let origin = sample::ORIGIN.parse().unwrap();
+    let origin = Caller::office(sample::ORIGIN.parse().unwrap());
     engine
         .propose_agreement(&origin, &sample.agreement)
         .await
         .unwrap();
     for (office, signature) in sample.signatures() {
-        let office = office.parse().unwrap();
+        let office = Caller::office(office.parse().unwrap());
         engine
             .sign_agreement(&office, sample.agreement.digest(), &signature)
             .await
             .unwrap();
     }
     for (declaration, bytes) in &sample.datasets {
-        let dataset = engine.declare_dataset(declaration).await.unwrap();
+        let caller = Caller::office(declaration.office.clone());
+        let dataset = engine.declare_dataset(&caller, declaration).await.unwrap();
         let frame = Frame {
             sequence: 0,
             offset: 0,
@@ -49,13 +53,10 @@ async fn queue(engine: &Engine, sample: &Sample) -> Digest {
             checksum: Digest::of(bytes),
         };
         engine
-            .receive_frame(&declaration.office, dataset.id, frame, bytes)
+            .receive_frame(&caller, dataset.id, frame, bytes)
             .await
             .unwrap();
-        engine
-            .seal_dataset(&declaration.office, dataset.id)
-            .await
-            .unwrap();
+        engine.seal_dataset(&caller, dataset.id).await.unwrap();
     }
     engine
         .start_run(&origin, sample.agreement.digest())
@@ -66,7 +67,7 @@ async fn queue(engine: &Engine, sample: &Sample) -> Digest {
 
 /// Works on the run until `is_enough`, and then not a moment longer: what is under way is dropped.
 async fn work_until(engine: &Engine, run: Digest, is_enough: impl Fn(&RunStatus) -> bool) -> RunStatus {
-    let origin = sample::ORIGIN.parse().unwrap();
+    let origin = Caller::office(sample::ORIGIN.parse().unwrap());
     let stop = CancellationToken::new();
     let mut changes = engine.subscribe();
     let watching = async {

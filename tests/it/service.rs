@@ -1,11 +1,12 @@
 //! A service in this process.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use corridor_cli::{Client, Connection};
-use corridor_core::{Role, SystemClock};
-use corridor_engine::{Compute, Engine, Limits, Store};
+use corridor_core::{Digest, OsEntropy, Role, SystemClock};
+use corridor_engine::{AuditKey, AuditLog, Compute, Engine, Limits, Store};
 use corridor_server::{
     GrpcWebConfig, LimitsConfig, Metrics, Operations, OperationsConfig, PartyConfig, ServeOptions,
     ServiceIdentity, TrialCa, serve,
@@ -27,6 +28,13 @@ pub(crate) const READERS: [(&str, Role); 8] = [
     ("AUDIT-2", Role::Auditor),
     ("OPS-2", Role::Operator),
 ];
+
+/// The audit log of a service in a folder.
+pub(crate) fn audit_log(folder: &Path) -> AuditLog {
+    let mut entropy = OsEntropy::default();
+    let key = AuditKey::open(&folder.join("audit.key"), None, &mut entropy).unwrap();
+    AuditLog::new(key, entropy)
+}
 
 /// A service in this process, for the offices of [`sample`], one that is no party of theirs, and [`READERS`].
 pub(crate) struct Service {
@@ -76,6 +84,7 @@ impl Service {
             store.clone(),
             Compute::new(2).unwrap(),
             Arc::new(SystemClock),
+            audit_log(folder.path()),
             engine_limits,
         );
         let metrics = Arc::new(Metrics::new());
@@ -103,6 +112,7 @@ impl Service {
             .collect(),
         });
         let options = ServeOptions {
+            settings_digest: Digest::of(b"settings"),
             identity: identities,
             limits,
             reflection: true,

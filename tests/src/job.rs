@@ -62,6 +62,14 @@ impl Job {
     /// # Panics
     /// When one of these fails.
     pub fn start() -> Self {
+        Self::start_on("")
+    }
+
+    /// The same with more sections in the service's settings.
+    ///
+    /// # Panics
+    /// As [`Job::start`].
+    pub fn start_on(sections: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let mut job = Self { folder, server: None };
         let server = job.path("server");
@@ -85,7 +93,7 @@ impl Job {
         made.succeeded();
         let sample = fs::read_to_string(workspace_root().join("deploy/corridor-server.toml"))
             .expect("the sample config is there");
-        let config = sample.replace("127.0.0.1:7443", "127.0.0.1:0");
+        let config = sample.replace("127.0.0.1:7443", "127.0.0.1:0") + sections;
         fs::write(server.join("server.toml"), config).expect("a file can be written");
         job.start_server();
         for (office, id) in OFFICES {
@@ -194,7 +202,19 @@ impl Job {
             .join(inside)
     }
 
-    fn use_server(&mut self, server: ServerProcess) {
+    /// Starts a service with other settings, which the offices then use.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_server_with(&mut self, config: &str) {
+        self.use_server(ServerProcess::start(&self.path("server"), config));
+    }
+
+    /// Makes `server` the offices' service and gives the one it was.
+    ///
+    /// # Panics
+    /// When a service file cannot be written.
+    pub fn use_server(&mut self, server: ServerProcess) -> Option<ServerProcess> {
         for (office, id) in OFFICES {
             fs::create_dir_all(self.path(office)).expect("a folder can be made");
             let text = format!(
@@ -204,7 +224,7 @@ impl Job {
             );
             fs::write(self.path(office).join("service.toml"), text).expect("a file can be written");
         }
-        self.server = Some(server);
+        self.server.replace(server)
     }
 
     /// Kills the service at once and gives its log.
@@ -375,7 +395,10 @@ impl Job {
 }
 
 /// Writes a file its owner alone can read.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = fs::OpenOptions::new();

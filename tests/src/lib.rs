@@ -22,7 +22,7 @@ pub use breaking::breaking_changes;
 pub use codegen::{GENERATED_FILES, generate};
 #[cfg(feature = "programs")]
 pub use faults::{CampaignReport, CampaignTerms, ClockSteps, LargeUpload, Phase, run_campaign};
-pub use job::{Job, OFFICES, Terms, fixture};
+pub use job::{Job, OFFICES, Terms, fixture, write_private};
 #[cfg(feature = "programs")]
 pub use load::{LoadReport, LoadTerms, run_load};
 pub use poor_line::{LineFaults, PoorLine};

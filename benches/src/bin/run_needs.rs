@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use corridor_core::{Assignment, Caller, Clock as _, Stopwatch, SystemClock, ThresholdPolicy};
-use corridor_engine::{Compute, Engine, Frame, Limits, PublicPlan, RunLimits, Store};
+use corridor_core::{Assignment, Caller, Clock as _, OsEntropy, Stopwatch, SystemClock, ThresholdPolicy};
+use corridor_engine::{AuditKey, AuditLog, Compute, Engine, Frame, Limits, PublicPlan, RunLimits, Store};
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
 use tokio_util::sync::CancellationToken;
 
@@ -99,10 +99,12 @@ async fn open(folder: &Path) -> Outcome<Engine> {
         run: RunLimits::DEFAULT,
     };
     let store = Store::open(folder).await?;
+    let mut entropy = OsEntropy::default();
     Ok(Engine::new(
         store,
         Compute::new(0)?,
         Arc::new(SystemClock),
+        AuditLog::new(AuditKey::generate(None, &mut entropy), entropy),
         limits,
     ))
 }

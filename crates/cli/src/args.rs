@@ -6,6 +6,7 @@ use corridor_core::{CountryCoding, Digest, OfficeId, Threshold};
 use crate::commands::synth::SynthArgs;
 use crate::failure::parse_digest;
 
+mod audit;
 mod encode;
 mod extracts;
 mod figures;
@@ -15,6 +16,7 @@ mod pipeline;
 mod schema;
 mod statistics;
 
+pub(crate) use audit::{AuditCommand, ReplayArgs};
 pub(crate) use encode::{ClkArgs, EncodeArgs, HeaderArg};
 pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
@@ -100,6 +102,9 @@ pub(crate) enum Command {
     /// Releases, shows and exports flow tables.
     #[command(subcommand)]
     Flows(FlowsCommand),
+    /// Keeps and checks the service's audit log: who did what when, and what left to whom.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Runs the whole pipeline on two registers here, without a service.
     ///
     /// For one office that tries its settings on its own or synthetic data before any agreement is signed. Writes
@@ -396,6 +401,27 @@ pub(crate) enum RunCommand {
     ///
     /// Example: corridor run quality RUN --service service.toml
     Quality(RunArgs),
+    /// Writes what the result of a run was made of: agreement, datasets, tables it was held against, program and seed, by digest.
+    ///
+    /// Example: corridor run manifest RUN --out manifest.json --service service.toml
+    Manifest {
+        /// The run's id.
+        #[arg(value_parser = parse_digest)]
+        run: Digest,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+    /// Makes a result again from its manifest and the inputs it names, here and without a service, and says whether the same bytes
+    /// come out, or what differs: the agreement, a dataset, a released table, the version of the program, or the result alone.
+    ///
+    /// Shows no figure. For whoever may hold both datasets, such as an auditor both offices gave them to. Exit code 1 when anything
+    /// differs.
+    ///
+    /// Example: corridor run replay manifest.json --agreement agreement.json --origin a.parquet --destination b.parquet
+    Replay(ReplayArgs),
     /// Writes the linked pairs of pseudonyms of a released run, when the agreement allows link lists.
     ///
     /// Example: corridor run links RUN -o links.csv --service service.toml

@@ -21,6 +21,8 @@ use crate::failure::Exit;
 use crate::flow_answer::to_table;
 use crate::output::read_text;
 
+mod audit;
+
 /// How an office reaches the service. Read from TOML; relative paths are relative to the file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

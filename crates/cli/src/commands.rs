@@ -4,6 +4,7 @@ use crate::args::{Cli, Command};
 
 mod agreement;
 mod attack;
+mod audit;
 mod clkhash;
 mod compare;
 mod decrypt;
@@ -21,6 +22,7 @@ mod pictures;
 mod plan_page;
 mod registers;
 mod rehearse;
+mod replay;
 mod results;
 mod run;
 mod schema;
@@ -47,6 +49,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Encode(args) => encode::run(&args),
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Agreement(command) => block_on(agreement::run(command)),
+        Command::Audit(command) => audit::run(command),
         Command::Upload(args) => block_on(upload::run(args)),
         Command::Run(command) => block_on(run::run(command)),
         Command::Flows(command) => block_on(flows::run(command)),
@@ -75,6 +78,6 @@ fn leave_nothing_when_interrupted() -> std::io::Result<()> {
     Ok(())
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+pub(crate) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(work)
 }

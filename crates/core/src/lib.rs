@@ -5,6 +5,8 @@
 //! a filter in [`Filters`] and a coarse [`MigrationEvent`]. Time comes from a [`Clock`] and randomness from
 //! an [`Entropy`], both passed as arguments.
 //!
+//! Every step at a service is an entry of an [`audit`] log whose later state can be held against an earlier one.
+//!
 //! Nothing here reads, writes, waits, or knows a secret key.
 //!
 //! ```
@@ -22,6 +24,7 @@
 #![warn(clippy::as_conversions)]
 
 mod agreement;
+pub mod audit;
 mod caller;
 mod clock;
 mod corridor;

@@ -67,6 +67,13 @@ impl PublicKey {
             .map_err(|_| SignatureError)
     }
 
+    /// Whether `signature` was made by this key over exactly these bytes, without a purpose before them: for texts whose format
+    /// says what is signed, as a note of the audit log. Such a key signs nothing else.
+    pub(crate) fn verify_bytes(&self, bytes: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        self.0.verify_strict(bytes, &signature).is_ok()
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()

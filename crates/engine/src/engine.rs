@@ -4,23 +4,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use corridor_core::{
     Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, MigrationEvent,
-    MigratoryStatus, OfficeId, Output, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
+    MigratoryStatus, OfficeId, Reason, Role, RunState, RunStatus, Side, Signature, SignedAgreement,
     SigningPurpose, Standing, Variable,
 };
-use corridor_flows::PublishedTable;
-use corridor_store::{
-    DatasetFileError, Frame, FrameOutcome, RunChange, RunObject, Store, StoreError, parse_dataset,
-};
+use corridor_store::{DatasetFileError, Frame, FrameOutcome, Store, StoreError, UploadGuard, parse_dataset};
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::access::may_know_of;
-use crate::codec::{LinkedPair, decode_links};
+use crate::audit::AuditLog;
 use crate::compute::Compute;
 use crate::error::EngineError;
+use crate::lease::{LeaseTiming, LeaseWatch};
 use crate::limits::RunLimits;
 use crate::observer::{Happening, NoObserver, Observer, check_of};
-use crate::pipeline::LinkageReport;
-use crate::released::{check_revised, refuse_released_meanwhile};
+use crate::released::check_revised;
 
 /// What this program writes into every run id, so that another version gives another run.
 pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
@@ -37,6 +34,7 @@ pub struct Limits {
 /// The use cases of the service. Knows no gRPC; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
+    pub(crate) audit: AuditLog,
     pub(crate) store: Store,
     pub(crate) compute: Compute,
     pub(crate) clock: Arc<dyn Clock>,
@@ -46,42 +44,51 @@ pub struct Engine {
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
     /// One hand at a time on the dataset of an office under an agreement.
     uploads: Uploads,
+    /// How leases of runs are kept.
+    pub(crate) lease_timing: LeaseTiming,
+    /// What was seen of the leases of others.
+    pub(crate) leases: Arc<Mutex<LeaseWatch>>,
     /// Counts changes of runs; watchers and the worker wait for it to move.
     changes: watch::Sender<u64>,
 }
 
 type UploadKey = (Digest, OfficeId);
 
-/// Locks by office and agreement, made when first needed.
+/// Locks by office and agreement, made when first needed: one hand at a time within this service, which then asks for the lock
+/// that keeps other services away.
 #[derive(Debug, Clone, Default)]
 struct Uploads(Arc<Mutex<HashMap<UploadKey, Arc<tokio::sync::Mutex<()>>>>>);
 
 impl Uploads {
-    async fn lock(&self, declaration: &DatasetDeclaration) -> OwnedMutexGuard<()> {
+    async fn lock(
+        &self,
+        store: &Store,
+        declaration: &DatasetDeclaration,
+    ) -> Result<(UploadGuard, OwnedMutexGuard<()>), EngineError> {
         let key = (declaration.agreement, declaration.office.clone());
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(locks.entry(key).or_default())
         };
-        lock.lock_owned().await
+        let here = lock.lock_owned().await;
+        let everywhere = store
+            .lock_upload(declaration.agreement, &declaration.office)
+            .await?;
+        Ok((everywhere, here))
     }
 }
 
-/// A released result.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReleasedResult {
-    /// The flow table.
-    pub table: PublishedTable,
-    /// How links were decided.
-    pub report: LinkageReport,
-    /// Digest of both, as the offices released it.
-    pub digest: Digest,
-}
-
 impl Engine {
-    /// An engine over an open store.
-    pub fn new(store: Store, compute: Compute, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+    /// An engine over an open store, which logs what it does.
+    pub fn new(
+        store: Store,
+        compute: Compute,
+        clock: Arc<dyn Clock>,
+        audit: AuditLog,
+        limits: Limits,
+    ) -> Self {
         Self {
+            audit,
             store,
             compute,
             clock,
@@ -89,8 +96,17 @@ impl Engine {
             observer: Arc::new(NoObserver),
             planning: Arc::default(),
             uploads: Uploads::default(),
+            lease_timing: LeaseTiming::DEFAULT,
+            leases: Arc::default(),
             changes: watch::Sender::new(0),
         }
+    }
+
+    /// The same with leases kept in another rhythm, which must be that of every service on the same database.
+    #[must_use]
+    pub fn with_lease_timing(mut self, timing: LeaseTiming) -> Self {
+        self.lease_timing = timing;
+        self
     }
 
     pub(crate) fn announce_change(&self) {
@@ -119,7 +135,10 @@ impl Engine {
             Some(Standing::Reader(_)) | None => return Err(EngineError::NotParty),
         }
         check_revised(&self.store, agreement).await?;
-        Ok(self.store.insert_agreement(agreement, self.clock.now()).await?)
+        Ok(self
+            .store
+            .insert_agreement(agreement, &self.stamp(Some(caller)))
+            .await?)
     }
 
     /// Adds the caller's signature of an agreement's digest.
@@ -138,7 +157,10 @@ impl Engine {
             digest.as_bytes(),
             signature,
         )?;
-        let signed = self.store.add_signature(digest, side, signature).await?;
+        let signed = self
+            .store
+            .add_signature(digest, side, signature, &self.stamp(Some(caller)))
+            .await?;
         tracing::info!(agreement = %digest.to_short(), side = side.as_str(), "agreement signed");
         Ok(signed)
     }
@@ -185,10 +207,15 @@ impl Engine {
                 limit: self.limits.max_dataset_bytes,
             });
         }
-        let _alone = self.uploads.lock(declaration).await;
-        let declared = self.store.declare_dataset(declaration, self.clock.now()).await?;
+        let _alone = self.uploads.lock(&self.store, declaration).await?;
+        let declared = self
+            .store
+            .declare_dataset(declaration, &self.stamp(Some(caller)))
+            .await?;
         if let Some(replaced) = declared.replaced {
             self.store.remove_staged(replaced).await?;
+            // A service that stopped while it sealed left it.
+            self.store.remove_dataset(replaced).await?;
         }
         Ok(declared.status)
     }
@@ -243,7 +270,7 @@ impl Engine {
             });
         }
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
-        let _alone = self.uploads.lock(&status.declaration).await;
+        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
         let outcome = self.store.check_frame(id, frame).await?;
         let status = match outcome {
             FrameOutcome::Repeated => self.dataset(caller, id).await?,
@@ -265,7 +292,7 @@ impl Engine {
     /// When bytes are missing, or the dataset is not what was declared and agreed.
     pub async fn seal_dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
         let status = self.dataset(caller, id).await?;
-        let _alone = self.uploads.lock(&status.declaration).await;
+        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
         let status = self.dataset(caller, id).await?;
         if status.state == DatasetState::Sealed {
             return Ok(status);
@@ -290,7 +317,7 @@ impl Engine {
                 .await?
         };
         let sealed = match checked {
-            Ok(()) => self.put_and_seal(id, bytes).await,
+            Ok(()) => self.put_and_seal(caller, id, bytes).await,
             Err(error) => Err(error),
         };
         let sealed = match sealed {
@@ -304,7 +331,9 @@ impl Engine {
                     check: check_of(&error),
                 });
                 self.store.remove_dataset(id).await?;
-                self.store.delete_dataset(id).await?;
+                self.store
+                    .delete_dataset(id, error.to_word(), &self.stamp(Some(caller)))
+                    .await?;
                 self.store.remove_staged(id).await?;
                 return Err(error);
             }
@@ -320,9 +349,14 @@ impl Engine {
         Ok(sealed)
     }
 
-    async fn put_and_seal(&self, id: Digest, bytes: Bytes) -> Result<DatasetStatus, EngineError> {
+    async fn put_and_seal(
+        &self,
+        caller: &Caller,
+        id: Digest,
+        bytes: Bytes,
+    ) -> Result<DatasetStatus, EngineError> {
         self.store.put_dataset(id, bytes).await?;
-        Ok(self.store.seal_dataset(id).await?)
+        Ok(self.store.seal_dataset(id, &self.stamp(Some(caller))).await?)
     }
 
     // Runs.
@@ -354,7 +388,7 @@ impl Engine {
             result: None,
             released_by: Vec::new(),
         };
-        let status = self.store.enqueue_run(&run, self.clock.now()).await?;
+        let status = self.store.enqueue_run(&run, &self.stamp(Some(caller))).await?;
         self.announce_change();
         Ok(status)
     }
@@ -390,118 +424,11 @@ impl Engine {
         if !run.state.is_active() {
             return Err(EngineError::NotCancellable { state: run.state });
         }
-        let run = self.store.change_run(id, RunChange::Cancelled).await?;
+        let run = self.store.cancel_run(id, &self.stamp(Some(caller))).await?;
         tracing::info!(run = %id.to_short(), office = %caller.party, "run cancelled");
         self.announce_change();
         Ok(run)
     }
-
-    // Results.
-
-    /// Notes that the caller's office releases the result of a run, without seeing it.
-    ///
-    /// # Errors
-    /// When there is no result, the signature is not of its digest under the caller's key, or another table of the same countries
-    /// and years was released since it was made.
-    pub async fn release_result(
-        &self,
-        caller: &Caller,
-        id: Digest,
-        signature: &Signature,
-    ) -> Result<RunStatus, EngineError> {
-        let (run, signed, side) = self.run_of_office(caller, id).await?;
-        let result = run
-            .result
-            .filter(|_| run.state.has_result())
-            .ok_or(EngineError::NoResult { state: run.state })?;
-        signed.agreement.office(side).signing_key.verify(
-            SigningPurpose::Release,
-            result.as_bytes(),
-            signature,
-        )?;
-        refuse_released_meanwhile(&self.store, &signed.agreement, id).await?;
-        let run = self.store.release_run(id, side, signature).await?;
-        tracing::info!(run = %id.to_short(), side = side.as_str(), state = %run.state, "result released by an office");
-        self.announce_change();
-        Ok(run)
-    }
-
-    /// The released flow table of a run, for its offices and for researchers.
-    ///
-    /// # Errors
-    /// When the agreement does not allow flow tables, not both offices released it, or the caller may read other things only.
-    pub async fn released_result(&self, caller: &Caller, id: Digest) -> Result<ReleasedResult, EngineError> {
-        let (run, signed, standing) = self.readable_run(caller, id).await?;
-        match standing {
-            Standing::Office(_) | Standing::Reader(Role::Researcher) => {}
-            Standing::Reader(_) => return Err(EngineError::NotReadable { what: "flow tables" }),
-        }
-        let digest = require_released(&run)?;
-        if !signed.agreement.allows(Output::FlowTable) {
-            return Err(EngineError::OutputNotAllowed { what: "flow tables" });
-        }
-        self.read_result(id, digest).await
-    }
-
-    /// How the links of a released run were decided and how good they are, with the digest of its result: for its offices and for all
-    /// who may read.
-    ///
-    /// # Errors
-    /// When not both offices released it.
-    pub async fn released_report(
-        &self,
-        caller: &Caller,
-        id: Digest,
-    ) -> Result<(LinkageReport, Digest), EngineError> {
-        let (run, _, _) = self.readable_run(caller, id).await?;
-        let digest = require_released(&run)?;
-        Ok((self.read_result(id, digest).await?.report, digest))
-    }
-
-    /// The stored result of a run, when it is the one of that digest.
-    async fn read_result(&self, id: Digest, digest: Digest) -> Result<ReleasedResult, EngineError> {
-        let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
-        let report = self.store.read_run_object(id, RunObject::Report).await?;
-        let table = PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?;
-        let report = serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?;
-        if result_digest(&table, &report) != digest {
-            return Err(EngineError::StoredResult);
-        }
-        Ok(ReleasedResult {
-            table,
-            report,
-            digest,
-        })
-    }
-
-    /// The linked pairs of a run, by similarity descending.
-    ///
-    /// # Errors
-    /// When the agreement does not allow link lists, or not both offices released the run.
-    pub async fn released_links(&self, caller: &Caller, id: Digest) -> Result<Vec<LinkedPair>, EngineError> {
-        let (run, signed, _) = self.run_of_office(caller, id).await?;
-        if !signed.agreement.allows(Output::LinkList) {
-            return Err(EngineError::OutputNotAllowed { what: "link lists" });
-        }
-        require_released(&run)?;
-        decode_links(self.store.read_run_object(id, RunObject::Links).await?)
-    }
-}
-
-fn require_released(run: &RunStatus) -> Result<Digest, EngineError> {
-    match run.result {
-        Some(digest) if run.state == RunState::Released => Ok(digest),
-        Some(_) => Err(EngineError::NotReleased),
-        None => Err(EngineError::NoResult { state: run.state }),
-    }
-}
-
-/// Digest of a result, which both offices sign to release it: of the flow table and the linkage report, each as JSON without
-/// blanks and with the fields in their order. An office works it out again from what it is given.
-pub fn result_digest(table: &PublishedTable, report: &LinkageReport) -> Digest {
-    let table = serde_json::to_vec(table).expect("every field has a JSON form");
-    let report = serde_json::to_vec(report).expect("every field has a JSON form");
-    Digest::of_parts(&[b"corridor/v1|result", &table, &report])
 }
 
 /// A dataset is what was declared and what was agreed, or it does not get in.

@@ -1,3 +1,4 @@
+use corridor_core::audit::ProofError;
 use corridor_core::{AgreementError, RunState, SignatureError};
 use corridor_flows::{DisclosureError, FlowError};
 use corridor_link::LinkError;
@@ -87,6 +88,9 @@ pub enum EngineError {
         /// What.
         what: &'static str,
     },
+    /// A proof that cannot be.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
     /// The agreement does not allow it.
     #[error("the agreement does not allow {what} to leave")]
     OutputNotAllowed {
@@ -128,4 +132,41 @@ pub enum EngineError {
     /// A stored result this program cannot read.
     #[error("a stored result cannot be read")]
     StoredResult,
+}
+
+impl EngineError {
+    /// Why a dataset was refused or a run failed, in a word for the audit log.
+    pub(crate) const fn to_word(&self) -> &'static str {
+        match self {
+            Self::Agreement(_) => "agreement",
+            Self::AgreementNotInForce => "agreement_not_in_force",
+            Self::Compute(_) => "compute",
+            Self::ContentMismatch => "content_mismatch",
+            Self::DatasetFile(_) => "dataset_file",
+            Self::DatasetMismatch { .. } => "dataset_mismatch",
+            Self::Disclosure(_) => "not_disclosable",
+            Self::Flow(_) => "flow",
+            Self::Link(_) => "not_linkable",
+            Self::MeasureMismatch => "measure_mismatch",
+            Self::NoEvents => "no_events",
+            Self::RunRefused { .. } => "run_refused",
+            Self::Store(StoreError::KeyCheckMismatch) => "key_check_mismatch",
+            Self::Store(_) => "store",
+            Self::StoredResult => "stored_result",
+            Self::DatasetIncomplete { .. }
+            | Self::DatasetTooLarge { .. }
+            | Self::DatasetsMissing
+            | Self::FrameChecksum { .. }
+            | Self::NoResult { .. }
+            | Self::NotCancellable { .. }
+            | Self::NotFound { .. }
+            | Self::NotParty
+            | Self::NotReadable { .. }
+            | Self::NotReleased
+            | Self::OutputNotAllowed { .. }
+            | Self::Proof(_)
+            | Self::ReleasedMeanwhile
+            | Self::Signature(_) => "refused",
+        }
+    }
 }

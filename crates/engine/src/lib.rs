@@ -21,11 +21,14 @@
 //! [`EngineError`] says what was refused and what to do; causes inside the service are for its log.
 
 mod access;
+mod audit;
 mod codec;
 mod compute;
 mod engine;
 mod error;
+mod lease;
 mod limits;
+mod manifest;
 mod memory;
 mod observer;
 mod phase;
@@ -34,20 +37,30 @@ mod plan;
 mod planning;
 mod refusal;
 mod released;
+mod replay;
+mod result;
+mod results;
 mod round;
 mod stays;
 mod worker;
 
+pub use audit::{AuditLog, VisibleEntry};
 pub use codec::LinkedPair;
 pub use compute::{Compute, ComputeError};
 pub use corridor_flows::{CarriedError, Estimate, FlowCounts, FlowRow, FlowTerms, Measure, PublishedTable};
 pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
-pub use corridor_store::{DatasetFileError, Frame, Store, StoreError};
-pub use engine::{Engine, Limits, PROGRAM_VERSION, ReleasedResult, result_digest};
+pub use corridor_store::{AuditKey, DatasetFileError, Frame, Store, StoreError};
+pub use engine::{Engine, Limits, PROGRAM_VERSION};
 pub use error::EngineError;
+pub use lease::{LeaseTiming, LeaseWatch};
 pub use limits::{Refusal, RunLimit, RunLimits, SetBy};
+pub use manifest::{
+    ManifestDataset, ManifestHost, ManifestTable, RunManifest, RunManifestError, table_digest,
+};
 pub use memory::MemoryPart;
 pub use observer::{AttemptOutcome, FailureKind, Happening, Observer, Phase};
 pub use pipeline::{BlockingReport, EstimatorReport, LinkageReport, LshReport, Pipeline, StratumReport};
 pub use plan::{PlannedDatasets, PublicPlan, RunPlan};
+pub use replay::{Replay, ReplayDifference, ReplayInputs, replay};
+pub use results::{ReleasedResult, ResultPart, result_digest};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};

@@ -123,6 +123,11 @@ const READING_S: f64 = 2e-9;
 const LEARNING_ROWS: u64 = 6000;
 
 impl RunPlan {
+    /// The kernel that compares.
+    pub(crate) const fn kernel(&self) -> &'static str {
+        self.kernel
+    }
+
     /// Plans the run of two datasets. With a clock, some of the filters are compared for about half a second to see how long the
     /// run will take. Runs on the current rayon pool.
     ///

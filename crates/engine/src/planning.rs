@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use corridor_core::audit::AuditAction;
 use corridor_core::{Agreement, Caller, DatasetState, DatasetStatus, Digest, EncodedDataset, Side};
 use corridor_store::parse_dataset;
 
@@ -13,7 +14,7 @@ use crate::plan::{PlannedDatasets, PublicPlan, RunPlan};
 use crate::refusal;
 
 impl Engine {
-    /// Plans the run of an agreement: what it will compare, find and need, and whether it would be taken. Changes nothing.
+    /// Plans the run of an agreement: what it will compare, find and need, and whether it would be taken. Changes nothing but the audit log.
     ///
     /// One plan is made at a time, for it takes memory for both datasets; others wait. It has threads of its own, as many as runs
     /// have, so that it does not wait for a run under way, which may take hours; beside one it finds the machine slower.
@@ -22,7 +23,8 @@ impl Engine {
     /// As [`Engine::start_run`]; when the records cannot be linked; and [`EngineError::RunRefused`] when even to read the
     /// datasets takes more memory than a run may have.
     pub async fn plan_run(&self, caller: &Caller, agreement: Digest) -> Result<PublicPlan, EngineError> {
-        let (agreement, datasets) = self.sealed_datasets(caller, agreement).await?;
+        let digest = agreement;
+        let (agreement, datasets) = self.sealed_datasets(caller, digest).await?;
         let file_bytes = file_bytes_of(&datasets);
         check_files(file_bytes, &self.limits.run)?;
         let alone = Arc::clone(&self.planning).lock_owned().await;
@@ -49,6 +51,10 @@ impl Engine {
                 .map(|plan| plan.to_public())
             })
             .await??;
+        let entry = self
+            .stamp(Some(caller))
+            .entry(AuditAction::RunPlanned, Some(digest));
+        self.store.append_audit(&entry).await?;
         Ok(plan)
     }
 

@@ -1,10 +1,11 @@
 //! Tables of the same two offices that left before: what another table must not be subtracted from.
 
-use corridor_core::{Agreement, AgreementError, Digest, RunState};
+use corridor_core::{Agreement, AgreementError, Digest};
 use corridor_flows::PublishedTable;
-use corridor_store::{RunObject, Store};
+use corridor_store::{ReleasedScope, Store};
 
-use crate::EngineError;
+use crate::engine::Engine;
+use crate::error::EngineError;
 
 /// A table that was released, with the digest of its result.
 pub(crate) struct ReleasedTable {
@@ -12,55 +13,26 @@ pub(crate) struct ReleasedTable {
     pub(crate) table: PublishedTable,
 }
 
-/// Tables that both offices released in other runs, under any agreement between them about the same two countries and some of the
-/// same years, by result.
-pub(crate) async fn released_before(
-    store: &Store,
-    agreement: &Agreement,
-    run: Digest,
-) -> Result<Vec<ReleasedTable>, EngineError> {
-    let own = run;
-    let mut released = Vec::new();
-    for signed in store.agreements_of(&agreement.origin_office.id).await? {
-        let other = &signed.agreement;
-        if !are_about_the_same(agreement, other) {
-            continue;
-        }
-        for run in store.runs_of(other.digest()).await? {
-            let (RunState::Released, Some(result)) = (run.state, run.result) else {
-                continue;
-            };
-            if run.id == own {
-                continue;
-            }
-            let bytes = store.read_run_object(run.id, RunObject::FlowTable).await?;
+impl Engine {
+    /// Tables that both offices released in other runs, under any agreement between them about the same two countries and some of
+    /// the same years, by result. Read from the disclosure log, which keeps them whatever becomes of runs and datasets.
+    pub(crate) async fn released_before(
+        &self,
+        agreement: &Agreement,
+        run: Digest,
+    ) -> Result<Vec<ReleasedTable>, EngineError> {
+        let scope = ReleasedScope::of(agreement);
+        let mut released = Vec::new();
+        for stored in self.store.released_tables(&scope, run).await? {
             let table =
-                PublishedTable::from_parquet(bytes.to_vec()).map_err(|_| EngineError::StoredResult)?;
-            released.push(ReleasedTable { result, table });
+                PublishedTable::from_parquet(stored.flow_table).map_err(|_| EngineError::StoredResult)?;
+            released.push(ReleasedTable {
+                result: stored.result,
+                table,
+            });
         }
-    }
-    released.sort_by_key(|released| released.result);
-    Ok(released)
-}
-
-/// Refuses to release a run when another table of the same countries and years left since its own was made, and so was not thought
-/// of when that was protected.
-pub(crate) async fn refuse_released_meanwhile(
-    store: &Store,
-    agreement: &Agreement,
-    run: Digest,
-) -> Result<(), EngineError> {
-    let released = released_before(store, agreement, run).await?;
-    if released.is_empty() {
-        return Ok(());
-    }
-    let bytes = store.read_run_object(run, RunObject::FlowTable).await?;
-    let table = PublishedTable::from_parquet(bytes.to_vec()).map_err(|_| EngineError::StoredResult)?;
-    let is_known = |released: &ReleasedTable| table.held_against.contains(&released.result);
-    if released.iter().all(is_known) {
-        Ok(())
-    } else {
-        Err(EngineError::ReleasedMeanwhile)
+        released.sort_by_key(|released| released.result);
+        Ok(released)
     }
 }
 

@@ -1,26 +1,26 @@
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use corridor_core::{
-    Agreement, Clock, Digest, EncodedDataset, EncodingTerms, LinkageTerms, RunState, RunStatus, Stopwatch,
+    Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stopwatch,
 };
-use corridor_flows::FlowTerms;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
-use corridor_store::{RunChange, RunObject, StoreError};
+use corridor_store::{FailureReason, Lease, RunChange, RunObject, StoreError, WorkerId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::codec::{decode_candidates, encode_candidates, encode_links};
-use crate::engine::{Engine, result_digest};
+use crate::codec::{decode_candidates, encode_candidates};
+use crate::engine::{Engine, PROGRAM_VERSION};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
+use crate::manifest::{ManifestHost, ManifestParts, ManifestTable, RunManifest};
 use crate::observer::{AttemptOutcome, FailureKind, Happening, Phase};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
-use crate::planning::check_files;
-use crate::released::released_before;
+use crate::planning::{check_files, file_bytes_of};
+use crate::result::{MadeResult, make_result};
 
 /// How long the worker waits when the store failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -30,48 +30,75 @@ enum Ending {
     Done,
     /// An office cancelled it.
     Cancelled,
-    /// The service is stopping; the run is taken up again at the next start.
+    /// Another service took the run, since this one seemed to be dead.
+    Lost,
+    /// The service is stopping; the run is for others, or is taken up again at the next start.
     Stopping,
 }
 
 impl Engine {
-    /// Works on runs, one at a time, oldest first, until `stop`. Where the store fails, as on a full disk, it tries again
-    /// after a while: the service goes on for what needs no room.
+    /// Works on runs, one at a time, oldest first, until `stop`, and takes note of what other services on the same database do.
+    /// Where the store fails, as on a full disk, it tries again after a while: the service goes on for what needs no room.
     pub async fn work(&self, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            if let Err(error) = self.work_until_failure(stop).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the store failed; trying again"
-                );
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(RETRY_AFTER) => {}
+        let working = async {
+            let mut worker = None;
+            while !stop.is_cancelled() {
+                if let Err(error) = self.work_until_failure(&mut worker, stop).await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the store failed; trying again"
+                    );
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(RETRY_AFTER) => {}
+                    }
                 }
             }
+        };
+        tokio::join!(working, self.follow(stop));
+    }
+
+    /// Looks at every tick whether another service changed a run, and at the leases, until `stop`.
+    async fn follow(&self, stop: &CancellationToken) {
+        let mut last = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.lease_timing.tick) => {}
+            }
+            // Whoever works notices for himself that the store fails, and says so.
+            let Ok((open, changes)) = self.store.open_runs().await else {
+                continue;
+            };
+            let is_any_free = self
+                .leases
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .observe(&open, self.lease_timing);
+            if is_any_free || last.is_some_and(|last| last != changes) {
+                self.announce_change();
+            }
+            last = Some(changes);
         }
     }
 
-    /// Works on runs until `stop`. Runs that were being worked on when the service ended, or the store failed, go back to
-    /// the queue first, with what they had stored.
-    async fn work_until_failure(&self, stop: &CancellationToken) -> Result<(), EngineError> {
-        for run in self.store.active_runs().await? {
-            if run.state != RunState::Queued {
-                let run = self.store.change_run(run.id, RunChange::Requeued).await?;
-                tracing::info!(
-                    run = %run.id.to_short(),
-                    restarts = run.restarts,
-                    tiles_done = run.tiles_done,
-                    "run taken up again"
-                );
-                self.announce_change();
-            }
-        }
+    /// Works on runs until `stop`: those that wait, and those whose service has died, with what they had stored.
+    async fn work_until_failure(
+        &self,
+        worker: &mut Option<WorkerId>,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        // The same after a failure, so that it may go on at once with what it let fall.
+        let worker = match *worker {
+            Some(worker) => worker,
+            None => *worker.insert(self.store.register_worker().await?),
+        };
         let mut changes = self.subscribe();
         while !stop.is_cancelled() {
             changes.mark_unchanged();
-            if let Some(run) = self.store.active_runs().await?.into_iter().next() {
-                self.finish_run(&run, stop).await?;
+            if let Some((run, lease)) = self.claim_next(worker).await? {
+                self.announce_change();
+                self.finish_run(&run, &lease, stop).await?;
                 self.announce_change();
                 continue;
             }
@@ -87,13 +114,73 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes the oldest run that is free.
+    async fn claim_next(&self, worker: WorkerId) -> Result<Option<(RunStatus, Lease)>, EngineError> {
+        loop {
+            let (open, _) = self.store.open_runs().await?;
+            let free = self
+                .leases
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .first_free(&open, worker, self.lease_timing);
+            let Some(free) = free else {
+                return Ok(None);
+            };
+            // None: somebody else was faster, or the run was given up; there may be another.
+            if let Some((run, lease)) = self.store.claim_run(worker, free, &self.stamp(None)).await? {
+                if free.state != RunState::Queued || run.restarts > 0 {
+                    tracing::info!(
+                        run = %run.id.to_short(),
+                        restarts = run.restarts,
+                        tiles_done = run.tiles_done,
+                        "run taken up again"
+                    );
+                }
+                return Ok(Some((run, lease)));
+            }
+        }
+    }
+
+    /// Renews a lease with every tick; ends when it is lost.
+    async fn keep(&self, lease: &Lease) {
+        let mut missed = 0;
+        while missed < self.lease_timing.ticks_to_takeover {
+            tokio::time::sleep(self.lease_timing.tick).await;
+            match self.store.renew_lease(lease).await {
+                Ok(()) => missed = 0,
+                Err(StoreError::LeaseLost) => return,
+                Err(error) => {
+                    tracing::warn!(
+                        run = %lease.run().to_short(),
+                        error = &error as &dyn std::error::Error,
+                        "the lease of the run could not be renewed"
+                    );
+                    missed += 1;
+                }
+            }
+        }
+    }
+
     /// Works on one run to its end, whatever that is.
-    async fn finish_run(&self, run: &RunStatus, stop: &CancellationToken) -> Result<(), EngineError> {
+    async fn finish_run(
+        &self,
+        run: &RunStatus,
+        lease: &Lease,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
         let id = run.id;
         let stopwatch = Stopwatch::start(&*self.clock);
         // An error's level: spans are there whatever is logged.
         let span = tracing::error_span!("run", outcome = tracing::field::Empty);
-        let worked = self.work_on(run, stop).instrument(span.clone()).await;
+        // The work is dropped when the lease is lost: nothing of it could be written any more.
+        let worked = tokio::select! {
+            worked = self.work_on(run, lease, stop).instrument(span.clone()) => worked,
+            () = self.keep(lease) => Err(StoreError::LeaseLost.into()),
+        };
+        let worked = match worked {
+            Err(EngineError::Store(StoreError::LeaseLost)) => self.why_lost(id).await,
+            worked => worked,
+        };
         let outcome = outcome_of(&worked);
         span.record("outcome", outcome.as_str());
         self.observer.observe(&Happening::Attempt {
@@ -103,20 +190,25 @@ impl Engine {
         match worked {
             Ok(Ending::Done) => tracing::info!(run = %id.to_short(), "run reconciled, waits for release"),
             Ok(Ending::Cancelled) => tracing::info!(run = %id.to_short(), "run stopped on request"),
-            Ok(Ending::Stopping) => {
-                tracing::info!(run = %id.to_short(), "run put aside, service is stopping")
+            Ok(Ending::Lost) => {
+                tracing::warn!(run = %id.to_short(), "run taken over by another service")
             }
-            // Cancelled, and perhaps queued again since: whoever did so decides what comes next.
-            Err(EngineError::Store(StoreError::RunState {
-                from: RunState::Cancelled | RunState::Queued,
-                ..
-            })) => tracing::info!(run = %id.to_short(), "run stopped on request"),
+            Ok(Ending::Stopping) => {
+                match self.store.release_lease(lease, &self.stamp(None)).await {
+                    Ok(_) | Err(StoreError::LeaseLost) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                tracing::info!(run = %id.to_short(), "run put aside, service is stopping");
+            }
             Err(error) => {
                 tracing::error!(run = %id.to_short(), error = &error as &dyn std::error::Error, "run failed");
-                let reason = to_reason(&error);
-                match self.store.change_run(id, RunChange::Failed { reason }).await {
-                    // Cancelled in the meantime: it stays so.
-                    Ok(_) | Err(StoreError::RunState { .. }) => {}
+                let failed = RunChange::Failed {
+                    reason: to_reason(&error),
+                    word: error.to_word(),
+                };
+                match self.store.change_run(lease, failed, &self.stamp(None)).await {
+                    // Cancelled or taken over in the meantime: it stays so.
+                    Ok(_) | Err(StoreError::LeaseLost | StoreError::RunState { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -124,7 +216,19 @@ impl Engine {
         Ok(())
     }
 
-    async fn work_on(&self, run: &RunStatus, stop: &CancellationToken) -> Result<Ending, EngineError> {
+    /// A lease is lost when an office stops the run, and perhaps starts it again since, or when another service takes it.
+    async fn why_lost(&self, run: Digest) -> Result<Ending, EngineError> {
+        let (open, _) = self.store.open_runs().await?;
+        let is_held = open.iter().any(|open| open.id == run && open.worker.is_some());
+        Ok(if is_held { Ending::Lost } else { Ending::Cancelled })
+    }
+
+    async fn work_on(
+        &self,
+        run: &RunStatus,
+        lease: &Lease,
+        stop: &CancellationToken,
+    ) -> Result<Ending, EngineError> {
         let prepare = self.begin(Phase::Prepare);
         let agreement = self
             .store
@@ -132,13 +236,12 @@ impl Engine {
             .await?
             .ok_or(EngineError::NotFound { what: "agreement" })?
             .agreement;
-        let file_bytes = self.file_bytes(run).await?;
+        let datasets = self.datasets_of_run(run).await?;
+        let file_bytes = file_bytes_of(&datasets);
         check_files(file_bytes, &self.limits.run)?;
         let job = Arc::new(Job {
-            flows: FlowTerms::from(&agreement),
-            linkage: agreement.linkage.clone(),
-            encoding: agreement.encoding.clone(),
             agreement,
+            contents: datasets.map(|dataset| dataset.declaration.content),
             origin: self.load(&self.compute, run.origin_dataset).await?,
             destination: self.load(&self.compute, run.destination_dataset).await?,
         });
@@ -149,6 +252,12 @@ impl Engine {
                 .await??
         };
         run_plan.check()?;
+        let host = ManifestHost {
+            kernel: run_plan.kernel().to_owned(),
+            threads: to_count(self.compute.thread_count()),
+            arch: std::env::consts::ARCH.to_owned(),
+            os: std::env::consts::OS.to_owned(),
+        };
         let tiles = {
             let job = Arc::clone(&job);
             self.compute.run(move || job.tiles()).await?
@@ -159,17 +268,18 @@ impl Engine {
         if run.tiles_total > 0 && run.tiles_total != tiles_total {
             tracing::warn!(run = %run.id.to_short(), "the tiles were cut otherwise before; all are compared again");
             for tile in self.store.tiles_done(run.id).await? {
-                self.store.forget_tile(run.id, tile).await?;
+                self.store.forget_tile(lease, tile).await?;
             }
         }
+        // Before it is said how far the run is: from then on it only goes forward.
+        let done = self.tiles_at_hand(lease).await?;
         self.store
-            .change_run(run.id, RunChange::Started { tiles_total })
+            .change_run(lease, RunChange::Started { tiles_total }, &self.stamp(None))
             .await?;
         self.announce_change();
         prepare.end();
 
         let compare = self.begin(Phase::Compare);
-        let done = self.tiles_at_hand(run.id).await?;
         let kept = self.store.candidates_stored(run.id).await?;
         let budget = CandidateBudget::new(self.limits.run.max_candidates, kept);
         let open: Vec<Tile> = tiles
@@ -212,20 +322,13 @@ impl Engine {
                 self.store
                     .put_run_object(run.id, RunObject::Tile(tile), encode_candidates(&pairs))
                     .await?;
-                let status = self
-                    .store
-                    .acknowledge_tile(run.id, tile, to_count(pairs.len()))
+                self.store
+                    .acknowledge_tile(lease, tile, to_count(pairs.len()))
                     .await?;
                 self.observer.observe(&Happening::Tile);
                 self.announce_change();
-                // Queued: cancelled and started again while this attempt was at work.
-                let ending = if matches!(status.state, RunState::Cancelled | RunState::Queued) {
-                    Some(Ending::Cancelled)
-                } else {
-                    stop.is_cancelled().then_some(Ending::Stopping)
-                };
-                if ending.is_some() {
-                    return Ok::<_, EngineError>(ending);
+                if stop.is_cancelled() {
+                    return Ok::<_, EngineError>(Some(Ending::Stopping));
                 }
             }
             Ok(None)
@@ -236,100 +339,126 @@ impl Engine {
         }
         let plan = plan??;
         compare.end();
-        self.decide_and_reconcile(run.id, job, plan, tiles.len()).await?;
+        let decide = self.begin(Phase::Decide);
+        let candidates = self.candidates_of(run.id, tiles.len()).await?;
+        let (made, manifest) = self.decide(run, job, (plan, candidates), host).await?;
+        decide.end();
+        let storing = self.begin(Phase::Store);
+        self.store_result(lease, made, manifest).await?;
+        storing.end();
         Ok(Ending::Done)
     }
 
-    async fn decide_and_reconcile(
-        &self,
-        run: Digest,
-        job: Arc<Job>,
-        plan: ComparePlan,
-        tile_count: usize,
-    ) -> Result<(), EngineError> {
-        let decide = self.begin(Phase::Decide);
+    /// The candidate pairs of all tiles, in their order.
+    async fn candidates_of(&self, run: Digest, tile_count: usize) -> Result<Vec<CandidatePair>, EngineError> {
         let mut candidates = Vec::new();
         for tile in 0..tile_count {
             let object = RunObject::Tile(to_count(tile));
             candidates.extend(decode_candidates(self.store.read_run_object(run, object).await?)?);
         }
-        let released = released_before(&self.store, &job.agreement, run).await?;
-        let held_against: Vec<Digest> = released.iter().map(|released| released.result).collect();
-        let outcome = self
-            .compute
-            .run(move || {
-                let released: Vec<_> = released.into_iter().map(|released| released.table).collect();
-                let (linkage, encoding) = (&job.linkage, &job.encoding);
-                let pipeline = Pipeline::with_plan(&job.origin, &job.destination, linkage, encoding, plan)?;
-                let links = pipeline.decide(&candidates)?;
-                let link_bytes = encode_links(&links, &job.origin, &job.destination);
-                let report = pipeline.report(&links, &job.flows.age_bands);
-                let moves = pipeline.pair_moves(&links)?;
-                let mut table = pipeline.reconcile(&links, &moves, &job.flows, &report, &released)?;
-                table.held_against = held_against;
-                Ok::<_, EngineError>((link_bytes, table, report, links.links.len()))
-            })
-            .await??;
-        let (link_bytes, table, report, link_count) = outcome;
-        decide.end();
+        Ok(candidates)
+    }
 
-        let storing = self.begin(Phase::Store);
+    /// Makes the result of a run, and its manifest.
+    async fn decide(
+        &self,
+        status: &RunStatus,
+        job: Arc<Job>,
+        (plan, candidates): (ComparePlan, Vec<CandidatePair>),
+        host: ManifestHost,
+    ) -> Result<(MadeResult, RunManifest), EngineError> {
+        let released = self.released_before(&job.agreement, status.id).await?;
+        let held_against = released.iter().map(ManifestTable::from).collect();
+        let made = {
+            let job = Arc::clone(&job);
+            let make = move || {
+                let datasets = (&job.origin, &job.destination);
+                make_result(datasets, &job.agreement, plan, &candidates, released)
+            };
+            self.compute.run(make).await??
+        };
+        let manifest = RunManifest::new(
+            &job.agreement,
+            ManifestParts {
+                run: status,
+                program: PROGRAM_VERSION,
+                contents: job.contents,
+                held_against,
+                result: made.digest(),
+                links: &made.links,
+                host,
+            },
+        );
+        Ok((made, manifest))
+    }
+
+    async fn store_result(
+        &self,
+        lease: &Lease,
+        made: MadeResult,
+        manifest: RunManifest,
+    ) -> Result<(), EngineError> {
+        let run = lease.run();
+        let result = manifest.result;
         self.store
-            .put_run_object(run, RunObject::Links, link_bytes)
+            .put_run_object(run, RunObject::Links, made.links)
             .await?;
-        self.store.change_run(run, RunChange::Linked).await?;
+        // Also the last look at the lease before a table is written, which depends on what was released before: one made under a
+        // lost lease must not take the place of another's.
+        self.store
+            .change_run(lease, RunChange::Linked, &self.stamp(None))
+            .await?;
         self.announce_change();
-        tracing::info!(run = %run.to_short(), links = link_count, "links decided");
+        tracing::info!(run = %run.to_short(), links = made.link_count, "links decided");
 
-        let flows = table.to_parquet();
-        let result = result_digest(&table, &report);
-        let report = serde_json::to_vec(&report).expect("every field has a JSON form");
+        let flows = made.table.to_parquet();
+        let report = serde_json::to_vec(&made.report).expect("every field has a JSON form");
         self.store
             .put_run_object(run, RunObject::FlowTable, flows)
             .await?;
         self.store.put_run_object(run, RunObject::Report, report).await?;
+        let reconciled = RunChange::Reconciled {
+            result,
+            manifest: manifest.to_bytes(),
+        };
         self.store
-            .change_run(run, RunChange::Reconciled { result })
+            .change_run(lease, reconciled, &self.stamp(None))
             .await?;
-        storing.end();
         tracing::info!(run = %run.to_short(), result = %result.to_short(), "flow table made");
         Ok(())
     }
 
     /// Tiles that are noted as done and whose result is there; of others, the note is taken back.
-    async fn tiles_at_hand(&self, run: Digest) -> Result<Vec<u64>, EngineError> {
+    async fn tiles_at_hand(&self, lease: &Lease) -> Result<Vec<u64>, EngineError> {
+        let run = lease.run();
         let mut at_hand = Vec::new();
         for tile in self.store.tiles_done(run).await? {
             if self.store.has_run_object(run, RunObject::Tile(tile)).await? {
                 at_hand.push(tile);
             } else {
                 tracing::warn!(run = %run.to_short(), tile, "the result of a tile is not there; it is compared again");
-                self.store.forget_tile(run, tile).await?;
+                self.store.forget_tile(lease, tile).await?;
             }
         }
         Ok(at_hand)
     }
 
-    /// Bytes of the files of a run's datasets.
-    async fn file_bytes(&self, run: &RunStatus) -> Result<[u64; 2], EngineError> {
-        let mut bytes = [0; 2];
-        for (id, bytes) in [run.origin_dataset, run.destination_dataset]
-            .into_iter()
-            .zip(&mut bytes)
-        {
-            let dataset = self.store.dataset(id).await?;
-            let dataset = dataset.ok_or(EngineError::NotFound { what: "dataset" })?;
-            *bytes = dataset.declaration.total_bytes;
-        }
-        Ok(bytes)
+    /// The datasets of a run.
+    async fn datasets_of_run(&self, run: &RunStatus) -> Result<[DatasetStatus; 2], EngineError> {
+        let not_found = EngineError::NotFound { what: "dataset" };
+        let origin = self.store.dataset(run.origin_dataset).await?;
+        let destination = self.store.dataset(run.destination_dataset).await?;
+        origin
+            .zip(destination)
+            .map(<[DatasetStatus; 2]>::from)
+            .ok_or(not_found)
     }
 }
 
 struct Job {
     agreement: Agreement,
-    linkage: LinkageTerms,
-    encoding: EncodingTerms,
-    flows: FlowTerms,
+    /// Digests of the files.
+    contents: [Digest; 2],
     origin: EncodedDataset,
     destination: EncodedDataset,
 }
@@ -339,7 +468,7 @@ impl Job {
     fn tiles(&self) -> Vec<Tile> {
         let blocks = Blocks::of(&self.origin, &self.destination);
         let lens = (self.origin.records.len(), self.destination.records.len());
-        tiles_of(blocks.as_ref(), &self.linkage, lens)
+        tiles_of(blocks.as_ref(), &self.agreement.linkage, lens)
     }
 
     /// What the run will need. Time is looked at only where there is a limit on it.
@@ -355,11 +484,22 @@ impl Job {
             file_bytes,
         };
         let clock = limits.max_seconds.map(|_| clock);
-        RunPlan::new(datasets, &self.linkage, &self.encoding, limits, clock)
+        RunPlan::new(
+            datasets,
+            &self.agreement.linkage,
+            &self.agreement.encoding,
+            limits,
+            clock,
+        )
     }
 
     fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
-        Pipeline::new(&self.origin, &self.destination, &self.linkage, &self.encoding)
+        Pipeline::new(
+            &self.origin,
+            &self.destination,
+            &self.agreement.linkage,
+            &self.agreement.encoding,
+        )
     }
 }
 
@@ -370,18 +510,25 @@ fn to_count(len: usize) -> u64 {
 fn outcome_of(worked: &Result<Ending, EngineError>) -> AttemptOutcome {
     match worked {
         Ok(Ending::Done) => AttemptOutcome::Reconciled,
-        Ok(Ending::Cancelled)
-        | Err(EngineError::Store(StoreError::RunState {
-            from: RunState::Cancelled | RunState::Queued,
-            ..
-        })) => AttemptOutcome::Cancelled,
-        Ok(Ending::Stopping) => AttemptOutcome::PutAside,
+        Ok(Ending::Cancelled) => AttemptOutcome::Cancelled,
+        // Another goes on with it.
+        Ok(Ending::Lost | Ending::Stopping) => AttemptOutcome::PutAside,
         Err(error) => AttemptOutcome::Failed(FailureKind::of(error)),
     }
 }
 
-/// What the offices read of a failure: what happened and what to do, nothing of the service's inside.
-fn to_reason(error: &EngineError) -> String {
+/// What the offices read of a failure.
+fn to_reason(error: &EngineError) -> FailureReason {
+    // A kind of failure whose words are forgotten is one of the service's own.
+    FailureReason::try_new(to_words(error))
+        .unwrap_or_else(|| FailureReason::try_new(SERVICE_FAILED).expect("it has words"))
+}
+
+const SERVICE_FAILED: &str = "The service failed. Its operator finds the cause in the log under this run; start the run again \
+                              then; what it has done is kept.";
+
+/// What happened and what to do, nothing of the service's inside.
+fn to_words(error: &EngineError) -> String {
     if let EngineError::Link(link @ LinkError::LshNeedsBloomFilters) = error {
         return format!("{link}, under a new agreement.");
     }
@@ -412,8 +559,7 @@ fn to_reason(error: &EngineError) -> String {
         "The service's disk is full. Start the run again when the operator has made room; what it has done is \
          kept."
     } else {
-        "The service failed. Its operator finds the cause in the log under this run; start the run again then; \
-         what it has done is kept."
+        SERVICE_FAILED
     };
     reason.to_owned()
 }

@@ -33,10 +33,12 @@ const fn call(path: &'static str, roles: &'static [Role], span: Span) -> Call {
 const OFFICE: &[Role] = &[Role::Office];
 const PARTIES: &[Role] = &[Role::Office, Role::Researcher, Role::Administrator, Role::Auditor];
 const TABLE_READERS: &[Role] = &[Role::Office, Role::Researcher];
+const LOG_READERS: &[Role] = &[Role::Office, Role::Administrator, Role::Auditor, Role::Operator];
+const RUN_READERS: &[Role] = &[Role::Office, Role::Administrator, Role::Auditor];
 const ALL: &[Role] = &Role::ALL;
 
 /// Every call, by service.
-pub(crate) const CALLS: [Call; 26] = [
+pub(crate) const CALLS: [Call; 32] = [
     call(
         "/corridor.v1.AgreementService/CreateAgreement",
         OFFICE,
@@ -77,6 +79,36 @@ pub(crate) const CALLS: [Call; 26] = [
         "/corridor.v1.FlowService/StreamFlowRows",
         TABLE_READERS,
         Span::Stream,
+    ),
+    call(
+        "/corridor.v1.AuditService/GetCheckpoint",
+        LOG_READERS,
+        Span::Short,
+    ),
+    call(
+        "/corridor.v1.AuditService/ListAuditEntries",
+        LOG_READERS,
+        Span::Short,
+    ),
+    call(
+        "/corridor.v1.AuditService/GetInclusionProof",
+        LOG_READERS,
+        Span::Short,
+    ),
+    call(
+        "/corridor.v1.AuditService/GetConsistencyProof",
+        LOG_READERS,
+        Span::Short,
+    ),
+    call(
+        "/corridor.v1.AuditService/ListDisclosures",
+        RUN_READERS,
+        Span::Short,
+    ),
+    call(
+        "/corridor.v1.AuditService/GetRunManifest",
+        RUN_READERS,
+        Span::Short,
     ),
     call("/grpc.health.v1.Health/Check", ALL, Span::Short),
     call("/grpc.health.v1.Health/List", ALL, Span::Short),

@@ -3,10 +3,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use corridor_core::{OfficeId, Role};
-use corridor_engine::{RunLimits, SetBy};
+use corridor_core::audit::LogOrigin;
+use corridor_core::{Entropy, OfficeId, Role};
+use corridor_engine::{AuditKey, RunLimits, SetBy, StoreError};
 use serde::Deserialize;
 
+use crate::database::DatabaseConfig;
 use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
 
 /// Settings of the service, read from TOML. Unknown keys are errors; a relative path is relative to the file.
@@ -15,8 +17,11 @@ use crate::operations::{GrpcWebConfig, OperationsConfig, TelemetryConfig};
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// Folder of the database and the bulk data.
+    /// Folder of the bulk data, and of the database when that is SQLite.
     pub data_folder: PathBuf,
+    /// The database; SQLite in the data folder when not said.
+    #[serde(default)]
+    pub database: DatabaseConfig,
     /// Threads that compare; one per core when 0 or not said.
     #[serde(default)]
     pub compute_threads: usize,
@@ -30,6 +35,9 @@ pub struct Config {
     /// Bounds.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// Audit log.
+    #[serde(default)]
+    pub audit: AuditConfig,
     /// Log.
     #[serde(default)]
     pub log: LogConfig,
@@ -42,6 +50,16 @@ pub struct Config {
     /// Calls from browsers.
     #[serde(default)]
     pub grpc_web: GrpcWebConfig,
+}
+
+/// Audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// The key checkpoints are signed with, made when it is not there; `audit.key` in the data folder when not said.
+    pub key: Option<PathBuf>,
+    /// The name of the log, as in `linkage.example/audit`; one made of the key when not said.
+    pub origin: Option<String>,
 }
 
 /// Certificates, in PEM.
@@ -213,6 +231,18 @@ pub enum ConfigError {
     },
 }
 
+impl AuditConfig {
+    /// Opens the key, or makes it.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn open_key(&self, data_folder: &Path, entropy: &mut dyn Entropy) -> Result<AuditKey, StoreError> {
+        let path = self.key.clone().unwrap_or_else(|| data_folder.join("audit.key"));
+        let origin = self.origin.as_deref().and_then(|origin| origin.parse().ok());
+        AuditKey::open(&path, origin, entropy)
+    }
+}
+
 impl Config {
     /// Reads and checks a config file.
     ///
@@ -237,10 +267,13 @@ impl Config {
         ] {
             *path = folder.join(&*path);
         }
-        if let Some(path) = &mut config.telemetry.otlp_ca {
-            *path = folder.join(&*path);
-        }
-        if let Some(path) = &mut config.tls.revocations {
+        let optional = [
+            &mut config.audit.key,
+            &mut config.database.url_file,
+            &mut config.telemetry.otlp_ca,
+            &mut config.tls.revocations,
+        ];
+        for path in optional.into_iter().flatten() {
             *path = folder.join(&*path);
         }
         config.validate(&file)?;
@@ -261,6 +294,13 @@ impl Config {
                 "parties",
                 "must list at least one party, each certificate_name once",
             );
+        }
+        let origin = self.audit.origin.as_deref().map(str::parse::<LogOrigin>);
+        if origin.is_some_and(|origin| origin.is_err()) {
+            return fail("audit.origin", "must be 1 to 120 of A-Z, a-z, 0-9 and -._/");
+        }
+        if self.database.url_file.is_some() && self.database.url_env.is_some() {
+            return fail("database", "must say url_file or url_env, not both");
         }
         if self.tls.reload_s == 0 {
             return fail("tls.reload_s", "must be above 0");
@@ -333,13 +373,22 @@ mod tests {
     /// What the sample names only in a comment can be set as it says there, each by itself.
     #[test]
     fn every_key_the_sample_leaves_out_can_be_set() {
-        let left_out: Vec<&str> = SAMPLE
-            .lines()
-            .filter(|line| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("="))
-            .collect();
+        let lines: Vec<&str> = SAMPLE.lines().collect();
+        let is_key =
+            |line: &str| line.strip_prefix("# ").and_then(|rest| rest.split(' ').nth(1)) == Some("=");
+        let left_out: Vec<usize> = (0..lines.len()).filter(|&at| is_key(lines[at])).collect();
         assert!(left_out.len() >= 4, "{left_out:?}");
-        for line in left_out {
+        for at in left_out {
+            let line = lines[at];
             let mut text = SAMPLE.replace(line, &line[2..]);
+            // A section that is left out as a whole begins in a comment, too.
+            let section = lines[..at]
+                .iter()
+                .rev()
+                .find(|line| line.starts_with('[') || line.starts_with("# ["));
+            if let Some(section) = section.and_then(|section| section.strip_prefix("# ")) {
+                text = text.replace(&format!("# {section}"), section);
+            }
             // An authority is of use with an address alone.
             if line.starts_with("# otlp_ca") {
                 text = text.replace("# otlp_endpoint = \"http:", "otlp_endpoint = \"https:");
@@ -379,6 +428,11 @@ mod tests {
                 "# max_run_seconds = 86400",
                 "max_run_seconds = 0",
                 "limits.max_run_seconds",
+            ),
+            (
+                "[log]",
+                "[database]\nurl_file = \"a\"\nurl_env = \"B\"\n[log]",
+                "database must say url_file or url_env",
             ),
             (
                 "probe_interval_s = 10",

@@ -1,6 +1,6 @@
 //! Released tables as messages.
 
-use corridor_engine::{CarriedError, Estimate, FlowRow, Measure, PublishedTable};
+use corridor_engine::{CarriedError, Estimate, FlowRow, Measure, PublishedTable, ResultPart};
 use corridor_wire::{FieldViolation, Reason, v1};
 
 /// Rows of a page at most, and when none are asked for.
@@ -37,6 +37,14 @@ impl Page {
             first,
             size: usize::try_from(size).unwrap_or(usize::MAX),
         })
+    }
+
+    /// What it is of a result.
+    pub(crate) const fn to_part(&self) -> ResultPart {
+        ResultPart::Rows {
+            first: self.first,
+            count: self.size,
+        }
     }
 
     /// The rows of the page, and the token of the next, empty after the last.

@@ -21,8 +21,10 @@
 
 pub mod identities;
 
+mod audit;
 mod calls;
 mod config;
+mod database;
 mod doorkeeper;
 mod flow_messages;
 mod identity;
@@ -37,7 +39,10 @@ mod status;
 mod tls;
 mod trial_ca;
 
-pub use config::{Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig};
+pub use config::{
+    AuditConfig, Config, ConfigError, LimitsConfig, LogConfig, PartyConfig, PartyLimits, TlsConfig,
+};
+pub use database::{DatabaseConfig, DatabaseConfigError};
 pub use identity::{IdentityError, ServiceIdentity};
 pub use operations::{
     GrpcWebConfig, LogError, Metrics, Operations, OperationsConfig, ProbeError, Telemetry, TelemetryConfig,

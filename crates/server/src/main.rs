@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use corridor_core::{OfficeId, OfficeIdError, Role, RoleError, SystemClock};
-use corridor_engine::{Compute, Engine, Limits, Store};
+use corridor_core::{Clock as _, Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SystemClock};
+use corridor_engine::{AuditLog, Compute, Engine, Limits, Store};
 use corridor_server::{
     Config, Metrics, Operations, ServeOptions, Telemetry, check_log, follow, identities, probe,
     read_identity, serve, start_log,
 };
+use corridor_store::BackupManifest;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -45,6 +46,30 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Copies the database and every object to a new folder, while the service goes on. Objects are copied as they are stored;
+    /// no master key, signing key or certificate is in the copy, and no upload that is under way.
+    ///
+    /// Example: corridor-server backup --config corridor-server.toml --out backup-2026-03-01
+    Backup {
+        /// Settings of the service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A new folder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Puts a backup into a service that holds nothing yet, with SQLite or PostgreSQL, whichever it was made of. Every digest is
+    /// checked before anything is changed.
+    ///
+    /// Example: corridor-server restore --config corridor-server.toml --from backup-2026-03-01
+    Restore {
+        /// Settings of the new service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The backup.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+    },
     /// Asks the service that runs with these settings on this machine whether it takes calls; for a container's or a supervisor's
     /// health check. It needs operations.listen, and ends with 1 when the service is stopping or does not answer.
     ///
@@ -56,6 +81,26 @@ enum Command {
         /// Whether uploads and runs can be stored, too.
         #[arg(long)]
         storage: bool,
+    },
+    /// Prints the public key of the audit log, and makes the key where there is none yet. Offices write it down, compare it by
+    /// telephone, and give it to corridor audit verify.
+    ///
+    /// Example: corridor-server audit-key --config corridor-server.toml
+    AuditKey {
+        /// Settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Makes the result of a run again from what is stored, and says whether the same bytes come out. Shows no figure. May be done
+    /// while the service runs, and takes as much memory and time as the run did.
+    ///
+    /// Example: corridor-server replay --config corridor-server.toml RUN
+    Replay {
+        /// Settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The run's id.
+        run: Digest,
     },
     /// Makes certificates.
     #[command(subcommand)]
@@ -140,8 +185,26 @@ fn run(args: Args) -> anyhow::Result<()> {
             read_identity(&config)?.check()?;
             check_log(&config.log)?;
             config.telemetry.read_authority()?;
+            config.to_store_options()?;
             writeln!(std::io::stdout(), "{path} is sound")?;
             Ok(())
+        }
+        Command::Backup { config, out } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let copying = corridor_store::backup(&options, &out, SystemClock.now());
+            let manifest = tokio::runtime::Runtime::new()?.block_on(copying)?;
+            tell(&manifest, &format!("copied to {}", out.display()))?;
+            writeln!(
+                std::io::stdout(),
+                "not in it: master key, signing keys, certificates, settings, and uploads under way; keep keys apart from it"
+            )?;
+            Ok(())
+        }
+        Command::Restore { config, from } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let restoring = corridor_store::restore(&options, &from);
+            let manifest = tokio::runtime::Runtime::new()?.block_on(restoring)?;
+            tell(&manifest, &format!("restored from {}", from.display()))
         }
         Command::Health { config, storage } => {
             let listen = Config::load(&config)?.operations.listen;
@@ -154,8 +217,36 @@ fn run(args: Args) -> anyhow::Result<()> {
             writeln!(std::io::stdout(), "{}", probe(listen, storage)?)?;
             Ok(())
         }
+        Command::AuditKey { config } => {
+            let config = Config::load(&config)?;
+            std::fs::create_dir_all(&config.data_folder)
+                .with_context(|| format!("cannot make data_folder {}", config.data_folder.display()))?;
+            let key = config
+                .audit
+                .open_key(&config.data_folder, &mut OsEntropy::default())?;
+            writeln!(std::io::stdout(), "{}", key.log())?;
+            Ok(())
+        }
+        Command::Replay { config, run } => {
+            let config = Config::load(&config)?;
+            start_log(&config.log, None)?;
+            tokio::runtime::Runtime::new()?.block_on(replay(&config, run))
+        }
         Command::Identity(command) => run_identity(command),
     }
+}
+
+/// Says what a backup holds.
+fn tell(manifest: &BackupManifest, done: &str) -> anyhow::Result<()> {
+    let rows: u64 = manifest.tables.iter().map(|table| table.row_count).sum();
+    let bytes: u64 = manifest.objects.iter().map(|object| object.byte_count).sum();
+    writeln!(
+        std::io::stdout(),
+        "{done}: {rows} rows of {} tables, {} objects of {bytes} bytes",
+        manifest.tables.len(),
+        manifest.objects.len()
+    )?;
+    Ok(())
 }
 
 fn run_identity(command: IdentityCommand) -> anyhow::Result<()> {
@@ -223,7 +314,9 @@ async fn start_watched(path: &Path, config: Config) -> anyhow::Result<()> {
 
 async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Result<()> {
     let (identities, identity) = watch::channel(read_identity(&config)?);
+    let settings = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut options = ServeOptions {
+        settings_digest: Digest::of(&settings),
         identity,
         limits: config.limits.clone(),
         reflection: config.reflection,
@@ -234,15 +327,15 @@ async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Re
             ..Operations::default()
         },
     };
-    let store = Store::open(&config.data_folder)
+    let store = Store::open_with(&config.to_store_options()?)
         .await
-        .with_context(|| format!("cannot open data_folder {}", config.data_folder.display()))?;
-    let limits = Limits {
-        max_dataset_bytes: config.limits.max_dataset_bytes,
-        run: config.limits.to_run_limits(),
-    };
-    let compute = Compute::new(config.compute_threads)?;
-    let engine = Engine::new(store.clone(), compute, Arc::new(SystemClock), limits).with_observer(metrics);
+        .with_context(|| {
+            format!(
+                "cannot open data_folder {} and its database",
+                config.data_folder.display()
+            )
+        })?;
+    let engine = open_engine(&config, store.clone())?.with_observer(metrics);
     if let Some(address) = config.operations.listen {
         let endpoint = TcpListener::bind(address)
             .await
@@ -253,7 +346,7 @@ async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Re
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    tracing::info!(address = %listener.local_addr()?, audit_key = %engine.audit_key(), "serving");
     let every = Duration::from_secs(config.tls.reload_s);
     let serving = serve(listener, engine, options, shutdown_signal());
     tokio::pin!(serving);
@@ -263,6 +356,36 @@ async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Re
     }
     store.close().await;
     tracing::info!("ended");
+    Ok(())
+}
+
+fn open_engine(config: &Config, store: Store) -> anyhow::Result<Engine> {
+    let mut entropy = OsEntropy::default();
+    let key = config.audit.open_key(&config.data_folder, &mut entropy)?;
+    let limits = Limits {
+        max_dataset_bytes: config.limits.max_dataset_bytes,
+        run: config.limits.to_run_limits(),
+    };
+    let compute = Compute::new(config.compute_threads)?;
+    let audit = AuditLog::new(key, entropy);
+    Ok(Engine::new(store, compute, Arc::new(SystemClock), audit, limits))
+}
+
+async fn replay(config: &Config, run: Digest) -> anyhow::Result<()> {
+    let store = Store::open_beside(&config.data_folder)
+        .await
+        .with_context(|| format!("cannot open data_folder {}", config.data_folder.display()))?;
+    let replayed = open_engine(config, store.clone())?.replay_run(run).await;
+    store.close().await;
+    let replayed = replayed?;
+    let mut out = std::io::stdout();
+    for difference in &replayed.differences {
+        writeln!(out, "{difference}")?;
+    }
+    match replayed.result {
+        Some(result) if replayed.is_same() => writeln!(out, "same bytes: {result}")?,
+        Some(_) | None => anyhow::bail!("the run could not be made again as it was"),
+    }
     Ok(())
 }
 

@@ -2,8 +2,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corridor_engine::Engine;
+use corridor_core::Digest;
+use corridor_engine::{Engine, EngineError};
 use corridor_wire::v1::agreement_service_server::AgreementServiceServer;
+use corridor_wire::v1::audit_service_server::AuditServiceServer;
 use corridor_wire::v1::dataset_service_server::DatasetServiceServer;
 use corridor_wire::v1::flow_service_server::FlowServiceServer;
 use corridor_wire::v1::run_service_server::RunServiceServer;
@@ -20,7 +22,6 @@ use crate::config::LimitsConfig;
 use crate::doorkeeper::Doorkeeper;
 use crate::identity::{Admission, IdentityError, ServiceIdentity};
 use crate::operations::layer::CallLayer;
-use crate::operations::methods::Methods;
 use crate::operations::{Board, Operations, serve_endpoint};
 use crate::services::Services;
 use crate::tls::{self, OpenConnections};
@@ -28,6 +29,8 @@ use crate::tls::{self, OpenConnections};
 /// What a service is started with besides its engine.
 #[derive(Debug)]
 pub struct ServeOptions {
+    /// Digest of the settings, for the audit log.
+    pub settings_digest: Digest,
     /// Certificates, and who may call. What is sent later takes the place of what was before: for new connections at once, and open
     /// ones that are not admitted any more are cut. An identity that is not sound is logged and changes nothing.
     pub identity: watch::Receiver<ServiceIdentity>,
@@ -42,15 +45,15 @@ pub struct ServeOptions {
 /// Why a service ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] EngineError),
     /// Server reflection.
     #[error("server reflection cannot be offered")]
     Reflection(#[from] tonic_reflection::server::Error),
     /// Certificates and keys.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The descriptors of its own methods.
-    #[error("the service's own descriptors cannot be read")]
-    Descriptors(#[from] prost::DecodeError),
     /// A setting.
     #[error("{key} {problem}")]
     Setting {
@@ -69,7 +72,7 @@ pub enum ServeError {
 /// nothing that was acknowledged.
 ///
 /// # Errors
-/// When TLS cannot be set up, or the network or the store fails.
+/// When the audit log was tampered with, TLS cannot be set up, or the network or the store fails.
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
@@ -87,6 +90,7 @@ pub async fn serve(
         .origins()
         .map_err(|(key, problem)| ServeError::Setting { key, problem })?;
     let with_http1 = !origins.is_empty();
+    engine.record_start(options.settings_digest).await?;
     let services = Services::new(engine.clone());
     let admission = Admission::new(&options.identity.borrow_and_update(), with_http1)?;
     let (admissions, admission) = watch::channel(Arc::new(admission));
@@ -103,14 +107,7 @@ pub async fn serve(
         })
         .transpose()?;
     let stop = CancellationToken::new();
-    let methods = Methods::new(corridor_wire::DESCRIPTOR_SET)?;
-    let calls = CallLayer::new(
-        methods,
-        Arc::clone(&metrics),
-        stop.clone(),
-        entropy,
-        origins.clone(),
-    );
+    let calls = CallLayer::new(Arc::clone(&metrics), stop.clone(), entropy, origins.clone());
     let router = Server::builder()
         .concurrency_limit_per_connection(options.limits.max_calls_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -122,6 +119,7 @@ pub async fn serve(
         .add_service(health_service)
         .add_optional_service(reflection)
         .add_service(AgreementServiceServer::new(services.clone()).max_decoding_message_size(limit))
+        .add_service(AuditServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(DatasetServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(FlowServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(RunServiceServer::new(services).max_decoding_message_size(limit));

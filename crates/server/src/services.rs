@@ -1,7 +1,7 @@
 use std::pin::Pin;
 
 use corridor_core::{Caller, Digest, RunStatus};
-use corridor_engine::{Engine, EngineError, Frame};
+use corridor_engine::{Engine, EngineError, Frame, ResultPart};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -26,7 +26,7 @@ type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// The gRPC face of an engine: reads messages, names the caller, asks the engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Services {
-    engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 impl Services {
@@ -36,7 +36,7 @@ impl Services {
 }
 
 /// Who calls, as the doorkeeper found, and with what.
-fn open<T>(mut request: Request<T>) -> Result<(Caller, T), Status> {
+pub(crate) fn open<T>(mut request: Request<T>) -> Result<(Caller, T), Status> {
     let caller = request
         .extensions_mut()
         .remove::<Caller>()
@@ -44,11 +44,11 @@ fn open<T>(mut request: Request<T>) -> Result<(Caller, T), Status> {
     Ok((caller, request.into_inner()))
 }
 
-fn digest(bytes: &[u8], field: &str) -> Result<Digest, Status> {
+pub(crate) fn digest(bytes: &[u8], field: &str) -> Result<Digest, Status> {
     to_digest(bytes, field).map_err(refuse)
 }
 
-fn refuse(violation: FieldViolation) -> Status {
+pub(crate) fn refuse(violation: FieldViolation) -> Status {
     from_violation(&violation)
 }
 
@@ -76,7 +76,11 @@ impl AgreementService for Services {
     ) -> Result<Response<v1::GetAgreementResponse>, Status> {
         let (caller, message) = open(request)?;
         let id = digest(&message.agreement_digest, "agreement_digest")?;
-        let (signed, _) = self.engine.agreement(&caller, id).await.map_err(from_engine)?;
+        let (signed, _) = self
+            .engine
+            .readable_agreement(&caller, id)
+            .await
+            .map_err(from_engine)?;
         Ok(Response::new(v1::GetAgreementResponse {
             agreement: Some((&signed).into()),
         }))
@@ -409,7 +413,7 @@ impl FlowService for Services {
         let id = digest(&message.run_id, "run_id")?;
         let result = self
             .engine
-            .released_result(&caller, id)
+            .released_result(&caller, id, ResultPart::Table)
             .await
             .map_err(from_engine)?;
         Ok(Response::new(v1::GetFlowTableResponse {
@@ -428,7 +432,7 @@ impl FlowService for Services {
         let page = Page::new(message.page_size, &message.page_token).map_err(refuse)?;
         let result = self
             .engine
-            .released_result(&caller, id)
+            .released_result(&caller, id, page.to_part())
             .await
             .map_err(from_engine)?;
         let (rows, next_page_token) = page.of(&result.table.rows);
@@ -448,7 +452,7 @@ impl FlowService for Services {
         let id = digest(&message.run_id, "run_id")?;
         let result = self
             .engine
-            .released_result(&caller, id)
+            .released_result(&caller, id, ResultPart::AllRows)
             .await
             .map_err(from_engine)?;
         let messages: Vec<_> = result

@@ -177,7 +177,7 @@ pub(crate) fn frame_too_large(limit: usize) -> Status {
 /// What a caller is told of a failure. The cause of an inner one goes to the log and nowhere else.
 pub(crate) fn from_engine(error: EngineError) -> Status {
     let (code, reason) = classify(&error);
-    if code == Code::Internal || code == Code::ResourceExhausted {
+    if matches!(code, Code::Internal | Code::ResourceExhausted | Code::Unavailable) {
         tracing::error!(reason, error = &error as &dyn std::error::Error, "call failed");
     }
     let message = if code == Code::Internal {
@@ -185,6 +185,8 @@ pub(crate) fn from_engine(error: EngineError) -> Status {
     } else if code == Code::ResourceExhausted {
         "the service's disk is full; nothing acknowledged is lost; try again when its operator has made room"
             .to_owned()
+    } else if code == Code::Unavailable {
+        "the service cannot reach its database; nothing acknowledged is lost; try again".to_owned()
     } else {
         error.to_string()
     };
@@ -215,6 +217,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::NotCancellable { .. } => (Code::FailedPrecondition, "NOT_CANCELLABLE"),
         EngineError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
         EngineError::RunRefused { .. } => (Code::FailedPrecondition, "RUN_REFUSED"),
+        EngineError::Proof(_) => (Code::InvalidArgument, "PROOF"),
         EngineError::Signature(_) => (Code::InvalidArgument, "SIGNATURE"),
         EngineError::Store(store) => classify_store(store),
         EngineError::Compute(_) | EngineError::Flow(_) | EngineError::StoredResult => {
@@ -232,13 +235,31 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
         StoreError::KeyCheckMismatch => (Code::FailedPrecondition, "KEY_CHECK_MISMATCH"),
         StoreError::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
         StoreError::RunState { .. } => (Code::FailedPrecondition, "RUN_STATE"),
-        StoreError::Bulk(_)
+        StoreError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
+        StoreError::AuditKey { .. }
+        | StoreError::AuditTampered { .. }
+        | StoreError::Backup(_)
+        | StoreError::BackupDamaged { .. }
+        | StoreError::BackupDisturbed
+        | StoreError::BackupExists
+        | StoreError::BackupUnknown
+        | StoreError::Bulk(_)
         | StoreError::Corrupt { .. }
         | StoreError::Database { .. }
+        | StoreError::DatabaseUrl(_)
+        | StoreError::InUse
+        | StoreError::LeaseLost
         | StoreError::Migration(_)
+        | StoreError::RestoreNotEmpty { .. }
+        | StoreError::RestoreUnfinished
+        | StoreError::SchemaAltered { .. }
+        | StoreError::SchemaNewer { .. }
+        | StoreError::SchemaOlder { .. }
         | StoreError::Staging(_) => {
             if error.is_disk_full() {
                 (Code::ResourceExhausted, "DISK_FULL")
+            } else if error.is_unreachable() {
+                (Code::Unavailable, "DATABASE_UNREACHABLE")
             } else {
                 (Code::Internal, "INTERNAL")
             }

@@ -1,7 +1,8 @@
+use corridor_core::audit::{AuditAction, AuditStamp};
 use corridor_core::{Agreement, Digest, OfficeId, Side, Signature, SignedAgreement};
-use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
+use crate::audit::append;
 use crate::database::{InTransaction as _, TxResult};
 use crate::{Store, StoreError};
 
@@ -55,16 +56,15 @@ impl Store {
     pub async fn insert_agreement(
         &self,
         agreement: &Agreement,
-        now: Timestamp,
+        stamp: &AuditStamp,
     ) -> Result<SignedAgreement, StoreError> {
         const NAME: &str = "insert_agreement";
-        let agreement = agreement.clone();
-        self.database
-            .run_tx(NAME, move |tx| {
-                let agreement = agreement.clone();
+        let (agreement, stamp) = (agreement.clone(), stamp.clone());
+        self.run_logged(NAME, move |tx| {
+                let (agreement, stamp) = (agreement.clone(), stamp.clone());
                 Box::pin(async move {
                     let digest = agreement.digest();
-                    sqlx::query(
+                    let inserted = sqlx::query(
                         "INSERT INTO agreements (digest, canonical, origin_office, destination_office, created_at)
                          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
                     )
@@ -72,10 +72,14 @@ impl Store {
                     .bind(agreement.to_canonical_bytes())
                     .bind(agreement.origin_office.id.as_str())
                     .bind(agreement.destination_office.id.as_str())
-                    .bind(now.to_string())
+                    .bind(stamp.time.to_string())
                     .execute(&mut *tx)
                     .await
                     .in_tx(NAME)?;
+                    if inserted.rows_affected() > 0 {
+                        let entry = stamp.entry(AuditAction::AgreementProposed, Some(digest));
+                        append(tx, entry, NAME).await?;
+                    }
                     select_agreement(tx, digest, NAME)
                         .await?
                         .ok_or(StoreError::NotFound { what: "agreement" })
@@ -155,30 +159,37 @@ impl Store {
         digest: Digest,
         side: Side,
         signature: &Signature,
+        stamp: &AuditStamp,
     ) -> Result<SignedAgreement, StoreError> {
         const NAME: &str = "add_signature";
-        let signature = signature.clone();
-        self.database
-            .run_tx(NAME, move |tx| {
-                let signature = signature.clone();
-                Box::pin(async move {
-                    let statement = match side {
-                        Side::Origin => "UPDATE agreements SET origin_signature = $1 WHERE digest = $2",
-                        Side::Destination => {
-                            "UPDATE agreements SET destination_signature = $1 WHERE digest = $2"
-                        }
-                    };
-                    sqlx::query(statement)
-                        .bind(signature.as_bytes().as_slice())
-                        .bind(digest.as_bytes().as_slice())
-                        .execute(&mut *tx)
-                        .await
-                        .in_tx(NAME)?;
-                    select_agreement(tx, digest, NAME)
-                        .await?
-                        .ok_or(StoreError::NotFound { what: "agreement" })
-                })
+        let (signature, stamp) = (signature.clone(), stamp.clone());
+        self.run_logged(NAME, move |tx| {
+            let (signature, stamp) = (signature.clone(), stamp.clone());
+            Box::pin(async move {
+                let before = select_agreement(tx, digest, NAME).await?;
+                let is_new = before.is_some_and(|before| before.signature(side) != Some(&signature));
+                let statement = match side {
+                    Side::Origin => "UPDATE agreements SET origin_signature = $1 WHERE digest = $2",
+                    Side::Destination => "UPDATE agreements SET destination_signature = $1 WHERE digest = $2",
+                };
+                sqlx::query(statement)
+                    .bind(signature.as_bytes().as_slice())
+                    .bind(digest.as_bytes().as_slice())
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                if is_new {
+                    let entry = stamp
+                        .entry(AuditAction::AgreementSigned, Some(digest))
+                        .with_word("side", side.as_str())
+                        .with_digest("signature", Digest::of(signature.as_bytes()));
+                    append(tx, entry, NAME).await?;
+                }
+                select_agreement(tx, digest, NAME)
+                    .await?
+                    .ok_or(StoreError::NotFound { what: "agreement" })
             })
-            .await
+        })
+        .await
     }
 }

@@ -1,9 +1,12 @@
+use std::collections::HashMap;
+use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use corridor_core::{DatasetState, Digest};
+use corridor_core::{DatasetState, Digest, OfficeId};
 use futures::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
@@ -44,9 +47,14 @@ impl Bulk {
         })
     }
 
-    /// Stores an object and waits until it is on the disk: the file, and every folder that got a new name.
+    /// Stores an object and waits until it is on the disk.
     async fn put(&self, path: &ObjectPath, payload: PutPayload) -> Result<(), StoreError> {
         self.objects.put(path, payload).await?;
+        self.sync(path).await
+    }
+
+    /// Waits until an object is on the disk: the file, and every folder that got a new name.
+    pub(crate) async fn sync(&self, path: &ObjectPath) -> Result<(), StoreError> {
         let file = self.objects_folder.join(path.as_ref());
         let sync = async {
             File::open(&file).await?.sync_all().await?;
@@ -68,8 +76,25 @@ impl Bulk {
     }
 }
 
-fn dataset_path(id: Digest) -> ObjectPath {
+pub(crate) fn dataset_path(id: Digest) -> ObjectPath {
     ObjectPath::from(format!("datasets/{id}.parquet"))
+}
+
+/// How the name of a lock ends.
+const LOCK: &str = ".lock";
+
+/// Between two looks at a lock.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Keeps other services' hands off a dataset until it is dropped.
+#[derive(Debug)]
+pub struct UploadGuard(std::fs::File);
+
+impl Drop for UploadGuard {
+    fn drop(&mut self) {
+        // Closing the file lets go of it, too.
+        drop(self.0.unlock());
+    }
 }
 
 /// What is stored of a run.
@@ -108,6 +133,13 @@ impl Store {
                 .truncate(false)
                 .open(self.bulk.staging_path(dataset))
                 .await?;
+            // What was acknowledged is there, or the staging folder is not the one it was acknowledged in.
+            if file.metadata().await?.len() < offset {
+                return Err(std::io::Error::other(
+                    "bytes acknowledged before are not in the staging folder; services that share a database must share \
+                     the data folder",
+                ));
+            }
             file.set_len(offset).await?;
             file.seek(std::io::SeekFrom::Start(offset)).await?;
             file.write_all(data).await?;
@@ -177,42 +209,78 @@ impl Store {
     }
 
     /// Removes dataset files and staged bytes that no dataset in the database answers for: what a stop in the middle of a
-    /// refusal left behind.
+    /// refusal left behind. Another service may be at work: files are listed before the database is asked, so that one made since is
+    /// not taken for an orphan, and the file of a dataset that is being sealed stays.
     pub(crate) async fn remove_orphans(&self) -> Result<(), StoreError> {
-        let known = self.dataset_states().await?;
-        let sealed = |name: &str| {
-            known
-                .iter()
-                .any(|(id, state)| *state == DatasetState::Sealed && name == id.to_string())
-        };
-        let receiving = |name: &str| {
-            known
-                .iter()
-                .any(|(id, state)| *state == DatasetState::Receiving && name == id.to_string())
-        };
         let objects: Vec<_> = self
             .bulk
             .objects
             .list(Some(&ObjectPath::from("datasets")))
             .try_collect()
             .await?;
+        let mut staged = Vec::new();
+        let mut entries = tokio::fs::read_dir(&self.bulk.staging)
+            .await
+            .map_err(StoreError::Staging)?;
+        while let Some(entry) = entries.next_entry().await.map_err(StoreError::Staging)? {
+            staged.push(entry.path());
+        }
+        let known: HashMap<String, DatasetState> = self
+            .dataset_states()
+            .await?
+            .into_iter()
+            .map(|(id, state)| (id.to_string(), state))
+            .collect();
         for object in objects {
             let name = object.location.filename().unwrap_or_default();
-            if !sealed(name.trim_end_matches(".parquet")) {
+            if !known.contains_key(name.trim_end_matches(".parquet")) {
                 self.bulk.objects.delete(&object.location).await?;
             }
         }
-        let mut staged = tokio::fs::read_dir(&self.bulk.staging)
-            .await
-            .map_err(StoreError::Staging)?;
-        while let Some(entry) = staged.next_entry().await.map_err(StoreError::Staging)? {
-            if !entry.file_name().to_str().is_some_and(receiving) {
-                tokio::fs::remove_file(entry.path())
-                    .await
-                    .map_err(StoreError::Staging)?;
+        for path in staged {
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if !name.ends_with(LOCK) && known.get(name) != Some(&DatasetState::Receiving) {
+                match tokio::fs::remove_file(&path).await {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(StoreError::Staging(error));
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())
+    }
+
+    /// Waits until no other service has its hand on the dataset of an office under an agreement, and keeps others away until
+    /// the guard is dropped. The lock stands beside the staged bytes it protects: a service that can write the one can see the
+    /// other, and the lock of a dead one is gone with it, so that nothing expires under a hand that is still at work.
+    ///
+    /// # Errors
+    /// When the staging folder fails.
+    pub async fn lock_upload(&self, agreement: Digest, office: &OfficeId) -> Result<UploadGuard, StoreError> {
+        let path = self
+            .bulk
+            .staging
+            .join(format!("{}-{office}{LOCK}", agreement.to_short()));
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .await
+            .map_err(StoreError::Staging)?
+            .into_std()
+            .await;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(UploadGuard(file)),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(TryLockError::Error(error)) => return Err(StoreError::Staging(error)),
+            }
+        }
     }
 
     /// The file of a sealed dataset.

@@ -1,32 +1,48 @@
+use std::cmp::Ordering;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicU64};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::StoreError;
+use crate::{DatabaseOptions, StoreError, StoreOptions};
 
 /// What a transaction's body gives.
 pub(crate) type TxResult<T> = Result<T, StoreError>;
 
-/// The metadata database: SQLite or PostgreSQL, with the same statements. Everything goes through [`Database::run_tx`].
+/// The metadata database: SQLite or PostgreSQL, with the same statements. Everything that changes something goes through
+/// [`Database::run_tx`].
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     pool: AnyPool,
     dialect: Dialect,
+    /// Held by the one service that makes use of a SQLite file; let go by [`Database::close`].
+    alone: Option<Arc<File>>,
     /// Transactions that were tried again.
     retries: Arc<AtomicU64>,
 }
 
 /// Which database it is. Statements are the same; how a transaction begins and which failures pass by themselves are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+pub(crate) enum Dialect {
     Sqlite,
     Postgres,
+}
+
+/// What a failure says about a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// Others were at work on the same rows.
+    Conflict,
+    /// The connection is gone, and with it everything that was not committed.
+    Lost,
+    Other,
 }
 
 impl Dialect {
@@ -39,37 +55,95 @@ impl Dialect {
         }
     }
 
-    /// Whether the transaction only had bad luck with others at work, so that it may be tried again.
-    fn is_conflict(self, error: &StoreError) -> bool {
-        let StoreError::Database {
-            source: sqlx::Error::Database(database),
-            ..
-        } = error
-        else {
-            return false;
-        };
+    /// A transaction that reads everything as it is at one moment and is in nobody's way.
+    const fn begin_snapshot(self) -> &'static str {
         match self {
-            Self::Sqlite => database.message().contains("locked") || database.message().contains("busy"),
-            // serialization_failure and deadlock_detected.
-            Self::Postgres => matches!(database.code().as_deref(), Some("40001" | "40P01")),
+            Self::Sqlite => "BEGIN DEFERRED",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    fn migrator(self) -> Migrator {
+        match self {
+            Self::Sqlite => sqlx::migrate!("migrations/sqlite"),
+            Self::Postgres => sqlx::migrate!("migrations/postgres"),
+        }
+    }
+
+    fn failure(self, error: &StoreError) -> Failure {
+        let StoreError::Database { source, .. } = error else {
+            return Failure::Other;
+        };
+        match source {
+            sqlx::Error::Io(_) if self == Self::Postgres => Failure::Lost,
+            sqlx::Error::Database(database) => match self {
+                // SQLITE_BUSY and SQLITE_LOCKED, with what they say besides in the higher bits.
+                Self::Sqlite => match database.code().and_then(|code| code.parse::<u32>().ok()) {
+                    Some(code) if matches!(code & 0xff, 5 | 6) => Failure::Conflict,
+                    _ => Failure::Other,
+                },
+                Self::Postgres => match database.code().as_deref() {
+                    // serialization_failure and deadlock_detected.
+                    Some("40001" | "40P01") => Failure::Conflict,
+                    // admin_shutdown, crash_shutdown and cannot_connect_now.
+                    Some("57P01" | "57P02" | "57P03") => Failure::Lost,
+                    Some(code) if code.starts_with("08") => Failure::Lost,
+                    _ => Failure::Other,
+                },
+            },
+            _ => Failure::Other,
         }
     }
 }
 
-/// Tries of a transaction that others are in the way of.
-const ATTEMPTS: u32 = 5;
+/// Tries of a transaction that others are in the way of, or whose connection was lost. Of those in each other's way one is
+/// always done, so that so many writers at the same row are served.
+const ATTEMPTS: u32 = 16;
+
+/// The longest time between two of them.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a connection is waited for.
+const ACQUIRE: Duration = Duration::from_secs(10);
 
 impl Database {
-    /// Opens or makes a SQLite file and brings its schema up to date.
-    pub(crate) async fn open_sqlite(path: &Path) -> TxResult<Self> {
+    /// Opens the database of these options, or makes it, and brings its schema up to date.
+    pub(crate) async fn open(options: &StoreOptions) -> TxResult<Self> {
+        let database = Self::connect(options).await?;
+        database.migrate(None).await?;
+        Ok(database)
+    }
+
+    /// Opens the database of these options, or makes it, and leaves its schema as it is.
+    pub(crate) async fn connect(options: &StoreOptions) -> TxResult<Self> {
+        match &options.database {
+            DatabaseOptions::Postgres { url } => Self::connect_postgres(url.to_options()?).await,
+            DatabaseOptions::Sqlite => {
+                let alone = lock_alone(&options.folder)?;
+                let mut database = Self::connect_sqlite(&options.folder, true).await?;
+                database.alone = Some(Arc::new(alone));
+                Ok(database)
+            }
+        }
+    }
+
+    /// Opens the database of these options beside the service that makes use of it, to look at it only.
+    pub(crate) async fn connect_beside(options: &StoreOptions) -> TxResult<Self> {
+        match &options.database {
+            DatabaseOptions::Postgres { url } => Self::connect_postgres(url.to_options()?).await,
+            DatabaseOptions::Sqlite => Self::connect_sqlite(&options.folder, false).await,
+        }
+    }
+
+    async fn connect_sqlite(folder: &Path, create: bool) -> TxResult<Self> {
         let fail = |source| StoreError::Database {
             transaction: "open",
             source,
         };
         sqlx::any::install_default_drivers();
         let url = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
+            .filename(folder.join("corridor.sqlite"))
+            .create_if_missing(create)
             .to_url_lossy();
         let options = AnyConnectOptions::from_url(&url).map_err(fail)?;
         let pool = AnyPoolOptions::new()
@@ -89,86 +163,197 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(fail)?;
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Self {
             pool,
             dialect: Dialect::Sqlite,
+            alone: None,
             retries: Arc::default(),
         })
     }
 
-    /// Connects to a PostgreSQL database and brings its schema up to date.
-    pub(crate) async fn open_postgres(url: &str) -> TxResult<Self> {
-        let fail = |source| StoreError::Database {
-            transaction: "open",
-            source,
-        };
+    async fn connect_postgres(options: AnyConnectOptions) -> TxResult<Self> {
         sqlx::any::install_default_drivers();
-        let options: AnyConnectOptions = url.parse().map_err(fail)?;
         let pool = AnyPoolOptions::new()
             .max_connections(8)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(ACQUIRE)
             .connect_with(options)
             .await
-            .map_err(fail)?;
-        sqlx::migrate!("migrations/postgres").run(&pool).await?;
+            .map_err(|source| StoreError::Database {
+                transaction: "open",
+                source,
+            })?;
         Ok(Self {
             pool,
             dialect: Dialect::Postgres,
+            alone: None,
             retries: Arc::default(),
         })
     }
 
-    /// Runs `work` in one transaction, again when others were in its way, so `work` must be repeatable. It is
-    /// committed when `work` succeeds and rolled back otherwise.
+    /// Brings the schema to a version, or to this program's.
+    pub(crate) async fn migrate(&self, to: Option<i64>) -> TxResult<()> {
+        let migrator = self.dialect.migrator();
+        let known = newest(&migrator);
+        let migrated = match to {
+            Some(version) => migrator.run_to(version, &self.pool).await,
+            None => migrator.run(&self.pool).await,
+        };
+        migrated.map_err(|error| match error {
+            MigrateError::VersionMissing(found) => StoreError::SchemaNewer { found, known },
+            MigrateError::VersionMismatch(version) => StoreError::SchemaAltered { version },
+            error => StoreError::Migration(error),
+        })
+    }
+
+    /// The migrations of this program.
+    pub(crate) fn migrator(&self) -> Migrator {
+        self.dialect.migrator()
+    }
+
+    /// The step the schema is at.
+    pub(crate) async fn schema(&self) -> TxResult<i64> {
+        sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&self.pool)
+            .await
+            .in_tx("schema")
+    }
+
+    /// Refuses a schema that is not this program's.
+    pub(crate) async fn check_schema(&self) -> TxResult<()> {
+        let (found, known) = (self.schema().await?, newest(&self.migrator()));
+        match found.cmp(&known) {
+            Ordering::Less => Err(StoreError::SchemaOlder { found, known }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(StoreError::SchemaNewer { found, known }),
+        }
+    }
+
+    /// Runs `work` in one transaction, again when others were in its way or the connection was lost before it was to be
+    /// committed, so `work` must be repeatable. It is committed when `work` succeeds and rolled back otherwise. When the
+    /// connection is lost while it is committed, nobody knows whether it was: the caller is told and asks for the state.
     pub(crate) async fn run_tx<T, F>(&self, name: &'static str, work: F) -> TxResult<T>
     where
         F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
     {
-        let fail = |source| StoreError::Database {
-            transaction: name,
-            source,
-        };
         let mut attempt = 1;
+        let mut pause = Duration::from_millis(2);
         loop {
-            let mut connection = self.pool.acquire().await.map_err(fail)?;
-            let mut transaction = connection.begin_with(self.dialect.begin()).await.map_err(fail)?;
-            let (outcome, is_over) = match work(&mut transaction).await {
-                Ok(value) => match transaction.commit().await {
-                    Ok(()) => (Ok(value), true),
-                    Err(error) => (Err(fail(error)), false),
-                },
-                Err(error) => {
-                    let rolled_back = transaction.rollback().await;
-                    (Err(error), rolled_back.is_ok())
-                }
+            let (error, failure) = match self.try_tx(name, &work).await {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
             };
-            if !is_over {
-                // Its transaction may still be open: nobody must get this connection again.
-                connection.close_on_drop();
+            if failure == Failure::Other || attempt == ATTEMPTS {
+                return Err(error);
             }
-            match outcome {
-                Err(error) if self.dialect.is_conflict(&error) && attempt < ATTEMPTS => {
-                    tracing::warn!(
-                        transaction = name,
-                        attempt,
-                        "others were in the way, trying again"
-                    );
-                    attempt += 1;
-                    self.retries.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(transaction = name, attempt, "disturbed, trying again");
+            attempt += 1;
+            self.retries.fetch_add(1, atomic::Ordering::Relaxed);
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_tx<T, F>(&self, name: &'static str, work: &F) -> Result<T, (StoreError, Failure)>
+    where
+        F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
+    {
+        let failed = |error: StoreError| {
+            let failure = self.dialect.failure(&error);
+            (error, failure)
+        };
+        let in_tx = |source| {
+            failed(StoreError::Database {
+                transaction: name,
+                source,
+            })
+        };
+        // Waits, and tries again, by itself.
+        let mut connection = self.pool.acquire().await.map_err(|source| {
+            let error = StoreError::Database {
+                transaction: name,
+                source,
+            };
+            (error, Failure::Other)
+        })?;
+        let begun = connection.begin_with(self.dialect.begin()).await;
+        let mut transaction = begun.map_err(in_tx)?;
+        match work(&mut transaction).await {
+            Ok(value) => match transaction.commit().await {
+                Ok(()) => Ok(value),
+                Err(error) => {
+                    // Its transaction may still be open: nobody must get this connection again.
+                    connection.close_on_drop();
+                    let (error, failure) = in_tx(error);
+                    let is_known = failure == Failure::Conflict;
+                    Err((error, if is_known { failure } else { Failure::Other }))
                 }
-                outcome => return outcome,
+            },
+            Err(error) => {
+                if transaction.rollback().await.is_err() {
+                    connection.close_on_drop();
+                }
+                Err(failed(error))
             }
         }
     }
 
+    /// Runs `read` on the database as it is at one moment, which lasts as long as it takes.
+    pub(crate) async fn run_snapshot<T, F>(&self, name: &'static str, read: F) -> TxResult<T>
+    where
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
+    {
+        let mut connection = self.pool.acquire().await.in_tx(name)?;
+        let mut transaction = connection
+            .begin_with(self.dialect.begin_snapshot())
+            .await
+            .in_tx(name)?;
+        let outcome = read(&mut transaction).await;
+        // Nothing was changed: the end of it matters to nobody.
+        drop(transaction.rollback().await);
+        outcome
+    }
+
+    /// Whether nobody but this process can make use of the database.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
     /// Transactions that were tried again so far.
     pub(crate) fn retries(&self) -> u64 {
-        self.retries.load(Ordering::Relaxed)
+        self.retries.load(atomic::Ordering::Relaxed)
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
+        if let Some(file) = &self.alone {
+            // The end of the process lets go of it at the latest.
+            drop(file.unlock());
+        }
+    }
+}
+
+/// The newest schema a program knows.
+pub(crate) fn newest(migrator: &Migrator) -> i64 {
+    migrator
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
+}
+
+/// SQLite cannot tell two services apart: the second one is kept out.
+fn lock_alone(folder: &Path) -> TxResult<File> {
+    let path = folder.join("corridor.lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(StoreError::Staging)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(StoreError::Staging(error)),
     }
 }
 

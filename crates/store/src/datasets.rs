@@ -1,7 +1,8 @@
+use corridor_core::audit::{AuditAction, AuditEntry, AuditStamp};
 use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, Digest};
-use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
+use crate::audit::append;
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::{Store, StoreError};
 
@@ -127,67 +128,77 @@ impl Store {
     pub async fn declare_dataset(
         &self,
         declaration: &DatasetDeclaration,
-        now: Timestamp,
+        stamp: &AuditStamp,
     ) -> Result<Declared, StoreError> {
         const NAME: &str = "declare_dataset";
-        let declaration = declaration.clone();
-        self.database
-            .run_tx(NAME, move |tx| {
-                let declaration = declaration.clone();
-                Box::pin(async move {
-                    let id = declaration.to_id();
-                    let existing = select_datasets_of(tx, declaration.agreement, NAME).await?;
-                    let (own, other): (Vec<_>, Vec<_>) = existing
-                        .into_iter()
-                        .partition(|dataset| dataset.declaration.office == declaration.office);
-                    if other.iter().any(|other| {
-                        other.state == DatasetState::Sealed
-                            && other.declaration.key_check != declaration.key_check
-                    }) {
-                        return Err(StoreError::KeyCheckMismatch);
+        let (declaration, stamp) = (declaration.clone(), stamp.clone());
+        self.run_logged(NAME, move |tx| {
+            let (declaration, stamp) = (declaration.clone(), stamp.clone());
+            Box::pin(async move {
+                let id = declaration.to_id();
+                let existing = select_datasets_of(tx, declaration.agreement, NAME).await?;
+                let (own, other): (Vec<_>, Vec<_>) = existing
+                    .into_iter()
+                    .partition(|dataset| dataset.declaration.office == declaration.office);
+                if other.iter().any(|other| {
+                    other.state == DatasetState::Sealed
+                        && other.declaration.key_check != declaration.key_check
+                }) {
+                    return Err(StoreError::KeyCheckMismatch);
+                }
+                let mut replaced = None;
+                if let Some(own) = own.into_iter().next() {
+                    if own.declaration == declaration {
+                        return Ok(Declared {
+                            status: own,
+                            replaced: None,
+                        });
                     }
-                    let mut replaced = None;
-                    if let Some(own) = own.into_iter().next() {
-                        if own.declaration == declaration {
-                            return Ok(Declared {
-                                status: own,
-                                replaced: None,
-                            });
-                        }
-                        if own.state == DatasetState::Sealed {
-                            return Err(StoreError::DatasetSealed);
-                        }
-                        sqlx::query("DELETE FROM datasets WHERE id = $1")
-                            .bind(own.id.as_bytes().as_slice())
-                            .execute(&mut *tx)
-                            .await
-                            .in_tx(NAME)?;
-                        replaced = Some(own.id);
+                    if own.state == DatasetState::Sealed {
+                        return Err(StoreError::DatasetSealed);
                     }
-                    sqlx::query(
-                        "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
+                    sqlx::query("DELETE FROM datasets WHERE id = $1")
+                        .bind(own.id.as_bytes().as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                    replaced = Some(own.id);
+                }
+                sqlx::query(
+                    "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
                                                total_bytes, content_digest, state, created_at)
                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'receiving', $9)",
-                    )
-                    .bind(id.as_bytes().as_slice())
-                    .bind(declaration.agreement.as_bytes().as_slice())
-                    .bind(declaration.office.as_str())
-                    .bind(declaration.schema.as_bytes().as_slice())
-                    .bind(declaration.key_check.as_bytes().as_slice())
-                    .bind(to_sql(declaration.record_count))
-                    .bind(to_sql(declaration.total_bytes))
-                    .bind(declaration.content.as_bytes().as_slice())
-                    .bind(now.to_string())
-                    .execute(&mut *tx)
-                    .await
-                    .in_tx(NAME)?;
-                    Ok(Declared {
-                        status: select_dataset(tx, id, NAME).await?,
-                        replaced: replaced.filter(|replaced| *replaced != id),
-                    })
+                )
+                .bind(id.as_bytes().as_slice())
+                .bind(declaration.agreement.as_bytes().as_slice())
+                .bind(declaration.office.as_str())
+                .bind(declaration.schema.as_bytes().as_slice())
+                .bind(declaration.key_check.as_bytes().as_slice())
+                .bind(to_sql(declaration.record_count))
+                .bind(to_sql(declaration.total_bytes))
+                .bind(declaration.content.as_bytes().as_slice())
+                .bind(stamp.time.to_string())
+                .execute(&mut *tx)
+                .await
+                .in_tx(NAME)?;
+                let entry = stamp
+                    .entry(AuditAction::DatasetDeclared, Some(declaration.agreement))
+                    .with_digest("dataset", id)
+                    .with_digest("content", declaration.content)
+                    .with_count("records", declaration.record_count)
+                    .with_count("bytes", declaration.total_bytes);
+                let entry = match replaced {
+                    Some(replaced) => entry.with_digest("replaced", replaced),
+                    None => entry,
+                };
+                append(tx, entry, NAME).await?;
+                Ok(Declared {
+                    status: select_dataset(tx, id, NAME).await?,
+                    replaced: replaced.filter(|replaced| *replaced != id),
                 })
             })
-            .await
+        })
+        .await
     }
 
     /// A dataset by id.
@@ -325,48 +336,76 @@ impl Store {
     ///
     /// # Errors
     /// When there is no such dataset, the other office's key check differs, or the database fails.
-    pub async fn seal_dataset(&self, id: Digest) -> Result<DatasetStatus, StoreError> {
+    pub async fn seal_dataset(&self, id: Digest, stamp: &AuditStamp) -> Result<DatasetStatus, StoreError> {
         const NAME: &str = "seal_dataset";
-        self.database
-            .run_tx(NAME, move |tx| {
-                Box::pin(async move {
-                    let status = select_dataset(tx, id, NAME).await?;
-                    let datasets = select_datasets_of(tx, status.declaration.agreement, NAME).await?;
-                    if datasets.iter().any(|other| {
-                        other.id != id
-                            && other.state == DatasetState::Sealed
-                            && other.declaration.key_check != status.declaration.key_check
-                    }) {
-                        return Err(StoreError::KeyCheckMismatch);
-                    }
-                    sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = $1")
+        let stamp = stamp.clone();
+        self.run_logged(NAME, move |tx| {
+            let stamp = stamp.clone();
+            Box::pin(async move {
+                let status = select_dataset(tx, id, NAME).await?;
+                let datasets = select_datasets_of(tx, status.declaration.agreement, NAME).await?;
+                if datasets.iter().any(|other| {
+                    other.id != id
+                        && other.state == DatasetState::Sealed
+                        && other.declaration.key_check != status.declaration.key_check
+                }) {
+                    return Err(StoreError::KeyCheckMismatch);
+                }
+                let sealed =
+                    sqlx::query("UPDATE datasets SET state = 'sealed' WHERE id = $1 AND state = 'receiving'")
                         .bind(id.as_bytes().as_slice())
                         .execute(&mut *tx)
                         .await
                         .in_tx(NAME)?;
-                    select_dataset(tx, id, NAME).await
-                })
+                if sealed.rows_affected() > 0 {
+                    let entry = to_entry(&status, AuditAction::DatasetSealed, &stamp);
+                    append(tx, entry, NAME).await?;
+                }
+                select_dataset(tx, id, NAME).await
             })
-            .await
+        })
+        .await
     }
 
-    /// Forgets a dataset that failed its checks, so that nothing of it stays and the office can upload again.
+    /// Forgets a dataset that failed its checks, so that nothing of it stays and the office can upload again. The word says which.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_dataset(&self, id: Digest) -> Result<(), StoreError> {
+    pub async fn delete_dataset(
+        &self,
+        id: Digest,
+        reason: &'static str,
+        stamp: &AuditStamp,
+    ) -> Result<(), StoreError> {
         const NAME: &str = "delete_dataset";
-        self.database
-            .run_tx(NAME, move |tx| {
-                Box::pin(async move {
-                    sqlx::query("DELETE FROM datasets WHERE id = $1 AND state = 'receiving'")
-                        .bind(id.as_bytes().as_slice())
-                        .execute(tx)
-                        .await
-                        .in_tx(NAME)
-                        .map(drop)
-                })
+        let stamp = stamp.clone();
+        self.run_logged(NAME, move |tx| {
+            let stamp = stamp.clone();
+            Box::pin(async move {
+                let Some(status) = find_dataset(tx, id, NAME).await? else {
+                    return Ok(());
+                };
+                let deleted = sqlx::query("DELETE FROM datasets WHERE id = $1 AND state = 'receiving'")
+                    .bind(id.as_bytes().as_slice())
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                if deleted.rows_affected() > 0 {
+                    let entry =
+                        to_entry(&status, AuditAction::SealRefused, &stamp).with_word("reason", reason);
+                    append(tx, entry, NAME).await?;
+                }
+                Ok(())
             })
-            .await
+        })
+        .await
     }
+}
+
+/// The entry of something done with a dataset.
+fn to_entry(status: &DatasetStatus, action: AuditAction, stamp: &AuditStamp) -> AuditEntry {
+    stamp
+        .entry(action, Some(status.declaration.agreement))
+        .with_digest("dataset", status.id)
+        .with_digest("content", status.declaration.content)
 }

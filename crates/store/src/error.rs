@@ -1,8 +1,44 @@
 use corridor_core::RunState;
 
+use crate::DatabaseUrlError;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The key of the audit log.
+    #[error("the audit key {file} cannot be used: {problem}")]
+    AuditKey {
+        /// Its file.
+        file: String,
+        /// Why.
+        problem: String,
+    },
+    /// The audit log is not what was written.
+    #[error(
+        "the audit log was tampered with: {problem}; keep the database as it is, find out who wrote to it, and put back a copy"
+    )]
+    AuditTampered {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A backup's folder.
+    #[error("the folder of the backup cannot be written")]
+    Backup(#[source] std::io::Error),
+    /// A backup that is not what it was.
+    #[error("the backup is damaged: {file} is missing, was altered or cut off; nothing was changed")]
+    BackupDamaged {
+        /// Which part.
+        file: String,
+    },
+    /// Datasets were purged while a backup was made.
+    #[error("datasets were purged while the backup was made, again and again; make it anew")]
+    BackupDisturbed,
+    /// There is something already.
+    #[error("there is something at the backup's place already; name a new folder")]
+    BackupExists,
+    /// Not a backup, or one of a newer program.
+    #[error("this is no backup this program knows; restore it with the program that made it, or a newer one")]
+    BackupUnknown,
     /// The object store.
     #[error("the bulk store failed")]
     Bulk(#[from] object_store::Error),
@@ -17,6 +53,9 @@ pub enum StoreError {
         /// Why.
         source: sqlx::Error,
     },
+    /// The URL of the database.
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
     /// A frame that does not follow the acknowledged ones, and is not one of them.
     #[error("expected frame {expected} at the acknowledged offset {expected_offset}, got frame {got}")]
     FrameOutOfOrder {
@@ -39,11 +78,21 @@ pub enum StoreError {
         /// Bytes declared.
         declared: u64,
     },
+    /// Another service has the folder.
+    #[error(
+        "another service makes use of this data folder; end it first, or give both services one PostgreSQL database to share"
+    )]
+    InUse,
     /// Two offices with different keys.
     #[error("the other office's dataset was encoded with another linkage key")]
     KeyCheckMismatch,
-    /// The database was written by a newer program or its migrations cannot be applied.
-    #[error("the database schema cannot be brought to this program's version")]
+    /// A write for a run that somebody else took since, or that was cancelled or ended.
+    #[error("the run is another worker's by now, or was stopped")]
+    LeaseLost,
+    /// A migration that cannot be applied.
+    #[error(
+        "the database schema cannot be brought to this program's version; what was there before is unchanged"
+    )]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// Something that should be there is not.
     #[error("no such {what}")]
@@ -57,6 +106,20 @@ pub enum StoreError {
         /// What.
         what: &'static str,
     },
+    /// Another table of the same offices, countries and years was released, which this one was not held against.
+    #[error("another table of the same offices, countries and years was released since this one was made")]
+    ReleasedMeanwhile,
+    /// The service a backup is to be put into holds something.
+    #[error(
+        "a backup is restored into an empty service only, and there is something in the {what}; name a new one"
+    )]
+    RestoreNotEmpty {
+        /// Where.
+        what: &'static str,
+    },
+    /// A restore that did not come to its end.
+    #[error("a restore into this data folder did not come to its end; run it again")]
+    RestoreUnfinished,
     /// A change of state that is not allowed.
     #[error("a run that is {from} cannot become {to}")]
     RunState {
@@ -65,12 +128,52 @@ pub enum StoreError {
         /// The state asked for.
         to: RunState,
     },
+    /// The database has another history than this program.
+    #[error(
+        "step {version} of the database's schema was made by an altered program; use the program that made it, or restore a backup"
+    )]
+    SchemaAltered {
+        /// The step.
+        version: i64,
+    },
+    /// The database is of an older program.
+    #[error(
+        "the database has schema {found} and this program makes {known}; start the service once, which brings it up to date"
+    )]
+    SchemaOlder {
+        /// What it has.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// The database was written by a newer program.
+    #[error(
+        "the database was brought to schema {found} by a newer program, and this one knows schemas up to {known}; install the newer \
+         program, or restore a backup of before"
+    )]
+    SchemaNewer {
+        /// A step this program does not know.
+        found: i64,
+        /// The newest it knows.
+        known: i64,
+    },
     /// The staging folder.
     #[error("the staging folder failed")]
     Staging(#[source] std::io::Error),
 }
 
 impl StoreError {
+    /// Whether the database cannot be reached for the moment, so that it is worth while to try again.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Database {
+                source: sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut,
+                ..
+            }
+        )
+    }
+
     /// Whether the disk is full, which an operator can do something about.
     pub fn is_disk_full(&self) -> bool {
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);

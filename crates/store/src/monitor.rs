@@ -1,5 +1,7 @@
 //! What an operator's monitoring asks of the store.
 
+use std::io::ErrorKind;
+
 use corridor_core::RunState;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt as _, PutPayload};
@@ -10,7 +12,7 @@ use crate::database::{InTransaction as _, from_sql};
 use crate::{Store, StoreError};
 
 /// Name of the file and the object that are written to see whether they can be.
-const PROBE: &str = "probe";
+pub(crate) const PROBE: &str = "probe";
 
 /// Bytes written: a block of most file systems, so that a full one has no room for it.
 const PROBE_BYTES: [u8; 4096] = [0; 4096];
@@ -30,12 +32,21 @@ impl Store {
         };
         let written = stage.await;
         // Also half of a file takes room.
-        let removed = tokio::fs::remove_file(&staged).await;
+        let removed = tokio::fs::remove_file(&staged)
+            .await
+            .or_else(|error| match error.kind() {
+                // Another service that shares the folder was faster.
+                ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            });
         written.and(removed).map_err(StoreError::Staging)?;
         let object = ObjectPath::from(PROBE);
         let payload = PutPayload::from_static(&PROBE_BYTES);
         self.bulk.objects.put(&object, payload).await?;
-        self.bulk.objects.delete(&object).await?;
+        match self.bulk.objects.delete(&object).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         self.probe_database().await
     }
 

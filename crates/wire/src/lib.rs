@@ -16,10 +16,12 @@ pub mod v1 {
 }
 
 mod agreement;
+mod audit;
 mod dataset;
 mod field;
 mod run;
 
+pub use audit::to_proof;
 pub use field::{FieldViolation, Reason, to_digest, to_pseudonym, to_signature};
 
 /// The descriptor set of `proto/corridor/v1`, for server reflection.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use corridor_core::{
-    AGREEMENT_VERSION, Agreement, Digest, Output, Pseudonym, Role, RunState, SeededEntropy, Side,
+    AGREEMENT_VERSION, Agreement, Digest, OsEntropy, Output, Pseudonym, Role, RunState, SeededEntropy, Side,
     SignedAgreement, SigningPurpose, Stopwatch, SystemClock,
 };
 use corridor_encode::{
     EncodeTerms, EncodedRegister, Identity, Mapping, PendingExchange, ProjectSecret, accept_offer,
     draft_mapping, encode_register, write_dataset, write_pseudonyms,
 };
-use corridor_engine::{Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
+use corridor_engine::{AuditKey, AuditLog, Compute, Engine, FlowTerms, Limits, LinkedPair, Store};
 use corridor_server::{LimitsConfig, Operations, PartyConfig, ServeOptions, ServiceIdentity, TrialCa, serve};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
@@ -292,10 +292,12 @@ impl Service {
         let limits = LimitsConfig::default();
         let store = Store::open(&folder.join("service")).await?;
         let compute = Compute::new(threads)?;
+        let mut entropy = OsEntropy::default();
         let engine = Engine::new(
             store.clone(),
             compute.clone(),
             Arc::new(SystemClock),
+            AuditLog::new(AuditKey::generate(None, &mut entropy), entropy),
             Limits {
                 max_dataset_bytes: limits.max_dataset_bytes,
                 run: limits.to_run_limits(),
@@ -309,6 +311,7 @@ impl Service {
             compute,
             connections: [connection("ORIGIN-OFFICE")?, connection("DESTINATION-OFFICE")?],
             options: ServeOptions {
+                settings_digest: Digest::of(b"demonstration"),
                 identity: channel::channel(ServiceIdentity {
                     certificate: server.certificate,
                     private_key: server.private_key,

@@ -1,12 +1,13 @@
-use corridor_core::{RunState, RunStatus, Side};
+use corridor_core::{Digest, RunState, RunStatus, Side};
 use corridor_engine::{LinkageReport, LinkedPair};
 use serde_json::json;
 
 use crate::args::RunCommand;
 use crate::client::{Client, connect};
 use crate::commands::plan_page::to_plan_page;
+use crate::commands::replay;
 use crate::commands::results::{to_blocking_lines, to_field_lines, to_strata_lines};
-use crate::output::{self, data, progress, talk, write_file};
+use crate::output::{self, data, progress, refuse_existing, talk, write_file};
 
 pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
     match command {
@@ -49,6 +50,18 @@ pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
             }
             data(&to_quality_page(&report))
         }
+        RunCommand::Manifest { run, out, service } => {
+            refuse_existing(&out)?;
+            let manifest = connect(&service.service).await?.run_manifest(run).await?;
+            write_file(&out, &manifest)?;
+            talk(&format!(
+                "wrote {}, of digest {}; next: corridor run replay, by whoever may hold both datasets",
+                out.display(),
+                Digest::of(&manifest)
+            ));
+            Ok(())
+        }
+        RunCommand::Replay(args) => replay::run(&args),
         RunCommand::Links { run, output, service } => {
             let client = connect(&service.service).await?;
             let links = client.links(run).await?;
@@ -62,7 +75,7 @@ pub(crate) async fn run(command: RunCommand) -> anyhow::Result<()> {
 }
 
 /// Follows a run with a progress bar.
-pub(crate) async fn watch(client: &Client, id: corridor_core::Digest) -> anyhow::Result<RunStatus> {
+pub(crate) async fn watch(client: &Client, id: Digest) -> anyhow::Result<RunStatus> {
     let bar = progress(0, "comparing");
     let run = client
         .watch_run(id, &|run| {

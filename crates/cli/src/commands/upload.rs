@@ -81,7 +81,7 @@ pub(crate) async fn upload(
 }
 
 /// The bytes of a dataset file, decrypted where it is encrypted.
-fn read_file(path: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Bytes> {
+pub(crate) fn read_file(path: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Bytes> {
     let bytes = read_bytes(path)?;
     if !is_encrypted(&bytes) {
         return Ok(bytes.into());

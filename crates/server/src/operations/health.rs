@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use corridor_engine::{Engine, StoreError};
 use corridor_wire::v1::agreement_service_server::AgreementServiceServer;
+use corridor_wire::v1::audit_service_server::AuditServiceServer;
 use corridor_wire::v1::dataset_service_server::DatasetServiceServer;
 use corridor_wire::v1::flow_service_server::FlowServiceServer;
 use corridor_wire::v1::run_service_server::RunServiceServer;
@@ -21,13 +22,12 @@ use crate::services::Services;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Services that answer without writing for as long as storage can be read.
-const READING: [&str; 2] = [
-    AgreementServiceServer::<Services>::NAME,
-    FlowServiceServer::<Services>::NAME,
-];
-/// Services that are of no use when storage cannot be written.
-const WRITING: [&str; 2] = [
+const READING: [&str; 1] = [AgreementServiceServer::<Services>::NAME];
+/// Services that are of no use when storage cannot be written: nothing leaves that is not logged first.
+const WRITING: [&str; 4] = [
+    AuditServiceServer::<Services>::NAME,
     DatasetServiceServer::<Services>::NAME,
+    FlowServiceServer::<Services>::NAME,
     RunServiceServer::<Services>::NAME,
 ];
 /// The service as a whole, in the health protocol.

@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
 use super::call::{CALL, Call, RequestId};
-use super::methods::{Method, Methods};
+use super::methods::Method;
 use super::metrics::{EndedCall, Metrics};
 use super::telemetry::continue_trace;
 use crate::status::{CANCELLED, OK, UNAVAILABLE, UNKNOWN, code_in, draining, origin_not_allowed};
@@ -39,7 +39,6 @@ pub(crate) struct CallLayer {
 }
 
 struct Shared {
-    methods: Methods,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
     entropy: Mutex<Box<dyn Entropy>>,
@@ -56,7 +55,6 @@ impl CallLayer {
     /// `stop` is cancelled when the service begins to stop; ids of calls are drawn from `entropy`; pages of `origins` alone may
     /// call.
     pub(crate) fn new(
-        methods: Methods,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
         entropy: Box<dyn Entropy>,
@@ -64,7 +62,6 @@ impl CallLayer {
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
-                methods,
                 metrics,
                 stop,
                 entropy: Mutex::new(entropy),
@@ -131,7 +128,7 @@ where
 /// A call under way. It is counted once, when it ends or is dropped.
 struct OpenCall {
     shared: Arc<Shared>,
-    method: Arc<Method>,
+    method: Method,
     call: Arc<Call>,
     request_id: HeaderValue,
     span: Span,
@@ -142,7 +139,7 @@ struct OpenCall {
 
 impl OpenCall {
     fn new(shared: &Arc<Shared>, request: &Request<Body>) -> Self {
-        let method = shared.methods.at(request.uri().path());
+        let method = Method::at(request.uri().path());
         let request_id = request
             .headers()
             .get(REQUEST_ID)
@@ -155,14 +152,14 @@ impl OpenCall {
         let span = tracing::error_span!(
             "call",
             request_id = %request_id,
-            service = %method.service,
-            method = %method.name,
+            service = method.service,
+            method = method.name,
             role = tracing::field::Empty,
             code = tracing::field::Empty,
         );
         continue_trace(&span, request.headers());
         if method.is_streaming {
-            shared.metrics.open_stream(&method);
+            shared.metrics.open_stream(method);
         }
         Self {
             shared: Arc::clone(shared),
@@ -220,11 +217,11 @@ impl Drop for OpenCall {
         let code = self.code.unwrap_or(CANCELLED);
         let (role, reason) = (self.call.role(), self.call.reason());
         if self.method.is_streaming {
-            self.shared.metrics.close_stream(&self.method);
+            self.shared.metrics.close_stream(self.method);
         }
         let took = self.since.elapsed();
         self.shared.metrics.end_call(&EndedCall {
-            method: &self.method,
+            method: self.method,
             code,
             role,
             reason,

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use corridor_core::RunState;
@@ -39,23 +38,23 @@ pub struct Metrics {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
-    service: Arc<str>,
-    method: Arc<str>,
+    service: &'static str,
+    method: &'static str,
     code: &'static str,
     role: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MethodLabels {
-    service: Arc<str>,
-    method: Arc<str>,
+    service: &'static str,
+    method: &'static str,
 }
 
-impl From<&Method> for MethodLabels {
-    fn from(method: &Method) -> Self {
+impl From<Method> for MethodLabels {
+    fn from(method: Method) -> Self {
         Self {
-            service: Arc::clone(&method.service),
-            method: Arc::clone(&method.name),
+            service: method.service,
+            method: method.name,
         }
     }
 }
@@ -297,17 +296,17 @@ impl Metrics {
     pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
     /// A streaming call began.
-    pub(crate) fn open_stream(&self, method: &Method) {
+    pub(crate) fn open_stream(&self, method: Method) {
         self.open_streams.get_or_create(&method.into()).inc();
     }
 
     /// It ended.
-    pub(crate) fn close_stream(&self, method: &Method) {
+    pub(crate) fn close_stream(&self, method: Method) {
         self.open_streams.get_or_create(&method.into()).dec();
     }
 
     /// A call ended.
-    pub(crate) fn end_call(&self, call: &EndedCall<'_>) {
+    pub(crate) fn end_call(&self, call: &EndedCall) {
         let MethodLabels { service, method } = call.method.into();
         let labels = CallLabels {
             service,
@@ -364,8 +363,8 @@ impl Metrics {
 
 /// How a call went.
 #[derive(Debug)]
-pub(crate) struct EndedCall<'a> {
-    pub(crate) method: &'a Method,
+pub(crate) struct EndedCall {
+    pub(crate) method: Method,
     pub(crate) code: &'static str,
     pub(crate) role: &'static str,
     /// The reason code of a refusal.

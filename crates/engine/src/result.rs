@@ -1,0 +1,56 @@
+//! From candidate pairs to a result: the same in the worker and in a replay.
+
+use corridor_core::{Agreement, Digest, EncodedDataset};
+use corridor_flows::{FlowTerms, PublishedTable};
+use corridor_link::{CandidatePair, ComparePlan};
+
+use crate::codec::encode_links;
+use crate::error::EngineError;
+use crate::pipeline::{LinkageReport, Pipeline};
+use crate::released::ReleasedTable;
+use crate::results::result_digest;
+
+/// A result, not yet stored.
+pub(crate) struct MadeResult {
+    /// The links, as Parquet.
+    pub(crate) links: Vec<u8>,
+    /// How many there are.
+    pub(crate) link_count: usize,
+    pub(crate) table: PublishedTable,
+    pub(crate) report: LinkageReport,
+}
+
+impl MadeResult {
+    /// Digest of table and report, as offices release it.
+    pub(crate) fn digest(&self) -> Digest {
+        result_digest(&self.table, &self.report)
+    }
+}
+
+/// Decides, pairs, reconciles and protects. `released` are the tables of the same countries and years that left before, by result.
+///
+/// # Errors
+/// As the steps of [`Pipeline`].
+pub(crate) fn make_result(
+    (origin, destination): (&EncodedDataset, &EncodedDataset),
+    agreement: &Agreement,
+    plan: ComparePlan,
+    candidates: &[CandidatePair],
+    released: Vec<ReleasedTable>,
+) -> Result<MadeResult, EngineError> {
+    let flows = FlowTerms::from(agreement);
+    let held_against = released.iter().map(|released| released.result).collect();
+    let released: Vec<_> = released.into_iter().map(|released| released.table).collect();
+    let pipeline = Pipeline::with_plan(origin, destination, &agreement.linkage, &agreement.encoding, plan)?;
+    let links = pipeline.decide(candidates)?;
+    let report = pipeline.report(&links, &flows.age_bands);
+    let moves = pipeline.pair_moves(&links)?;
+    let mut table = pipeline.reconcile(&links, &moves, &flows, &report, &released)?;
+    table.held_against = held_against;
+    Ok(MadeResult {
+        links: encode_links(&links, origin, destination),
+        link_count: links.links.len(),
+        table,
+        report,
+    })
+}

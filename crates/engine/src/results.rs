@@ -1,0 +1,225 @@
+//! Results: an office's consent that one may leave, and what is sent of it once both gave theirs. Every part is noted before.
+
+use corridor_core::audit::{DisclosedPart, DisclosedResult};
+use corridor_core::{
+    Agreement, Caller, Digest, Output, Role, RunState, RunStatus, Signature, SigningPurpose, Standing,
+};
+use corridor_flows::PublishedTable;
+use corridor_store::{Release, ReleasedScope, RunObject, StoreError};
+
+use crate::codec::{LinkedPair, decode_links};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::pipeline::LinkageReport;
+
+/// A released result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleasedResult {
+    /// The flow table.
+    pub table: PublishedTable,
+    /// How links were decided.
+    pub report: LinkageReport,
+    /// Digest of both, as the offices released it.
+    pub digest: Digest,
+}
+
+/// What of a released result a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultPart {
+    /// All rows.
+    AllRows,
+    /// So many rows from one on, as far as there are any.
+    Rows {
+        /// The first, from 0.
+        first: usize,
+        /// How many.
+        count: usize,
+    },
+    /// All but the rows, with the linkage report.
+    Table,
+}
+
+impl ResultPart {
+    /// What that is of a table of so many rows; `None` where it is nothing.
+    fn within(self, row_count: usize) -> Option<DisclosedPart> {
+        let number = |row: usize| u64::try_from(row).expect("a row fits in 64 bits");
+        match self {
+            Self::AllRows => Some(DisclosedPart::AllRows),
+            Self::Rows { first, count } => {
+                let end = first.saturating_add(count).min(row_count);
+                (first < end).then(|| DisclosedPart::Rows {
+                    first: number(first),
+                    last: number(end - 1),
+                })
+            }
+            Self::Table => Some(DisclosedPart::Table),
+        }
+    }
+}
+
+impl Engine {
+    /// Notes that the caller's office releases the result of a run, without seeing it.
+    ///
+    /// # Errors
+    /// When there is no result, the signature is not of its digest under the caller's key, or another table of the same countries
+    /// and years was released since it was made.
+    pub async fn release_result(
+        &self,
+        caller: &Caller,
+        id: Digest,
+        signature: &Signature,
+    ) -> Result<RunStatus, EngineError> {
+        let (run, signed, side) = self.run_of_office(caller, id).await?;
+        let result = run
+            .result
+            .filter(|_| run.state.has_result())
+            .ok_or(EngineError::NoResult { state: run.state })?;
+        signed.agreement.office(side).signing_key.verify(
+            SigningPurpose::Release,
+            result.as_bytes(),
+            signature,
+        )?;
+        let flow_table = self
+            .store
+            .read_run_object(id, RunObject::FlowTable)
+            .await?
+            .to_vec();
+        let table =
+            PublishedTable::from_parquet(flow_table.clone()).map_err(|_| EngineError::StoredResult)?;
+        let release = Release {
+            side,
+            signature: signature.clone(),
+            rule: signed.agreement.disclosure,
+            scope: ReleasedScope::of(&signed.agreement),
+            held_against: table.held_against,
+            flow_table,
+        };
+        let released = self
+            .store
+            .release_run(id, &release, &self.stamp(Some(caller)))
+            .await;
+        let run = released.map_err(|error| {
+            if matches!(error, StoreError::ReleasedMeanwhile) {
+                EngineError::ReleasedMeanwhile
+            } else {
+                error.into()
+            }
+        })?;
+        tracing::info!(run = %id.to_short(), side = side.as_str(), state = %run.state, "result released by an office");
+        self.announce_change();
+        Ok(run)
+    }
+
+    /// The released flow table of a run, for its offices and for researchers. The part of it that will be sent is noted before.
+    ///
+    /// # Errors
+    /// When the agreement does not allow flow tables, not both offices released it, or the caller may read other things only.
+    pub async fn released_result(
+        &self,
+        caller: &Caller,
+        id: Digest,
+        part: ResultPart,
+    ) -> Result<ReleasedResult, EngineError> {
+        let (run, signed, standing) = self.readable_run(caller, id).await?;
+        match standing {
+            Standing::Office(_) | Standing::Reader(Role::Researcher) => {}
+            Standing::Reader(_) => return Err(EngineError::NotReadable { what: "flow tables" }),
+        }
+        let digest = require_released(&run)?;
+        if !signed.agreement.allows(Output::FlowTable) {
+            return Err(EngineError::OutputNotAllowed { what: "flow tables" });
+        }
+        let result = self.read_result(id, digest).await?;
+        if let Some(part) = part.within(result.table.rows.len()) {
+            self.disclose(caller, (&run, &signed.agreement), digest, part)
+                .await?;
+        }
+        Ok(result)
+    }
+
+    /// Notes that a part of a released result is about to leave.
+    async fn disclose(
+        &self,
+        caller: &Caller,
+        (run, agreement): (&RunStatus, &Agreement),
+        result: Digest,
+        part: DisclosedPart,
+    ) -> Result<(), EngineError> {
+        let result = DisclosedResult {
+            agreement: run.agreement,
+            run: run.id,
+            result,
+            rule: &agreement.disclosure,
+        };
+        self.store
+            .disclose(result, part, &self.stamp(Some(caller)))
+            .await?;
+        Ok(())
+    }
+
+    /// How the links of a released run were decided and how good they are, with the digest of its result: for its offices and for all
+    /// who may read.
+    ///
+    /// # Errors
+    /// When not both offices released it.
+    pub async fn released_report(
+        &self,
+        caller: &Caller,
+        id: Digest,
+    ) -> Result<(LinkageReport, Digest), EngineError> {
+        let (run, signed, _) = self.readable_run(caller, id).await?;
+        let digest = require_released(&run)?;
+        let report = self.read_result(id, digest).await?.report;
+        self.disclose(caller, (&run, &signed.agreement), digest, DisclosedPart::Report)
+            .await?;
+        Ok((report, digest))
+    }
+
+    /// The stored result of a run, when it is the one of that digest.
+    async fn read_result(&self, id: Digest, digest: Digest) -> Result<ReleasedResult, EngineError> {
+        let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
+        let report = self.store.read_run_object(id, RunObject::Report).await?;
+        let table = PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?;
+        let report = serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?;
+        if result_digest(&table, &report) != digest {
+            return Err(EngineError::StoredResult);
+        }
+        Ok(ReleasedResult {
+            table,
+            report,
+            digest,
+        })
+    }
+
+    /// The linked pairs of a run, by similarity descending.
+    ///
+    /// # Errors
+    /// When the agreement does not allow link lists, or not both offices released the run.
+    pub async fn released_links(&self, caller: &Caller, id: Digest) -> Result<Vec<LinkedPair>, EngineError> {
+        let (run, signed, _) = self.run_of_office(caller, id).await?;
+        if !signed.agreement.allows(Output::LinkList) {
+            return Err(EngineError::OutputNotAllowed { what: "link lists" });
+        }
+        let digest = require_released(&run)?;
+        let links = decode_links(self.store.read_run_object(id, RunObject::Links).await?)?;
+        self.disclose(caller, (&run, &signed.agreement), digest, DisclosedPart::Links)
+            .await?;
+        Ok(links)
+    }
+}
+
+fn require_released(run: &RunStatus) -> Result<Digest, EngineError> {
+    match run.result {
+        Some(digest) if run.state == RunState::Released => Ok(digest),
+        Some(_) => Err(EngineError::NotReleased),
+        None => Err(EngineError::NoResult { state: run.state }),
+    }
+}
+
+/// Digest of a result, which both offices sign to release it: of the flow table and the linkage report, each as JSON without
+/// blanks and with the fields in their order. An office works it out again from what it is given.
+pub fn result_digest(table: &PublishedTable, report: &LinkageReport) -> Digest {
+    let table = serde_json::to_vec(table).expect("every field has a JSON form");
+    let report = serde_json::to_vec(report).expect("every field has a JSON form");
+    Digest::of_parts(&[b"corridor/v1|result", &table, &report])
+}
