@@ -504,8 +504,8 @@ except grpc.RpcError as error:
 page = (proto_folder / "README.md").read_text()
 documented = {reason for line in page.splitlines() if line.startswith("| `") for reason in re.findall(r"`([A-Z_]+)`", line.split("|")[1])}
 elsewhere = {
-    *("CALLER_UNKNOWN", "CALLS_LIMIT", "CALL_TIMEOUT", "CLIENT_STALLED", "DISK_FULL", "DRAINING", "INTERNAL", "NOT_DISCLOSABLE"),
-    *("NOT_LINKABLE", "NOT_READABLE", "ORIGIN_NOT_ALLOWED", "RATE_LIMIT", "RELEASED_MEANWHILE", "ROLE", "RUN_REFUSED", "RUN_STATE"),
+    *("CALLER_UNKNOWN", "CALLS_LIMIT", "CALL_TIMEOUT", "CLIENT_STALLED", "DATABASE_UNREACHABLE", "DISK_FULL", "DRAINING", "INTERNAL"),
+    *("NOT_DISCLOSABLE", "NOT_LINKABLE", "NOT_READABLE", "PROOF", "ORIGIN_NOT_ALLOWED", "RATE_LIMIT", "RELEASED_MEANWHILE", "ROLE", "RUN_REFUSED", "RUN_STATE"),
     *("STREAMS_LIMIT", "UPLOADS_LIMIT"),
 }
 assert tried <= documented, tried - documented

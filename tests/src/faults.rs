@@ -68,6 +68,8 @@ pub struct CampaignReport {
     pub full_disks: u32,
     /// Times a service that was started again was asked for all it had acknowledged.
     pub checks: u32,
+    /// Times the whole audit log was verified, and held against a checkpoint from before the faults.
+    pub audits: u32,
     /// Results compared with those of an undisturbed round.
     pub results_compared: u32,
     /// The upload over a poor line.
@@ -108,8 +110,8 @@ impl fmt::Display for CampaignReport {
         writeln!(f, "full disks        {}", self.full_disks)?;
         writeln!(
             f,
-            "checked           {} times that nothing acknowledged was missing; {} results against undisturbed ones",
-            self.checks, self.results_compared
+            "checked           {} times that nothing acknowledged was missing; {} results against undisturbed ones; {} audit logs",
+            self.checks, self.results_compared, self.audits
         )?;
         if let Some(upload) = &self.large_upload {
             writeln!(f, "large upload      {upload}")?;

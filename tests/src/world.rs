@@ -7,7 +7,7 @@ use corridor_cli::Connection;
 use corridor_core::{SeededEntropy, fill};
 use tempfile::TempDir;
 
-use crate::binaries::{Outcome, ServerProcess, server_command};
+use crate::binaries::{Outcome, ServerProcess, corridor, server_command};
 use crate::draw::draw;
 use crate::poor_line::{LineFaults, PoorLine};
 use crate::sample::{DESTINATION, ORIGIN};
@@ -127,6 +127,24 @@ impl World {
             certificate: read(&format!("{office}.pem")),
             private_key: read(&format!("{office}.key")),
         }
+    }
+
+    /// `corridor` with these arguments, as an office, straight to the service.
+    ///
+    /// # Panics
+    /// When the service does not run.
+    pub(crate) fn corridor(&self, office: &str, arguments: &[&str]) -> Outcome {
+        let port = lock(&self.server)
+            .as_ref()
+            .expect("the service runs")
+            .address()
+            .port();
+        let text = format!(
+            "server = \"https://localhost:{port}\"\nca = \"certs/ca.pem\"\ncertificate = \"certs/{office}.pem\"\n\
+             private_key = \"certs/{office}.key\"\n"
+        );
+        fs::write(self.folder.path().join("service.toml"), text).expect("a file can be written");
+        corridor(self.folder.path(), arguments)
     }
 
     /// Ends the service; what it logged is kept.

@@ -208,6 +208,10 @@ impl Plan {
     }
 }
 
+/// A checkpoint of the audit log from before the uploads, and the whole log at the end, in the round's folder.
+const EARLIER: &str = "earlier.checkpoint";
+const EXPORT: &str = "log.audit";
+
 fn draw_phase(entropy: &mut SeededEntropy) -> Phase {
     let mut drawn = draw(entropy, 1, Phase::ALL.iter().map(|phase| phase.weight()).sum());
     for phase in Phase::ALL {
@@ -298,6 +302,7 @@ impl Playing<'_> {
         })
         .await?;
 
+        self.audit(&["checkpoint", "--out", EARLIER, "--service", "service.toml"])?;
         let filler = self.plan.disk_kib.map(|_| world.fill_disk());
         let mut waits = CALLERS.map(|name| SeededEntropy::new(self.plan.line.seed, name));
         let [(declared, bytes), (other_declared, other_bytes)] = &sample.datasets;
@@ -331,10 +336,25 @@ impl Playing<'_> {
                 Ok([one?, other?])
             })
             .await?;
+        self.audit(&["export", "--out", EXPORT, "--service", "service.toml"])?;
+        self.audit(&["verify", EXPORT, "--checkpoint", EARLIER])?;
+        self.report.audits += 1;
         if read == [result, result] {
             Ok(result)
         } else {
             Err("the two offices read different results".to_owned())
+        }
+    }
+
+    /// `corridor audit`, which fails when the log does not hold together, or does not continue what it was before the faults.
+    fn audit(&self, arguments: &[&str]) -> Result<(), Broken> {
+        let done = self
+            .world
+            .corridor(CALLERS[0], &[&["audit"][..], arguments].concat());
+        if done.code == Some(0) {
+            Ok(())
+        } else {
+            Err(format!("the audit log: {}", done.stderr))
         }
     }
 
