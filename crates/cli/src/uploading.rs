@@ -354,6 +354,7 @@ mod tests {
             state: DatasetState::Receiving,
             acknowledged_bytes,
             next_sequence,
+            purge_at: None,
         };
         for frame_bytes in [SMALLEST_FRAME, LARGEST_FRAME, 70_001] {
             for (start, first) in [(0, 0), (70_001, 3), (200_000, 9), (200_001, 10)] {
