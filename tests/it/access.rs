@@ -1,7 +1,7 @@
 //! Who may make which call, and on what: every call, by every role, on its own things and on those of others.
 
 use bytes::{Buf, BufMut, Bytes};
-use corridor_core::{Digest, Role, RunState, ThresholdPolicy};
+use corridor_core::{Clock as _, Digest, Role, RunState, SystemClock, ThresholdPolicy};
 use corridor_server::{LimitsConfig, PartyLimits};
 use corridor_tests::read_descriptors;
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
@@ -583,7 +583,7 @@ async fn certificates_are_revoked_and_parties_removed_while_the_service_runs() {
     }
     let list = service
         .ca
-        .revoke(None, &[&bad.certificate], corridor_core::Timestamp::now())
+        .revoke(None, &[&bad.certificate], SystemClock.now())
         .unwrap();
     service
         .identity

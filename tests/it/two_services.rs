@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use corridor_core::audit::AuditStamp;
 use corridor_core::{
-    Caller, Digest, OsEntropy, RunState, RunStatus, SystemClock, ThresholdPolicy, Timestamp,
+    Caller, Clock as _, Digest, OsEntropy, RunState, RunStatus, SystemClock, ThresholdPolicy,
 };
 use corridor_engine::{Compute, Engine, Frame, LeaseTiming, Limits, RunLimits, Store};
 use corridor_store::{DatabaseOptions, GateRecord, RunObject, StoreOptions};
@@ -271,7 +271,7 @@ async fn a_service_that_starts_leaves_the_files_of_another_alone() {
         report: b"{}".to_vec(),
         column_profile: Vec::new(),
     };
-    let stamp = AuditStamp::new(Some(office), Timestamp::now(), &mut OsEntropy::default());
+    let stamp = AuditStamp::new(Some(office), SystemClock.now(), &mut OsEntropy::default());
     store.seal_dataset(id, &record, None, &stamp).await.unwrap();
     assert_eq!(store.read_dataset(id).await.unwrap(), bytes);
 }

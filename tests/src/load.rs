@@ -269,7 +269,11 @@ impl Scene {
     /// One client, until `until`.
     async fn client(&self, world: &World, number: usize, until: Instant, tally: &Mutex<HalfReport>) {
         let office = CALLERS[number / ROLES % 2];
-        let connection = world.straight_connection(if number % ROLES == 0 { ORIGIN } else { office });
+        let connection = world.straight_connection(if number.is_multiple_of(ROLES) {
+            ORIGIN
+        } else {
+            office
+        });
         let mut entropy = SeededEntropy::new(number.try_into().expect("few"), "pauses");
         let mut turn = number;
         let mut client = None;
@@ -290,7 +294,7 @@ impl Scene {
                     self.upload_once(&connected, number / ROLES, turn, until, tally)
                         .await
                 }
-                1 if turn % 2 == 0 => self.watch_once(&connected, tally).await,
+                1 if turn.is_multiple_of(2) => self.watch_once(&connected, tally).await,
                 _ => self.small_call(&connected, turn, tally).await,
             };
             match outcome {
@@ -307,7 +311,7 @@ impl Scene {
                 }
             }
             turn += 1;
-            if number % ROLES > 0 {
+            if !number.is_multiple_of(ROLES) {
                 let pause = Duration::from_millis(draw(&mut entropy, PAUSE_MS.0, PAUSE_MS.1));
                 drop(timeout_at(until, sleep(pause)).await);
             }

@@ -13,9 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use corridor_cli::{Client, Connection, to_frames};
-use corridor_core::{
-    Clock as _, DatasetDeclaration, Digest, Entropy as _, SeededEntropy, Stopwatch, SystemClock, fill,
-};
+use corridor_core::{DatasetDeclaration, Digest, SeededEntropy, Stopwatch, SystemClock, fill};
 use corridor_tests::sample::{self, Sample, SampleTerms};
 use corridor_tests::{ServerProcess, server_command, workspace_root};
 use rustls::pki_types::pem::PemObject as _;

@@ -284,7 +284,8 @@ mod tests {
             terms.validate()
         };
         assert_eq!(with(|_| ()), Ok(()));
-        let refused: [(fn(&mut GateTerms), &str); 3] = [
+        type Change = fn(&mut GateTerms);
+        let refused: [(Change, &str); 3] = [
             (|terms| terms.minimum_stratum = Some(1), "gate.minimum_stratum"),
             (
                 |terms| terms.near_duplicates_per_thousand = Some(1001),

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use corridor_core::Caller;
 use rustls::RootCertStore;
@@ -144,11 +143,8 @@ impl Admission {
         let Some((certificate, intermediates)) = chain.split_first() else {
             return false;
         };
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(UnixTime::since_unix_epoch(std::time::Duration::ZERO), |now| {
-                UnixTime::since_unix_epoch(now)
-            });
+        // As in a handshake, whose clock is the system's.
+        let now = UnixTime::now();
         self.caller_of(certificate).is_some()
             && self
                 .verifier

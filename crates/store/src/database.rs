@@ -74,24 +74,26 @@ impl Dialect {
         let StoreError::Database { source, .. } = error else {
             return Failure::Other;
         };
-        match source {
-            sqlx::Error::Io(_) if self == Self::Postgres => Failure::Lost,
-            sqlx::Error::Database(database) => match self {
-                // SQLITE_BUSY and SQLITE_LOCKED, with what they say besides in the higher bits.
-                Self::Sqlite => match database.code().and_then(|code| code.parse::<u32>().ok()) {
-                    Some(code) if matches!(code & 0xff, 5 | 6) => Failure::Conflict,
-                    _ => Failure::Other,
-                },
-                Self::Postgres => match database.code().as_deref() {
-                    // serialization_failure and deadlock_detected.
-                    Some("40001" | "40P01") => Failure::Conflict,
-                    // admin_shutdown, crash_shutdown and cannot_connect_now.
-                    Some("57P01" | "57P02" | "57P03") => Failure::Lost,
-                    Some(code) if code.starts_with("08") => Failure::Lost,
-                    _ => Failure::Other,
-                },
+        if self == Self::Postgres && matches!(source, sqlx::Error::Io(_)) {
+            return Failure::Lost;
+        }
+        let Some(database) = source.as_database_error() else {
+            return Failure::Other;
+        };
+        match self {
+            // SQLITE_BUSY and SQLITE_LOCKED, with what they say besides in the higher bits.
+            Self::Sqlite => match database.code().and_then(|code| code.parse::<u32>().ok()) {
+                Some(code) if matches!(code & 0xff, 5 | 6) => Failure::Conflict,
+                _ => Failure::Other,
             },
-            _ => Failure::Other,
+            Self::Postgres => match database.code().as_deref() {
+                // serialization_failure and deadlock_detected.
+                Some("40001" | "40P01") => Failure::Conflict,
+                // admin_shutdown, crash_shutdown and cannot_connect_now.
+                Some("57P01" | "57P02" | "57P03") => Failure::Lost,
+                Some(code) if code.starts_with("08") => Failure::Lost,
+                _ => Failure::Other,
+            },
         }
     }
 }
@@ -198,10 +200,14 @@ impl Database {
             Some(version) => migrator.run_to(version, &self.pool).await,
             None => migrator.run(&self.pool).await,
         };
-        migrated.map_err(|error| match error {
-            MigrateError::VersionMissing(found) => StoreError::SchemaNewer { found, known },
-            MigrateError::VersionMismatch(version) => StoreError::SchemaAltered { version },
-            error => StoreError::Migration(error),
+        migrated.map_err(|error| {
+            if let MigrateError::VersionMissing(found) = error {
+                StoreError::SchemaNewer { found, known }
+            } else if let MigrateError::VersionMismatch(version) = error {
+                StoreError::SchemaAltered { version }
+            } else {
+                StoreError::Migration(error)
+            }
         })
     }
 

@@ -32,13 +32,14 @@ impl Store {
         };
         let written = stage.await;
         // Also half of a file takes room.
-        let removed = tokio::fs::remove_file(&staged)
-            .await
-            .or_else(|error| match error.kind() {
-                // Another service that shares the folder was faster.
-                ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            });
+        let removed = tokio::fs::remove_file(&staged).await.or_else(|error| {
+            // Another service that shares the folder was faster.
+            if error.kind() == ErrorKind::NotFound {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        });
         written.and(removed).map_err(StoreError::Staging)?;
         let object = ObjectPath::from(PROBE);
         let payload = PutPayload::from_static(&PROBE_BYTES);

@@ -342,9 +342,12 @@ proptest! {
         let findings = log.findings(&forged.to_string(), &earlier);
         prop_assert!(!findings.is_empty());
         let place = u64::try_from(place).unwrap();
-        let mut spans = findings.iter().map(|finding| match finding {
-            AuditFinding::AlteredBetween { first, last } | AuditFinding::Forked { first, last, .. } => (*first, *last),
-            other => panic!("{other}"),
+        let mut spans = findings.iter().map(|finding| {
+            if let AuditFinding::AlteredBetween { first, last } | AuditFinding::Forked { first, last, .. } = finding {
+                (*first, *last)
+            } else {
+                panic!("{finding}")
+            }
         });
         prop_assert!(spans.all(|(first, last)| (first..=last).contains(&place)));
     }

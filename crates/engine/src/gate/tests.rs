@@ -57,6 +57,7 @@ fn agreement(profile: Profile) -> Agreement {
             method: DisclosureMethod::Suppression,
         },
         retention_days: 30,
+        readers: Vec::new(),
     }
 }
 

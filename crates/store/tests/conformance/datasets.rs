@@ -2,7 +2,7 @@ use corridor_core::{DatasetState, Digest};
 use corridor_store::{Frame, StoreError};
 
 use crate::backend::Backend;
-use crate::samples::{DESTINATION, ORIGIN, agreement, check_frame, declaration, frame, stamp};
+use crate::samples::{DESTINATION, ORIGIN, agreement, check_frame, declaration, frame, gate_record, stamp};
 
 async fn frames_are_taken_in_order_and_once(backend: Backend) {
     let store = backend.open().await;
@@ -124,7 +124,11 @@ async fn an_unfinished_upload_gives_way_and_a_sealed_one_does_not(backend: Backe
         store.acknowledge_frames(id, vec![frame(sequence)]).await.unwrap();
     }
     assert_eq!(
-        store.seal_dataset(id, &stamp()).await.unwrap().state,
+        store
+            .seal_dataset(id, &gate_record(), None, &stamp())
+            .await
+            .unwrap()
+            .state,
         DatasetState::Sealed
     );
     let error = store.declare_dataset(&first, &stamp()).await.unwrap_err();
@@ -146,8 +150,14 @@ async fn offices_with_different_keys_are_kept_apart(backend: Backend) {
         store.declare_dataset(&ours, &stamp()).await.unwrap().status.id,
         store.declare_dataset(&theirs, &stamp()).await.unwrap().status.id,
     ];
-    store.seal_dataset(ours, &stamp()).await.unwrap();
-    let sealing = store.seal_dataset(theirs_id, &stamp()).await.unwrap_err();
+    store
+        .seal_dataset(ours, &gate_record(), None, &stamp())
+        .await
+        .unwrap();
+    let sealing = store
+        .seal_dataset(theirs_id, &gate_record(), Some(ours), &stamp())
+        .await
+        .unwrap_err();
     let declaring = store.declare_dataset(&theirs, &stamp()).await.unwrap_err();
     for error in [sealing, declaring] {
         assert!(matches!(error, StoreError::KeyCheckMismatch), "{error}");
@@ -178,7 +188,7 @@ async fn a_dataset_without_an_agreement_is_refused(backend: Backend) {
         "{error}"
     );
     let error = store
-        .seal_dataset(Digest::of(b"none"), &stamp())
+        .seal_dataset(Digest::of(b"none"), &gate_record(), None, &stamp())
         .await
         .unwrap_err();
     assert!(

@@ -4,7 +4,7 @@ use corridor_core::{
     DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Origin, Output, Period, Profile,
     ReleaseStatus, RunState, RunStatus, SeededEntropy, Side, Signature, StatisticsTerms, ThresholdPolicy,
 };
-use corridor_store::{Frame, Lease, Release, ReleasedScope, Store, StoreError};
+use corridor_store::{Frame, GateRecord, Lease, Release, ReleasedScope, Store, StoreError};
 use jiff::Timestamp;
 
 pub(crate) const ORIGIN: &str = "INS-TN";
@@ -24,6 +24,14 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn stamp() -> AuditStamp {
     let office = Caller::office(ORIGIN.parse().unwrap());
     AuditStamp::new(Some(&office), now(), &mut SeededEntropy::new(1, "stamp"))
+}
+
+/// What the gate found and keeps.
+pub(crate) fn gate_record() -> GateRecord {
+    GateRecord {
+        report: b"{}".to_vec(),
+        column_profile: vec![7],
+    }
 }
 
 /// The office at a side lets a result leave that was held against nothing.
@@ -129,7 +137,11 @@ pub(crate) async fn sealed(store: &Store, seed: u64) -> RunStatus {
         for sequence in 0..3 {
             store.acknowledge_frames(id, vec![frame(sequence)]).await.unwrap();
         }
-        store.seal_dataset(id, &stamp()).await.unwrap();
+        let compared = datasets.last().copied();
+        store
+            .seal_dataset(id, &gate_record(), compared, &stamp())
+            .await
+            .unwrap();
         datasets.push(id);
     }
     RunStatus {
