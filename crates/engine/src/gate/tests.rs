@@ -146,12 +146,12 @@ impl Encoder {
             return filter;
         }
         for layer in 0..layers {
-            for word in 0..words {
+            for (word, set) in filter.iter_mut().enumerate() {
                 for bit in 0..64 {
                     let is_set = |token: &u32| self.bits[token][layer * words + word] >> bit & 1;
                     let twice = 2 * tokens.iter().map(is_set).sum::<u64>() + is_set(&u32::MAX);
                     let is_more = twice > u64::try_from(tokens.len()).unwrap();
-                    filter[word] ^= u64::from(is_more) << bit;
+                    *set ^= u64::from(is_more) << bit;
                 }
             }
         }

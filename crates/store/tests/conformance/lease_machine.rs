@@ -78,7 +78,7 @@ impl World {
                     self.highest_token = lease.token();
                     self.holder = Some(lease.token());
                     self.leases[service] = Some(lease);
-                } else if open.first().is_some() {
+                } else if !open.is_empty() {
                     // Given up after five deaths.
                     self.holder = None;
                 }

@@ -106,7 +106,7 @@ async fn every_earlier_database_is_brought_up_to_date_with_its_content() {
     for version in versions(&Backend::sqlite()) {
         for backend in [Backend::sqlite(), Backend::postgres()] {
             drop(of_step(&backend, version).await);
-            let store = backend.open().await;
+            let opened = Store::open_with(&backend.options()).await;
             let mut connection = backend.connect().await;
             let mut rows = 0;
             for statement in fixture(version, &backend) {
@@ -127,7 +127,16 @@ async fn every_earlier_database_is_brought_up_to_date_with_its_content() {
                 rows += 1;
             }
             assert!(rows >= 20, "schema {version}: {rows} rows are looked for");
+            // Before the third step bytes were not encrypted: the database keeps what it says of them, and they are not used.
+            if version < 3 {
+                assert!(
+                    matches!(opened, Err(StoreError::NotEncrypted)),
+                    "schema {version}"
+                );
+                continue;
+            }
             // And the program can make sense of it.
+            let store = opened.unwrap();
             let signed = store.agreement(agreement(1).digest()).await.unwrap().unwrap();
             assert!(signed.is_in_force());
             let runs = store.runs_of(agreement(1).digest()).await.unwrap();
@@ -261,7 +270,7 @@ async fn write_fixture(version: i64) {
     let mut text = format!("-- A database at step {version} of the schema.\n");
     let tables = sqlx::query(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-         AND name NOT IN ('_sqlx_migrations', 'probe', 'service') ORDER BY rowid",
+         AND name NOT IN ('_sqlx_migrations', 'audit_head', 'probe', 'service') ORDER BY rowid",
     )
     .fetch_all(&mut then)
     .await
@@ -282,6 +291,10 @@ async fn write_fixture(version: i64) {
         .await
         .unwrap();
         for row in rows {
+            // Entries are only taken at the next place.
+            if table == "audit_entries" {
+                text += "UPDATE audit_head SET size = size + 1;\n";
+            }
             let values: Vec<String> = (0..row.len()).map(|index| to_literal(&row, index)).collect();
             writeln!(
                 text,

@@ -72,13 +72,7 @@ async fn a_run_without_its_datasets_is_refused(backend: Backend) {
     run.origin_dataset = Digest::of(b"none");
     let error = store.enqueue_run(&run, &stamp()).await.unwrap_err();
     assert!(
-        matches!(
-            error,
-            StoreError::Database {
-                transaction: "enqueue_run",
-                ..
-            }
-        ),
+        matches!(error, StoreError::NotFound { what: "dataset" }),
         "{error}"
     );
     let error = store.cancel_run(run.id, &stamp()).await.unwrap_err();

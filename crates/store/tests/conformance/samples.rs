@@ -1,8 +1,9 @@
 use corridor_core::audit::AuditStamp;
 use corridor_core::{
     AgeBands, Agreement, Assignment, Caller, Corridor, DatasetDeclaration, Destination, Digest,
-    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, Origin, Output, Period, Profile,
-    ReleaseStatus, RunState, RunStatus, SeededEntropy, Side, Signature, StatisticsTerms, ThresholdPolicy,
+    DisclosureMethod, DisclosureRule, EncodingTerms, GateTerms, LinkageTerms, Office, Origin, Output, Period,
+    Profile, ReleaseStatus, RunState, RunStatus, SeededEntropy, Side, Signature, StatisticsTerms,
+    ThresholdPolicy,
 };
 use corridor_store::{Frame, GateRecord, Lease, Release, ReleasedScope, Store, StoreError};
 use jiff::Timestamp;
@@ -82,6 +83,7 @@ pub(crate) fn agreement(seed: u64) -> Agreement {
         status: ReleaseStatus::Final,
         revises: None,
         readers: Vec::new(),
+        gate: GateTerms::default(),
         outputs: vec![Output::FlowTable],
         disclosure: DisclosureRule {
             minimum_count: 10,
