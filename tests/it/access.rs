@@ -279,6 +279,25 @@ const ROWS: &[Row] = &[
         on_foreign: OnForeign::Hidden,
         request: |world| v1::GetRunManifestRequest { run_id: world.run() }.encode_to_vec(),
     },
+    // Last, since it is the end of the dataset.
+    Row {
+        path: "corridor.v1.DatasetService/PurgeDataset",
+        roles: OFFICE,
+        on_foreign: OnForeign::Hidden,
+        request: |world| {
+            let dataset_id = world.dataset();
+            v1::PurgeDatasetRequest { dataset_id }.encode_to_vec()
+        },
+    },
+    Row {
+        path: "corridor.v1.DatasetService/GetDeletionCertificate",
+        roles: OFFICE,
+        on_foreign: OnForeign::Hidden,
+        request: |world| {
+            let dataset_id = world.dataset();
+            v1::GetDeletionCertificateRequest { dataset_id }.encode_to_vec()
+        },
+    },
 ];
 
 /// A job two offices have done, and what a call on it needs.

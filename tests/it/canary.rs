@@ -138,7 +138,7 @@ fn needles(job: &Job) -> Needles {
         let folder = job.path(office);
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         for line in read("dataset.parquet.ids.csv").lines().skip(1).take(SEARCHED) {
-            let (pseudonym, _) = line.split_once(',').unwrap();
+            let (_, pseudonym) = line.split_once(',').unwrap();
             let bytes: Vec<u8> = (0..pseudonym.len() / 2)
                 .map(|at| u8::from_str_radix(&pseudonym[2 * at..2 * at + 2], 16).unwrap())
                 .collect();

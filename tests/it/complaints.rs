@@ -3,7 +3,7 @@
 use corridor_cli::{Client, Connection};
 use corridor_core::{Digest, RunState, RunStatus, ThresholdPolicy};
 use corridor_encode::write_dataset;
-use corridor_server::TrialCa;
+use corridor_server::{LimitsConfig, PartyLimits, TrialCa};
 use corridor_store::parse_dataset;
 use corridor_tests::read_descriptors;
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
@@ -69,7 +69,14 @@ async fn double_upload_counted_twice() {
     let sample = small_sample();
     let mut results = Vec::new();
     for times in [1, 3] {
-        let service = Service::start().await;
+        let service = Service::start_with(LimitsConfig {
+            each_party: PartyLimits {
+                max_uploads: 3.try_into().unwrap(),
+                ..PartyLimits::DEFAULT
+            },
+            ..LimitsConfig::default()
+        })
+        .await;
         agree(&service, &sample).await;
         for ((declaration, bytes), office) in
             sample.datasets.iter().zip([sample::ORIGIN, sample::DESTINATION])

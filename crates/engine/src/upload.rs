@@ -127,7 +127,11 @@ impl Engine {
         let (engine, caller) = (self.clone(), caller.clone());
         let sealing = self.sealing.spawn(async move {
             let _alone = engine.uploads.lock(&engine.store, &status.declaration).await?;
-            engine.seal_alone(&caller, id).await
+            match engine.seal_alone(&caller, id).await {
+                // The other office sealed while this one was looked at: once more, beside that. It seals once.
+                Err(EngineError::Store(StoreError::SealedMeanwhile)) => engine.seal_alone(&caller, id).await,
+                outcome => outcome,
+            }
         });
         sealing
             .await

@@ -138,18 +138,22 @@ impl Admission {
         self.callers.get(&common_name(certificate)?).cloned()
     }
 
-    /// Whether a connection that was let in with this chain would be let in now.
+    /// Whether a connection that was let in with this chain would be let in now, and names a party.
     pub(crate) fn admits(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let names_party = |certificate| self.caller_of(certificate).is_some();
+        chain.first().is_some_and(names_party) && self.trusts(chain)
+    }
+
+    /// Whether a chain is of the authority, good today, and not revoked.
+    pub(crate) fn trusts(&self, chain: &[CertificateDer<'_>]) -> bool {
         let Some((certificate, intermediates)) = chain.split_first() else {
             return false;
         };
         // As in a handshake, whose clock is the system's.
         let now = UnixTime::now();
-        self.caller_of(certificate).is_some()
-            && self
-                .verifier
-                .verify_client_cert(certificate, intermediates, now)
-                .is_ok()
+        self.verifier
+            .verify_client_cert(certificate, intermediates, now)
+            .is_ok()
     }
 }
 

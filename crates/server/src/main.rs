@@ -403,12 +403,13 @@ async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Re
         tracing::info!(address = %endpoint.local_addr()?, "answering probes");
         options.operations.endpoint = Some(endpoint);
     }
+    let shutdown = shutdown_signal()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, audit_key = %engine.audit_key(), "serving");
     let every = Duration::from_secs(config.tls.reload_s);
-    let serving = serve(listener, engine, options, shutdown_signal());
+    let serving = serve(listener, engine, options, shutdown);
     tokio::pin!(serving);
     tokio::select! {
         served = &mut serving => served?,
@@ -456,23 +457,26 @@ async fn replay(config: &Config, run: Digest) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for SIGINT, or SIGTERM where there is one.
-async fn shutdown_signal() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Waits for SIGINT, or SIGTERM where there is one. They are caught from the call on, not only once it is waited.
+fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
             tokio::select! {
-                () = interrupt => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
-        }
+        })
     }
-    interrupt.await;
+    #[cfg(not(unix))]
+    {
+        Ok(async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
 }

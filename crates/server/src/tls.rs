@@ -62,10 +62,19 @@ impl OpenConnections {
 
     /// Cuts every connection that would not be let in now.
     pub(crate) fn cut_others_than(&self, admission: &Admission) {
+        self.cut_unless(|chain| admission.admits(chain));
+    }
+
+    /// Cuts every connection whose certificate was revoked. One that names no party stays, and is told so with each call.
+    fn cut_revoked(&self, admission: &Admission) {
+        self.cut_unless(|chain| admission.trusts(chain));
+    }
+
+    fn cut_unless(&self, may_stay: impl Fn(&[CertificateDer<'static>]) -> bool) {
         let registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cut = 0_usize;
         for (chain, token) in registry.open.values() {
-            if !token.is_cancelled() && !admission.admits(chain) {
+            if !token.is_cancelled() && !may_stay(chain) {
                 token.cancel();
                 cut += 1;
             }
@@ -186,7 +195,7 @@ pub(crate) fn incoming(
                         let connection = incoming.connections.add(stream);
                         // What was revoked while hands were shaken.
                         let admission = Arc::clone(&incoming.admission.borrow());
-                        incoming.connections.cut_others_than(&admission);
+                        incoming.connections.cut_revoked(&admission);
                         return Some((Ok(connection), incoming));
                     }
                 }

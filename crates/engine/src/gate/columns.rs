@@ -197,10 +197,8 @@ mod tests {
         let (mean, deviation) = mean_and_deviation(&values);
         assert!((mean - 0.5).abs() < 1e-12 && (deviation - 0.5).abs() < 1e-12);
         assert!((gini(&values) - 0.5).abs() < 1e-12);
-        let divergence = f64::midpoint(
-            f64::midpoint((4_f64 / 3.0).log2(), 1.0),
-            (2_f64 / 3.0).log2() / 2.0,
-        );
+        // Against their mean, (3, 3, 1, 1) / 8: of (1, 1, 0, 0) / 2, and of (1, 1, 1, 1) / 4.
+        let divergence = f64::midpoint((4_f64 / 3.0).log2(), f64::midpoint((2_f64 / 3.0).log2(), 1.0));
         assert!((jensen_shannon_from_uniform(&values) - divergence.sqrt()).abs() < 1e-9);
         assert!((jensen_shannon_from_uniform(&[0.0; 4]) - 1.0).abs() < 1e-12);
     }
