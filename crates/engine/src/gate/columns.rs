@@ -224,8 +224,12 @@ mod tests {
         let far = column_distance(&whole, &profile(&others, 10_000), 256).unwrap();
         assert!(far.distance > 0.8 && far.error < 0.1, "{far:?}");
         // Few records: the noise says that nothing can be said.
-        let noisy = column_distance(&whole, &profile(&[1; 256], 2), 256).unwrap();
+        let mut few = [1; 256];
+        few[0] = 2;
+        let noisy = column_distance(&whole, &profile(&few, 2), 256).unwrap();
         assert!(noisy.error > 0.2, "{noisy:?}");
+        // Columns that are all alike have nothing to compare.
+        assert_eq!(column_distance(&whole, &profile(&[1; 256], 2), 256), None);
     }
 
     #[test]
