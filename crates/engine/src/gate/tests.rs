@@ -240,15 +240,10 @@ fn honest_registers_of_two_constructions_pass_and_are_alike() {
         );
         assert_eq!(right.report.failed_names(), "", "{profile}");
         let drift = right.report.check(GateCheckName::Drift).unwrap();
+        // Columns of so few records may be lost in noise: then nothing is said of them.
+        assert_ne!(drift.outcome, GateOutcome::Failed, "{profile}");
         let other_key = result(&agreement, &honest(profile, RECORDS, 2, 8), Some(&left.columns));
-        if profile == SAUL {
-            // Its columns are so even that those of so few records are lost in noise: nothing is said of them.
-            assert_eq!(drift.outcome, GateOutcome::Noted);
-            assert_eq!(other_key.report.failed_names(), "");
-        } else {
-            assert_eq!(drift.outcome, GateOutcome::Passed);
-            assert_eq!(other_key.report.failed_names(), "drift");
-        }
+        assert_eq!(other_key.report.failed_names(), "drift", "{profile}");
     }
 }
 
