@@ -58,7 +58,6 @@ impl Doorkeeper {
             })?;
         let call = calls::find(request.uri().path())
             .ok_or_else(|| Status::unimplemented("this service has no such call"))?;
-        note_role(caller.role.as_str());
         if !call.roles.contains(&caller.role) {
             return Err(status::role_not_allowed(caller.role));
         }
@@ -117,6 +116,7 @@ where
             Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
         };
         tracing::debug!(call = call.path, role = caller.role.as_str(), "call");
+        let role = caller.role.as_str();
         request.extensions_mut().insert(caller);
         if call.span == Span::Upload {
             let idle = Duration::from_secs(self.doorkeeper.limits.idle_timeout_s);
@@ -125,6 +125,8 @@ where
         let answer = self.inner.call(request);
         let time = self.doorkeeper.time_of(call.span);
         Box::pin(async move {
+            // Here the call is known that it is noted of.
+            note_role(role);
             let response = match time {
                 Some(time) => match tokio::time::timeout(time, answer).await {
                     Ok(response) => response?,
