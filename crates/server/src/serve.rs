@@ -107,6 +107,8 @@ pub async fn serve(
     let limit = options.limits.max_message_bytes;
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let board = Board::new(reporter);
+    // A service that is asked for before the first probe is there, and not ready yet.
+    board.tell().await;
     let reflection = options
         .reflection
         .then(|| {

@@ -49,7 +49,7 @@ struct State {
 }
 
 impl Board {
-    /// Nothing is told until storage was probed for the first time: all is well for who reads, and not for who writes.
+    /// Until storage was probed for the first time all is well for who reads, and not for who writes.
     pub(crate) fn new(reporter: HealthReporter) -> Self {
         Self {
             reporter,
@@ -78,7 +78,8 @@ impl Board {
         self.tell().await;
     }
 
-    async fn tell(&self) {
+    /// Tells how the services stand.
+    pub(crate) async fn tell(&self) {
         let _alone = self.state.telling.lock().await;
         let (is_ready, is_writable) = (self.is_ready(), self.is_writable());
         let status = |is_well| {
