@@ -37,6 +37,7 @@ mod event;
 mod filter;
 mod former;
 mod gate;
+mod office;
 mod profile;
 mod recall;
 mod signature;
@@ -46,8 +47,8 @@ mod threshold;
 
 pub use agreement::{
     AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DefinitionDigests,
-    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Office, OfficeId, OfficeIdError, Output,
-    Period, Reader, ReleaseStatus, Side, SignedAgreement, Standing,
+    DisclosureMethod, DisclosureRule, EncodingTerms, LinkageTerms, Output, Period, Reader, ReleaseStatus,
+    SignedAgreement, Standing,
 };
 pub use caller::{Caller, Role, RoleError};
 pub use certificate::{
@@ -70,6 +71,7 @@ pub use event::{
 pub use filter::Filters;
 pub use gate::{FilterShape, GateCheck, GateCheckName, GateOutcome, GateReport, GateTerms};
 pub use jiff::Timestamp;
+pub use office::{Office, OfficeId, OfficeIdError, Side};
 pub use profile::{Construction, FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use recall::{Recall, RecallError};
 pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
