@@ -1,12 +1,12 @@
 //! The gRPC edge: what a client does wrong is refused with a stable reason, and nothing of it stays.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use corridor_cli::{Client, ClientError, Connection, to_frames};
 use corridor_core::{DatasetDeclaration, DatasetState, Digest};
 use corridor_server::TrialCa;
+use corridor_tests::dataset_files;
 use corridor_tests::sample::{self, Sample};
 use corridor_wire::v1;
 use corridor_wire::v1::dataset_service_client::DatasetServiceClient;
@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -273,7 +274,7 @@ async fn a_dataset_that_is_not_what_was_declared_or_agreed_leaves_nothing() {
         .await
         .unwrap_err();
     assert_eq!(reason(&error), "CONTENT_MISMATCH");
-    assert_nothing_staged(service.folder.path());
+    assert_eq!(dataset_files(service.folder.path()), [""; 0]);
 
     // Declared as they are, but altered after they were sealed; cut off; and another count.
     let cut = bytes.slice(..bytes.len() - 100);
@@ -285,7 +286,7 @@ async fn a_dataset_that_is_not_what_was_declared_or_agreed_leaves_nothing() {
         };
         let error = upload(declaration, content).await.unwrap_err();
         assert_eq!(reason(&error), "DATASET_FILE");
-        assert_nothing_staged(service.folder.path());
+        assert_eq!(dataset_files(service.folder.path()), [""; 0]);
     }
     let miscounted = DatasetDeclaration {
         record_count: declaration.record_count + 1,
@@ -293,7 +294,7 @@ async fn a_dataset_that_is_not_what_was_declared_or_agreed_leaves_nothing() {
     };
     let error = upload(miscounted, bytes.clone()).await.unwrap_err();
     assert_eq!(reason(&error), "DATASET_MISMATCH");
-    assert_nothing_staged(service.folder.path());
+    assert_eq!(dataset_files(service.folder.path()), [""; 0]);
 
     upload(declaration.clone(), bytes.clone()).await.unwrap();
     // Another office with another key is told at once.
@@ -306,13 +307,6 @@ async fn a_dataset_that_is_not_what_was_declared_or_agreed_leaves_nothing() {
     let error = destination.declare_dataset(&wrong_key).await.unwrap_err();
     assert_eq!(reason(&error), "KEY_CHECK_MISMATCH");
     service.stop().await;
-}
-
-fn assert_nothing_staged(folder: &Path) {
-    for name in ["staging", "objects/datasets"] {
-        let left = std::fs::read_dir(folder.join(name)).map_or(0, Iterator::count);
-        assert_eq!(left, 0, "{name} holds something of a refused dataset");
-    }
 }
 
 #[tokio::test]
@@ -396,14 +390,10 @@ async fn a_dataset_refused_at_its_seal_leaves_nothing() {
     clients[0].seal_dataset(ids[0]).await.unwrap();
     let error = clients[1].seal_dataset(ids[1]).await.unwrap_err();
     assert_eq!(reason(&error), "KEY_CHECK_MISMATCH");
-    let names = |folder: &str| -> Vec<String> {
-        let entries = std::fs::read_dir(service.folder.path().join(folder)).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
-    };
-    assert_eq!(names("objects/datasets"), [format!("{}.parquet", ids[0])]);
-    assert!(names("staging").is_empty());
+    assert_eq!(
+        dataset_files(service.folder.path()),
+        [format!("objects/datasets/{}.parquet", ids[0])]
+    );
     service.stop().await;
 }
 
@@ -500,18 +490,9 @@ async fn an_office_sees_nothing_of_another() {
 #[tokio::test]
 async fn health_and_reflection_answer_and_name_the_services() {
     let service = Service::start().await;
-    let channel = service.channel(sample::ORIGIN).await;
-    let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
-    let answer = health
-        .check(tonic_health::pb::HealthCheckRequest {
-            service: "corridor.v1.RunService".to_owned(),
-        })
-        .await
-        .unwrap();
-    assert_eq!(
-        answer.into_inner().status,
-        i32::from(tonic_health::pb::health_check_response::ServingStatus::Serving)
-    );
+    service
+        .await_health("corridor.v1.RunService", ServingStatus::Serving)
+        .await;
     let mut reflection = ServerReflectionClient::new(service.channel(sample::ORIGIN).await);
     let question = ServerReflectionRequest {
         host: String::new(),

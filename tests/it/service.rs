@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 /// Parties in other roles than an office's, of each two.
 pub(crate) const READERS: [(&str, Role); 8] = [
@@ -184,6 +187,21 @@ impl Service {
             .connect()
             .await
             .unwrap()
+    }
+
+    /// Waits until one of its services is said to be in that state.
+    pub(crate) async fn await_health(&self, name: &str, state: ServingStatus) {
+        let request = HealthCheckRequest {
+            service: name.to_owned(),
+        };
+        let mut client = HealthClient::new(self.channel(sample::ORIGIN).await);
+        let mut states = client.watch(request).await.unwrap().into_inner();
+        while let Some(told) = states.message().await.unwrap() {
+            if told.status() == state {
+                return;
+            }
+        }
+        panic!("the health of {name} is told no more");
     }
 
     pub(crate) async fn stop(self) -> (tempfile::TempDir, TrialCa) {

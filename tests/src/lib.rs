@@ -12,6 +12,7 @@ mod job;
 mod load;
 mod poor_line;
 pub mod sample;
+mod stored;
 mod workspace;
 #[cfg(feature = "programs")]
 mod world;
@@ -26,4 +27,5 @@ pub use job::{Job, OFFICES, Terms, fixture, write_private};
 #[cfg(feature = "programs")]
 pub use load::{LoadReport, LoadTerms, run_load};
 pub use poor_line::{LineFaults, PoorLine};
+pub use stored::dataset_files;
 pub use workspace::{rust_files, workspace_root};
