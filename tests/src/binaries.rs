@@ -37,6 +37,15 @@ pub fn binaries() -> &'static Path {
         cargo
             .arg("--target-dir")
             .arg(folder.parent().expect("a profile is in the target folder"));
+        // What cargo says of this package to its tests; taken for the settings of a dependency's build script, which would
+        // be run anew, and all that rests on it built anew, each time a build is started here or by hand.
+        for (name, _) in std::env::vars_os() {
+            let is_of_package =
+                |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+            if name.to_str().is_some_and(is_of_package) {
+                cargo.env_remove(name);
+            }
+        }
         let built = cargo
             .current_dir(crate::workspace_root())
             .status()
