@@ -256,12 +256,21 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, has an unknown key, or a setting cannot be.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            file: file.clone(),
+            file: path.display().to_string(),
             source,
         })?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+        Self::parse(&text, path)
+    }
+
+    /// Understands and checks the text of a config file; `path` is where it lies: paths in it are relative to its folder, and errors
+    /// name it.
+    ///
+    /// # Errors
+    /// When it has an unknown key, or a setting cannot be.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::Syntax {
             file: file.clone(),
             problem: error.to_string().trim_end().to_owned(),
         })?;
@@ -363,15 +372,7 @@ mod tests {
     const SAMPLE: &str = include_str!("../../../deploy/corridor-server.toml");
 
     fn load(text: &str) -> Result<Config, ConfigError> {
-        let path = std::env::temp_dir().join(format!(
-            "corridor-config-{}-{:?}.toml",
-            std::process::id(),
-            std::thread::current().id()
-        ));
-        std::fs::write(&path, text).unwrap();
-        let config = Config::load(&path);
-        std::fs::remove_file(&path).unwrap();
-        config
+        Config::parse(text, Path::new("corridor-server.toml"))
     }
 
     #[test]
