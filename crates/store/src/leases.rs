@@ -85,10 +85,16 @@ impl TryFrom<OpenRow> for OpenRun {
     }
 }
 
-/// Active runs, oldest first. No lease is one that nobody holds.
+/// Active runs. No lease is one that nobody holds.
 const SELECT_OPEN: &str = "SELECT id, state, coalesce(worker, 0) AS worker, coalesce(token, 0) AS token, \
                            coalesce(renewals, 0) AS renewals FROM runs LEFT JOIN leases ON leases.run = runs.id \
                            WHERE state IN ('queued', 'running', 'linked')";
+
+/// In the order in which they are due: first the one whose offices were both served longest ago, so that an office with many runs
+/// keeps nobody waiting for more than one of them; then the oldest.
+const BY_TURN: &str = "ORDER BY (SELECT coalesce(max(turn), 0) FROM turns JOIN agreements \
+                       ON turns.office IN (agreements.origin_office, agreements.destination_office) \
+                       WHERE agreements.digest = runs.agreement), runs.created_at, id";
 
 /// How often in a row a run may take its service down with it before anything of it is stored.
 const MOST_BARREN: i64 = 5;
@@ -113,6 +119,26 @@ pub(crate) async fn check_held(tx: &mut AnyConnection, lease: &Lease, name: &'st
     } else {
         Err(StoreError::LeaseLost)
     }
+}
+
+/// Notes that the offices of an agreement are served now.
+async fn take_turn(tx: &mut AnyConnection, agreement: Digest, name: &'static str) -> TxResult<()> {
+    let turn: i64 = sqlx::query_scalar("SELECT coalesce(max(turn), 0) + 1 FROM turns")
+        .fetch_one(&mut *tx)
+        .await
+        .in_tx(name)?;
+    for office in ["origin_office", "destination_office"] {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO turns (office, turn) SELECT {office}, $1 FROM agreements WHERE digest = $2 \
+             ON CONFLICT (office) DO UPDATE SET turn = excluded.turn"
+        )))
+        .bind(turn)
+        .bind(agreement.as_bytes().as_slice())
+        .execute(&mut *tx)
+        .await
+        .in_tx(name)?;
+    }
+    Ok(())
 }
 
 /// Takes the lease from whoever holds it.
@@ -201,7 +227,8 @@ impl Store {
             .await
     }
 
-    /// Active runs and how their leases stand, oldest first, and a number that has moved when any run changed.
+    /// Active runs and how their leases stand, and a number that has moved when any run changed. First is the run whose two offices
+    /// were served longest ago, then the oldest.
     ///
     /// # Errors
     /// When the database fails.
@@ -210,12 +237,11 @@ impl Store {
         self.database
             .run_snapshot(NAME, |tx| {
                 Box::pin(async move {
-                    let rows = sqlx::query_as::<_, OpenRow>(sqlx::AssertSqlSafe(format!(
-                        "{SELECT_OPEN} ORDER BY created_at, id"
-                    )))
-                    .fetch_all(&mut *tx)
-                    .await
-                    .in_tx(NAME)?;
+                    let rows =
+                        sqlx::query_as::<_, OpenRow>(sqlx::AssertSqlSafe(format!("{SELECT_OPEN} {BY_TURN}")))
+                            .fetch_all(&mut *tx)
+                            .await
+                            .in_tx(NAME)?;
                     let open: Result<Vec<_>, _> = rows.into_iter().map(OpenRun::try_from).collect();
                     // A new run moves it, too.
                     let changes: i64 =
@@ -287,6 +313,7 @@ impl Store {
                     if run.state != RunState::Queued {
                         requeue(tx, &run, &stamp, NAME).await?;
                     }
+                    take_turn(tx, run.agreement, NAME).await?;
                     let lease = Lease {
                         run: seen.id,
                         worker,

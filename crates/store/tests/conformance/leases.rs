@@ -1,9 +1,10 @@
-use corridor_core::{Digest, RunState};
+use corridor_core::audit::AuditStamp;
+use corridor_core::{Digest, RunState, SeededEntropy};
 use corridor_store::{FailureReason, Lease, RunChange, Store, StoreError};
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
-use crate::samples::{claim, sealed, stamp};
+use crate::samples::{DESTINATION, ORIGIN, agreement, claim, now, sealed, sealed_under, stamp};
 
 async fn of_many_claims_one_is_granted(backend: Backend) {
     let store = backend.open().await;
@@ -24,6 +25,40 @@ async fn of_many_claims_one_is_granted(backend: Backend) {
         assert_eq!(granted.len(), 1, "claims granted");
         assert_eq!(granted[0].1.token(), 1);
     }
+}
+
+async fn an_office_with_many_runs_keeps_others_waiting_for_one(backend: Backend) {
+    let store = backend.open().await;
+    let mut waiting = Vec::new();
+    for (seed, offices) in [
+        [ORIGIN, DESTINATION],
+        [ORIGIN, DESTINATION],
+        [ORIGIN, DESTINATION],
+        [ORIGIN, "INSEE"],
+        ["INE", "INSEE"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut agreement = agreement(seed as u64);
+        agreement.origin_office.id = offices[0].parse().unwrap();
+        agreement.destination_office.id = offices[1].parse().unwrap();
+        let run = sealed_under(&store, &agreement).await;
+        let queued_at = now() + jiff::SignedDuration::from_secs(seed as i64);
+        let stamp = AuditStamp::new(None, queued_at, &mut SeededEntropy::new(1, "stamp"));
+        store.enqueue_run(&run, &stamp).await.unwrap();
+        waiting.push(run.id);
+    }
+    let worker = store.register_worker().await.unwrap();
+    let mut served = Vec::new();
+    for _ in 0..waiting.len() {
+        let (open, _) = store.open_runs().await.unwrap();
+        let due = *open.iter().find(|run| run.worker.is_none()).unwrap();
+        store.claim_run(worker, due, &stamp()).await.unwrap().unwrap();
+        served.push(waiting.iter().position(|run| *run == due.id).unwrap());
+    }
+    // The oldest; the pair that had no turn yet; then whose last turn is longest ago, of two alike the older.
+    assert_eq!(served, [0, 4, 1, 2, 3]);
 }
 
 /// Everything a holder writes.
@@ -199,6 +234,7 @@ async fn a_service_that_starts_leaves_the_work_of_another_alone() {
 }
 
 crate::on_both!(
+    an_office_with_many_runs_keeps_others_waiting_for_one,
     of_many_claims_one_is_granted,
     who_lost_a_lease_cannot_write,
     a_lease_that_moved_is_not_taken,

@@ -43,7 +43,6 @@ pub(crate) fn release(side: Side, signature: Signature) -> Release {
         rule: agreement(1).disclosure,
         scope: ReleasedScope::of(&agreement(1)),
         held_against: Vec::new(),
-        flow_table: b"a table".to_vec(),
     }
 }
 
@@ -121,8 +120,12 @@ pub(crate) fn frame(sequence: u64) -> Frame {
 
 /// Both offices agreed and sealed; gives the run they may start.
 pub(crate) async fn sealed(store: &Store, seed: u64) -> RunStatus {
-    let agreement = agreement(seed);
-    store.insert_agreement(&agreement, &stamp()).await.unwrap();
+    sealed_under(store, &agreement(seed)).await
+}
+
+/// The same under an agreement of any two offices.
+pub(crate) async fn sealed_under(store: &Store, agreement: &Agreement) -> RunStatus {
+    store.insert_agreement(agreement, &stamp()).await.unwrap();
     for (side, byte) in [(Side::Origin, 1), (Side::Destination, 2)] {
         store
             .add_signature(agreement.digest(), side, &signature(byte), &stamp())
@@ -130,9 +133,9 @@ pub(crate) async fn sealed(store: &Store, seed: u64) -> RunStatus {
             .unwrap();
     }
     let mut datasets = Vec::new();
-    for office in [ORIGIN, DESTINATION] {
+    for office in [&agreement.origin_office, &agreement.destination_office] {
         let declared = store
-            .declare_dataset(&declaration(&agreement, office), &stamp())
+            .declare_dataset(&declaration(agreement, office.id.as_str()), &stamp())
             .await
             .unwrap();
         let id = declared.status.id;
