@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use corridor_core::audit::AuditStamp;
 use corridor_core::{
     Caller, DatasetDeclaration, DatasetStatus, Digest, OsEntropy, RunState, SeededEntropy, SystemClock,
-    ThresholdPolicy,
+    ThresholdPolicy, Timestamp,
 };
 use corridor_engine::{
     AuditKey, AuditLog, Compute, EncryptionOptions, Engine, EngineError, Frame, Limits, MasterKey,
@@ -213,11 +214,12 @@ async fn nothing_is_on_the_disk_in_plain_from_the_first_frame_to_the_result() {
     assert!(files_with(folder.path(), &canaries).is_empty(), "sealed");
     let run = run(&engine, &sample).await;
     assert!(files_with(folder.path(), &canaries).is_empty(), "after a run");
+    let result = store.run(run).await.unwrap().unwrap().result.unwrap();
     for object in [
         RunObject::Tile(0),
         RunObject::Links,
-        RunObject::FlowTable,
-        RunObject::Report,
+        RunObject::FlowTable(result),
+        RunObject::Report(result),
     ] {
         let plain = store.read_run_object(run, object).await.unwrap();
         let magic = &plain[..4];
@@ -278,10 +280,15 @@ async fn a_stored_dataset_that_was_altered_swapped_cut_or_moved_does_not_open() 
 
     // A run's objects are bound to their names.
     let run = run(&engine, &sample).await;
-    let of_run = |name: &str| folder.path().join(format!("objects/runs/{run}/{name}"));
-    std::fs::copy(of_run("report.json"), of_run("flows.parquet")).unwrap();
+    let result = store.run(run).await.unwrap().unwrap().result.unwrap();
+    let of_result = |name: &str| {
+        folder
+            .path()
+            .join(format!("objects/runs/{run}/results/{result}/{name}"))
+    };
+    std::fs::copy(of_result("report.json"), of_result("flows.parquet")).unwrap();
     let error = store
-        .read_run_object(run, RunObject::FlowTable)
+        .read_run_object(run, RunObject::FlowTable(result))
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Altered { .. }));
@@ -419,12 +426,13 @@ async fn another_master_key_opens_nothing_until_the_keys_are_wrapped_anew() {
     ));
     let store = Store::open_as_is(&with("second")).await.unwrap();
     let former = MasterKey::from_file(&path("first")).unwrap();
+    let stamp = AuditStamp::new(None, Timestamp::UNIX_EPOCH, &mut SeededEntropy::new(1, "stamp"));
     assert_eq!(
-        store.rewrap_keys(&former).await.unwrap(),
+        store.rewrap_keys(&former, &stamp).await.unwrap(),
         4,
         "two datasets, a run and its result"
     );
-    assert_eq!(store.rewrap_keys(&former).await.unwrap(), 0, "it is done");
+    assert_eq!(store.rewrap_keys(&former, &stamp).await.unwrap(), 0, "it is done");
     store.close().await;
     let store = Store::open_with(&with("second")).await.unwrap();
     assert_eq!(store.read_dataset(id).await.unwrap(), sample.datasets[0].1);

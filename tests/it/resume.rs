@@ -92,7 +92,12 @@ fn is_reconciled(status: &RunStatus) -> bool {
 
 /// What a run comes to: its links, flow table and report.
 async fn results(store: &Store, run: Digest) -> [Bytes; 3] {
-    let objects = [RunObject::Links, RunObject::FlowTable, RunObject::Report];
+    let result = store.run(run).await.unwrap().unwrap().result.unwrap();
+    let objects = [
+        RunObject::Links,
+        RunObject::FlowTable(result),
+        RunObject::Report(result),
+    ];
     let mut read = Vec::new();
     for object in objects {
         read.push(store.read_run_object(run, object).await.unwrap());

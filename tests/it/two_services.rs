@@ -120,8 +120,13 @@ fn is_reconciled(status: &RunStatus) -> bool {
 }
 
 async fn results(store: &Store, run: Digest) -> Vec<Bytes> {
+    let result = store.run(run).await.unwrap().unwrap().result.unwrap();
     let mut read = Vec::new();
-    for object in [RunObject::Links, RunObject::FlowTable, RunObject::Report] {
+    for object in [
+        RunObject::Links,
+        RunObject::FlowTable(result),
+        RunObject::Report(result),
+    ] {
         read.push(store.read_run_object(run, object).await.unwrap());
     }
     read

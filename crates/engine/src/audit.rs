@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use corridor_core::audit::{AuditAction, AuditStamp, Disclosure, LogKey, SignedCheckpoint};
 use corridor_core::{Caller, Digest, Entropy, Role};
-use corridor_store::{AuditKey, ReleasedScope, RunObject};
+use corridor_store::{AuditKey, ReleasedScope};
 
 use crate::engine::{Engine, PROGRAM_VERSION};
 use crate::error::EngineError;
@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// Holds the audit log against itself before anything is served, takes note of tables that were released before such notes were
-    /// made, and logs the start, with the digest of the settings.
+    /// made, and logs that a backup was put back, if one was, and the start, with the digest of the settings.
     ///
     /// # Errors
     /// When the log was tampered with, or the store fails.
@@ -88,17 +88,14 @@ impl Engine {
             let agreement = signed
                 .ok_or(EngineError::NotFound { what: "agreement" })?
                 .agreement;
-            let bytes = self.store.read_run_object(run, RunObject::FlowTable).await?;
-            let table = corridor_store::ReleasedTable {
-                run,
-                result: status.result.ok_or(EngineError::StoredResult)?,
-                flow_table: bytes.to_vec(),
-            };
+            let result = status.result.ok_or(EngineError::StoredResult)?;
+            let table = corridor_store::ReleasedTable { run, result };
             let scope = ReleasedScope::of(&agreement);
             self.store
                 .adopt_released(&scope, status.agreement, &table, self.clock.now())
                 .await?;
         }
+        self.store.log_restore(&self.stamp(None)).await?;
         let entry = self
             .stamp(None)
             .entry(AuditAction::ServiceStarted, None)

@@ -15,7 +15,7 @@ pub(crate) struct ReleasedTable {
 
 impl Engine {
     /// Tables that both offices released in other runs, under any agreement between them about the same two countries and some of
-    /// the same years, by result. Read from the disclosure log, which keeps them whatever becomes of runs and datasets.
+    /// the same years, by result. The disclosure log knows them whatever becomes of datasets.
     pub(crate) async fn released_before(
         &self,
         agreement: &Agreement,
@@ -24,11 +24,9 @@ impl Engine {
         let scope = ReleasedScope::of(agreement);
         let mut released = Vec::new();
         for stored in self.store.released_tables(&scope, run).await? {
-            let table =
-                PublishedTable::from_parquet(stored.flow_table).map_err(|_| EngineError::StoredResult)?;
             released.push(ReleasedTable {
                 result: stored.result,
-                table,
+                table: self.read_table(stored.run, stored.result).await?,
             });
         }
         released.sort_by_key(|released| released.result);

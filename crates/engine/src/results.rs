@@ -79,20 +79,13 @@ impl Engine {
             result.as_bytes(),
             signature,
         )?;
-        let flow_table = self
-            .store
-            .read_run_object(id, RunObject::FlowTable)
-            .await?
-            .to_vec();
-        let table =
-            PublishedTable::from_parquet(flow_table.clone()).map_err(|_| EngineError::StoredResult)?;
+        let made = self.read_result(id, result).await?;
         let release = Release {
             side,
             signature: signature.clone(),
             rule: signed.agreement.disclosure,
             scope: ReleasedScope::of(&signed.agreement),
-            held_against: table.held_against,
-            flow_table,
+            held_against: made.table.held_against,
         };
         let released = self
             .store
@@ -177,9 +170,8 @@ impl Engine {
 
     /// The stored result of a run, when it is the one of that digest.
     async fn read_result(&self, id: Digest, digest: Digest) -> Result<ReleasedResult, EngineError> {
-        let flows = self.store.read_run_object(id, RunObject::FlowTable).await?;
-        let report = self.store.read_run_object(id, RunObject::Report).await?;
-        let table = PublishedTable::from_parquet(flows.to_vec()).map_err(|_| EngineError::StoredResult)?;
+        let table = self.read_table(id, digest).await?;
+        let report = self.store.read_run_object(id, RunObject::Report(digest)).await?;
         let report = serde_json::from_slice(&report).map_err(|_| EngineError::StoredResult)?;
         if result_digest(&table, &report) != digest {
             return Err(EngineError::StoredResult);
@@ -189,6 +181,17 @@ impl Engine {
             report,
             digest,
         })
+    }
+
+    /// The stored table of a result.
+    pub(crate) async fn read_table(
+        &self,
+        run: Digest,
+        result: Digest,
+    ) -> Result<PublishedTable, EngineError> {
+        let object = RunObject::FlowTable(result);
+        let bytes = self.store.read_run_object(run, object).await?;
+        PublishedTable::from_parquet(bytes.to_vec()).map_err(|_| EngineError::StoredResult)
     }
 
     /// The linked pairs of a run, by similarity descending.

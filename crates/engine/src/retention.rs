@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use corridor_core::audit::AuditAction;
 use corridor_core::{Caller, DatasetStatus, Digest, PurgeReason, SignedCertificate, Timestamp};
 use corridor_store::Orphan;
 use tokio_util::sync::CancellationToken;
@@ -188,13 +189,21 @@ impl Engine {
         })
     }
 
-    /// Removes what can go.
+    /// Removes what can go, and logs it: purges each by itself, and before the rest goes, of how many objects and files it is.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn remove_garbage(&self, garbage: &Garbage) -> Result<(), EngineError> {
         for deadline in &garbage.due {
             self.purge(deadline.dataset, PurgeReason::Retention, None).await?;
+        }
+        if !garbage.orphans.is_empty() {
+            let count = u64::try_from(garbage.orphans.len()).expect("a length fits in 64 bits");
+            let stamp = self.stamp(None);
+            let entry = stamp.entry(AuditAction::GarbageCollected, None);
+            self.store
+                .append_audit(&entry.with_count("removed", count))
+                .await?;
         }
         for orphan in &garbage.orphans {
             self.store.remove_orphan(orphan).await?;

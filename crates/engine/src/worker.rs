@@ -37,7 +37,7 @@ enum Ending {
 }
 
 impl Engine {
-    /// Works on runs, one at a time, oldest first, until `stop`, and takes note of what other services on the same database do.
+    /// Works on runs, one at a time, offices in turn, until `stop`, and takes note of what other services on the same database do.
     /// Where the store fails, as on a full disk, it tries again after a while: the service goes on for what needs no room.
     pub async fn work(&self, stop: &CancellationToken) {
         let working = async {
@@ -114,7 +114,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the oldest run that is free.
+    /// Takes the first run that is due and free.
     async fn claim_next(&self, worker: WorkerId) -> Result<Option<(RunStatus, Lease)>, EngineError> {
         loop {
             let (open, _) = self.store.open_runs().await?;
@@ -403,8 +403,6 @@ impl Engine {
         self.store
             .put_run_object(run, RunObject::Links, made.links)
             .await?;
-        // Also the last look at the lease before a table is written, which depends on what was released before: one made under a
-        // lost lease must not take the place of another's.
         self.store
             .change_run(lease, RunChange::Linked, &self.stamp(None))
             .await?;
@@ -414,9 +412,11 @@ impl Engine {
         let flows = made.table.to_parquet();
         let report = serde_json::to_vec(&made.report).expect("every field has a JSON form");
         self.store
-            .put_run_object(run, RunObject::FlowTable, flows)
+            .put_run_object(run, RunObject::FlowTable(result), flows)
             .await?;
-        self.store.put_run_object(run, RunObject::Report, report).await?;
+        self.store
+            .put_run_object(run, RunObject::Report(result), report)
+            .await?;
         let reconciled = RunChange::Reconciled {
             result,
             manifest: manifest.to_bytes(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
+use corridor_core::audit::AuditStamp;
 use corridor_core::{Clock as _, Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SystemClock};
 use corridor_engine::{AuditLog, Compute, Engine, Limits, MasterKey, Store};
 use corridor_server::{
@@ -228,7 +229,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         }
         Command::Backup { config, out } => {
             let options = Config::load(&config)?.to_store_options()?;
-            let copying = corridor_store::backup(&options, &out, SystemClock.now());
+            let stamp = AuditStamp::new(None, SystemClock.now(), &mut OsEntropy::default());
+            let copying = corridor_store::backup(&options, &out, &stamp);
             let manifest = tokio::runtime::Runtime::new()?.block_on(copying)?;
             tell(&manifest, &format!("copied to {}", out.display()))?;
             writeln!(

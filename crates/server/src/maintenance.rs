@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use corridor_core::audit::AuditStamp;
+use corridor_core::{Clock as _, OsEntropy, SystemClock};
 use corridor_engine::{Engine, EngineError, Garbage, Store, StoreError};
 
 use crate::config::Config;
@@ -38,7 +40,8 @@ pub async fn rotate_key(config: &Config, former: &Config) -> Result<u64, Mainten
         return Err(MaintenanceError::NoNewKey);
     }
     let store = Store::open_as_is(&config.to_store_options()?).await?;
-    let count = store.rewrap_keys(&former_key).await;
+    let stamp = AuditStamp::new(None, SystemClock.now(), &mut OsEntropy::default());
+    let count = store.rewrap_keys(&former_key, &stamp).await;
     store.close().await;
     Ok(count?)
 }

@@ -2,6 +2,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use corridor_core::Digest;
+use corridor_core::audit::{AuditAction, AuditStamp};
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use object_store::ObjectStoreExt as _;
@@ -9,6 +10,7 @@ use object_store::path::Path as ObjectPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::audit::append;
 use crate::bulk::{Bulk, dataset_path};
 use crate::database::{Database, InTransaction as _};
 use crate::dump::TABLES;
@@ -75,14 +77,15 @@ const KEYS: &str = "Objects are copied as they are stored. Keys of datasets are 
 const ATTEMPTS: u32 = 3;
 
 /// Copies what a service knows to a new folder, while it goes on: the database as it is at one moment, and every object.
-/// `out` is there whole at the end, or not at all.
+/// `out` is there whole at the end, or not at all; before it is there the audit log says so, with the digest of its manifest. That
+/// entry is not in the copy.
 ///
 /// # Errors
 /// When `out` is there already or cannot be written, the service's data cannot be read, or its schema is not this program's.
 pub async fn backup(
     options: &StoreOptions,
     out: &Path,
-    now: Timestamp,
+    stamp: &AuditStamp,
 ) -> Result<BackupManifest, StoreError> {
     if out.exists() {
         return Err(StoreError::BackupExists);
@@ -96,9 +99,10 @@ pub async fn backup(
     let mut attempt = 1;
     loop {
         remove_folder(&partial)?;
-        match write(&database, &bulk, &partial, now).await {
+        match write(&database, &bulk, &partial, stamp.time).await {
             Err(StoreError::BackupDisturbed) if attempt < ATTEMPTS => attempt += 1,
             Ok(manifest) => {
+                log_backup(&database, &partial, stamp).await?;
                 std::fs::rename(&partial, out).map_err(StoreError::Backup)?;
                 sync_folder(out.parent().unwrap_or(Path::new(".")))?;
                 database.close().await;
@@ -110,6 +114,18 @@ pub async fn backup(
             }
         }
     }
+}
+
+async fn log_backup(database: &Database, folder: &Path, stamp: &AuditStamp) -> Result<(), StoreError> {
+    const NAME: &str = "backup";
+    let manifest = std::fs::read(folder.join(MANIFEST)).map_err(StoreError::Backup)?;
+    let entry = stamp
+        .entry(AuditAction::BackupMade, None)
+        .with_digest("backup", Digest::of(&manifest));
+    database
+        .run_tx(NAME, move |tx| Box::pin(append(tx, entry.clone(), NAME)))
+        .await
+        .map(drop)
 }
 
 async fn write(

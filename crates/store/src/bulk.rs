@@ -266,10 +266,11 @@ pub enum RunObject {
     Tile(u64),
     /// Links.
     Links,
-    /// The flow table after disclosure control.
-    FlowTable,
-    /// How links were decided.
-    Report,
+    /// The flow table after disclosure control, of the result with that digest. A worker that was taken for dead may make another
+    /// than its successor, which knows of tables released since: each has its own name, and the run names the one that counts.
+    FlowTable(Digest),
+    /// How links were decided, of the result with that digest.
+    Report(Digest),
 }
 
 impl RunObject {
@@ -277,7 +278,7 @@ impl RunObject {
     const fn key_purpose(self) -> KeyPurpose {
         match self {
             Self::Tile(_) | Self::Links => KeyPurpose::Run,
-            Self::FlowTable | Self::Report => KeyPurpose::Result,
+            Self::FlowTable(_) | Self::Report(_) => KeyPurpose::Result,
         }
     }
 }
@@ -286,9 +287,28 @@ fn run_path(run: Digest, object: RunObject) -> ObjectPath {
     ObjectPath::from(match object {
         RunObject::Tile(tile) => format!("runs/{run}/tiles/{tile:08}.parquet"),
         RunObject::Links => format!("runs/{run}/links.parquet"),
-        RunObject::FlowTable => format!("runs/{run}/flows.parquet"),
-        RunObject::Report => format!("runs/{run}/report.json"),
+        RunObject::FlowTable(result) => format!("runs/{run}/results/{result}/flows.parquet"),
+        RunObject::Report(result) => format!("runs/{run}/results/{result}/report.json"),
     })
+}
+
+/// The digest that is a part of a name, counted from 0.
+fn digest_in(path: &ObjectPath, part: usize) -> Option<Digest> {
+    path.parts().nth(part)?.as_ref().parse().ok()
+}
+
+/// What a table and a report were called before their names told which result they are of.
+fn former_path(run: Digest, object: RunObject) -> Option<ObjectPath> {
+    match object {
+        RunObject::FlowTable(_) => Some(ObjectPath::from(format!("runs/{run}/flows.parquet"))),
+        RunObject::Report(_) => Some(ObjectPath::from(format!("runs/{run}/report.json"))),
+        RunObject::Tile(_) | RunObject::Links => None,
+    }
+}
+
+/// Whether an object of a run's result may be the one that counts: the result of that digest, or one without a digest in its name.
+fn is_of_result(path: &ObjectPath, result: Digest) -> bool {
+    path.parts().count() == 3 || digest_in(path, 3) == Some(result)
 }
 
 /// Under which of its run's keys an object is.
@@ -366,7 +386,13 @@ impl Store {
     /// When the object store fails, the object was altered, or it went with a dataset that was purged.
     pub async fn read_run_object(&self, run: Digest, object: RunObject) -> Result<Bytes, StoreError> {
         let key = self.data_key(run, object.key_purpose()).await?;
-        self.bulk.read(&run_path(run, object), &key).await
+        let read = self.bulk.read(&run_path(run, object), &key).await;
+        match (read, former_path(run, object)) {
+            (Err(StoreError::Bulk(object_store::Error::NotFound { .. })), Some(former)) => {
+                self.bulk.read(&former, &key).await
+            }
+            (read, _) => read,
+        }
     }
 
     /// Waits until no other service has its hand on the dataset of an office under an agreement, and keeps others away until
@@ -421,12 +447,18 @@ impl Store {
                 orphans.push(Orphan::Object(path.to_string()));
             }
         }
+        let results = self.results_of_runs().await?;
         for purpose in [KeyPurpose::Run, KeyPurpose::Result] {
             let kept = self.runs_with_key(purpose).await?;
             for path in &of_runs {
-                let run = path.parts().nth(1).map(|part| part.as_ref().parse::<Digest>());
-                let is_kept = matches!(run, Some(Ok(run)) if kept.contains(run.as_bytes()));
-                if purpose_of(path) == purpose && !is_kept {
+                let run = digest_in(path, 1);
+                let is_kept = run.is_some_and(|run| kept.contains(run.as_bytes()));
+                // Until a run has a result, whoever works on it may be about to name this one.
+                let counts = purpose == KeyPurpose::Run
+                    || run
+                        .and_then(|run| results.get(&run))
+                        .is_none_or(|result| is_of_result(path, *result));
+                if purpose_of(path) == purpose && !(is_kept && counts) {
                     orphans.push(Orphan::Object(path.to_string()));
                 }
             }

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use corridor_core::audit::{AuditAction, AuditStamp};
 use corridor_core::{Digest, OsEntropy, fill};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
+use crate::audit::append;
 use crate::chunks::DataKey;
 use crate::database::{InTransaction as _, TxResult};
 use crate::master_key::{MasterKey, MasterKeyError, WrapContext};
@@ -283,11 +285,11 @@ impl Store {
     }
 
     /// Wraps every data key under the master key of this store, which was opened for it. Keys that are wrapped so already stay as
-    /// they are, so that what was interrupted can be done again. Gives how many were wrapped anew.
+    /// they are, so that what was interrupted can be done again. It is logged. Gives how many were wrapped anew.
     ///
     /// # Errors
     /// When a key is wrapped under neither `former` nor the new one, or a master key fails; then all stay as they were.
-    pub async fn rewrap_keys(&self, former: &MasterKey) -> Result<u64, StoreError> {
+    pub async fn rewrap_keys(&self, former: &MasterKey, stamp: &AuditStamp) -> Result<u64, StoreError> {
         const NAME: &str = "rewrap_keys";
         let stored: Vec<WrappedKey> = self
             .database
@@ -316,29 +318,31 @@ impl Store {
             let wrapped = master.wrap(old.context(), &key, nonce).await?;
             rewrapped.push((old, wrapped));
         }
-        let count = rewrapped.len();
+        let count = u64::try_from(rewrapped.len()).expect("a count fits");
         let id = master.id().to_owned();
         let rewrapped = Arc::new(rewrapped);
-        self.database
-            .run_tx(NAME, move |tx| {
-                let (rewrapped, id) = (Arc::clone(&rewrapped), id.clone());
-                Box::pin(async move {
-                    for (old, wrapped) in rewrapped.iter() {
-                        // One that was destroyed in the meantime stays so.
-                        sqlx::query("UPDATE data_keys SET wrapped = $1, master_key = $2 WHERE id = $3")
-                            .bind(wrapped.as_slice())
-                            .bind(id.as_str())
-                            .bind(old.id.as_slice())
-                            .execute(&mut *tx)
-                            .await
-                            .in_tx(NAME)?;
-                    }
-                    Ok(())
-                })
+        let entry = stamp
+            .entry(AuditAction::KeysRotated, None)
+            .with_count("keys", count);
+        self.run_logged(NAME, move |tx| {
+            let (rewrapped, id, entry) = (Arc::clone(&rewrapped), id.clone(), entry.clone());
+            Box::pin(async move {
+                for (old, wrapped) in rewrapped.iter() {
+                    // One that was destroyed in the meantime stays so.
+                    sqlx::query("UPDATE data_keys SET wrapped = $1, master_key = $2 WHERE id = $3")
+                        .bind(wrapped.as_slice())
+                        .bind(id.as_str())
+                        .bind(old.id.as_slice())
+                        .execute(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                }
+                append(tx, entry, NAME).await
             })
-            .await?;
+        })
+        .await?;
         self.scrub().await?;
-        Ok(u64::try_from(count).expect("a count fits"))
+        Ok(count)
     }
 
     /// Sees to it that what was deleted from the database is in none of its files any more. PostgreSQL keeps old rows and its log

@@ -464,7 +464,15 @@ impl Store {
         stamp: &AuditStamp,
     ) -> Result<DatasetStatus, StoreError> {
         const NAME: &str = "seal_dataset";
-        let (gate, stamp) = (gate.clone(), stamp.clone());
+        let key = self.data_key(id, KeyPurpose::Dataset).await;
+        let key = key.map_err(|error| {
+            if matches!(error, StoreError::KeyDestroyed { .. }) {
+                StoreError::DatasetPurged
+            } else {
+                error
+            }
+        })?;
+        let (gate, stamp) = (gate.seal(&key), stamp.clone());
         self.run_logged(NAME, move |tx| {
             let (gate, stamp) = (gate.clone(), stamp.clone());
             Box::pin(async move {

@@ -126,21 +126,18 @@ impl ReleasedScope {
 }
 
 /// A table that both offices released.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleasedTable {
     /// The run that made it.
     pub run: Digest,
-    /// Digest of the result.
+    /// Digest of the result, under which the table is stored.
     pub result: Digest,
-    /// The table, as Parquet.
-    pub flow_table: Vec<u8>,
 }
 
 #[derive(FromRow)]
 struct ReleasedRow {
     run: Vec<u8>,
     result: Vec<u8>,
-    flow_table: Vec<u8>,
 }
 
 impl TryFrom<ReleasedRow> for ReleasedTable {
@@ -155,7 +152,6 @@ impl TryFrom<ReleasedRow> for ReleasedTable {
         Ok(Self {
             run: digest(&row.run)?,
             result: digest(&row.result)?,
-            flow_table: row.flow_table,
         })
     }
 }
@@ -170,7 +166,7 @@ pub(crate) async fn select_released(
     let [first_office, second_office] = &scope.offices;
     let [first_country, second_country] = &scope.countries;
     sqlx::query_as::<_, ReleasedRow>(
-        "SELECT run, result, flow_table FROM released_tables
+        "SELECT run, result FROM released_tables
          WHERE first_office = $1 AND second_office = $2 AND first_country = $3 AND second_country = $4
            AND first_year <= $5 AND last_year >= $6 AND run <> $7 ORDER BY result",
     )
@@ -199,8 +195,8 @@ pub(crate) async fn insert_released(
 ) -> TxResult<()> {
     sqlx::query(
         "INSERT INTO released_tables (run, result, agreement, first_office, second_office, first_country,
-                                      second_country, first_year, last_year, flow_table, released_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                      second_country, first_year, last_year, released_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(table.run.as_bytes().as_slice())
     .bind(table.result.as_bytes().as_slice())
@@ -211,7 +207,6 @@ pub(crate) async fn insert_released(
     .bind(scope.countries[1].as_str())
     .bind(scope.years[0])
     .bind(scope.years[1])
-    .bind(table.flow_table.as_slice())
     .bind(now.to_string())
     .execute(tx)
     .await
@@ -335,10 +330,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         const NAME: &str = "adopt_released";
-        let (scope, table) = (scope.clone(), table.clone());
+        let (scope, table) = (scope.clone(), *table);
         self.database
             .run_tx(NAME, move |tx| {
-                let (scope, table) = (scope.clone(), table.clone());
+                let scope = scope.clone();
                 Box::pin(async move { insert_released(tx, &scope, agreement, &table, (now, NAME)).await })
             })
             .await

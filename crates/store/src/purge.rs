@@ -1,6 +1,6 @@
 //! The end of a dataset: its key is destroyed in the transaction that notes and certifies it; bytes go after that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use corridor_core::audit::{AuditAction, AuditStamp};
 use corridor_core::{
@@ -14,7 +14,8 @@ use crate::audit::append;
 use crate::data_keys::{KeyPurpose, destroy_key, find_key};
 use crate::database::{InTransaction as _, TxResult};
 use crate::datasets::{select_dataset, to_entry};
-use crate::{Store, StoreError};
+use crate::leases::end_lease;
+use crate::{Store, StoreError, gate};
 
 /// Why a run that was not released cannot go on.
 const RUN_REASON: &str =
@@ -74,7 +75,8 @@ async fn insert_certificate(
     .map(drop)
 }
 
-/// Destroys what a run has of a dataset; of a released one, the tables stay.
+/// Destroys what a run has of a dataset; of a released one, the tables stay. Whoever works on it loses it, and whoever watches it is
+/// told.
 async fn purge_run(tx: &mut AnyConnection, run: Digest, state: RunState, name: &'static str) -> TxResult<()> {
     let id = run.as_bytes().as_slice();
     destroy_key(tx, run, KeyPurpose::Run, name).await?;
@@ -87,9 +89,10 @@ async fn purge_run(tx: &mut AnyConnection, run: Digest, state: RunState, name: &
         return Ok(());
     }
     destroy_key(tx, run, KeyPurpose::Result, name).await?;
+    end_lease(tx, run, name).await?;
     sqlx::query(
         "UPDATE runs SET state = 'failed', reason = $1, result = NULL, tiles_total = 0, origin_release = NULL,
-                         destination_release = NULL WHERE id = $2",
+                         destination_release = NULL, changes = changes + 1 WHERE id = $2",
     )
     .bind(RUN_REASON)
     .bind(id)
@@ -164,17 +167,32 @@ impl Store {
                     let key = find_key(tx, id, KeyPurpose::Dataset, NAME).await?;
                     let key = key.ok_or(StoreError::NotEncrypted)?;
                     destroy_key(tx, id, KeyPurpose::Dataset, NAME).await?;
+                    let mut purged_runs = Vec::new();
                     for (run, state) in &runs {
+                        // It went with the dataset of the other office.
+                        if find_key(tx, *run, KeyPurpose::Run, NAME).await?.is_none() {
+                            continue;
+                        }
                         purge_run(tx, *run, *state, NAME).await?;
                         let entry = stamp
                             .entry(AuditAction::RunPurged, Some(status.declaration.agreement))
                             .with_digest("run", *run)
-                            .with_digest("dataset", id);
+                            .with_digest("dataset", id)
+                            .with_word(
+                                "kept",
+                                if *state == RunState::Released {
+                                    "tables"
+                                } else {
+                                    "nothing"
+                                },
+                            );
                         append(tx, entry, NAME).await?;
+                        purged_runs.push(*run);
                     }
                     let entry = to_entry(&status, AuditAction::DatasetPurged, &stamp)
                         .with_word("reason", reason.as_str());
                     append(tx, entry, NAME).await?;
+                    gate::delete(tx, id, NAME).await?;
                     // Checksums of plain bytes are of no use any more.
                     sqlx::query("DELETE FROM frames WHERE dataset = $1")
                         .bind(id.as_bytes().as_slice())
@@ -196,7 +214,7 @@ impl Store {
                         reason,
                         purged_at: now,
                         destroyed_key: key.id,
-                        purged_runs: runs.iter().map(|(run, _)| *run).collect(),
+                        purged_runs,
                     });
                     let signed = SignedCertificate::sign(certificate, &*signer);
                     insert_certificate(tx, &signed, NAME).await?;
@@ -286,6 +304,27 @@ impl Store {
                     .try_into()
                     .map_err(|_| StoreError::Corrupt { what: "data key" })
             })
+            .collect()
+    }
+
+    /// The result of every run that has one.
+    pub(crate) async fn results_of_runs(&self) -> Result<HashMap<Digest, Digest>, StoreError> {
+        const NAME: &str = "results_of_runs";
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = self
+            .database
+            .run_tx(NAME, |tx| {
+                Box::pin(async move {
+                    sqlx::query_as("SELECT id, result FROM runs WHERE result IS NOT NULL")
+                        .fetch_all(tx)
+                        .await
+                        .in_tx(NAME)
+                })
+            })
+            .await?;
+        let to_digest =
+            |bytes: &[u8]| Digest::try_from(bytes).map_err(|_| StoreError::Corrupt { what: "run" });
+        rows.iter()
+            .map(|(run, result)| Ok((to_digest(run)?, to_digest(result)?)))
             .collect()
     }
 }

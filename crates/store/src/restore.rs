@@ -4,17 +4,19 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use corridor_core::Digest;
+use corridor_core::audit::{AuditAction, AuditStamp};
 use futures::TryStreamExt as _;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt as _, WriteMultipart};
 use sha2::{Digest as _, Sha256};
 use sqlx::AnyConnection;
 
+use crate::audit::append;
 use crate::backup::{BackupManifest, FORMAT, MANIFEST, ObjectFile, SEAL, TableFile};
 use crate::bulk::Bulk;
 use crate::database::{Database, InTransaction as _, TxResult, newest};
 use crate::dump::{TABLES, Table};
-use crate::{StoreError, StoreOptions};
+use crate::{Store, StoreError, StoreOptions};
 
 /// File in the data folder that says that a restore was begun: with the digest of the backup's manifest. The service does not start
 /// while it is there, unless the database says that the restore came to its end.
@@ -123,6 +125,39 @@ fn object_path(from: &Path, object: &ObjectFile) -> Result<PathBuf, StoreError> 
         return Err(damaged(MANIFEST));
     }
     Ok(from.join("objects").join(path))
+}
+
+impl Store {
+    /// Logs, once, that the data were put back from a backup, if they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_restore(&self, stamp: &AuditStamp) -> Result<(), StoreError> {
+        const NAME: &str = "log_restore";
+        let stamp = stamp.clone();
+        self.run_logged(NAME, move |tx| {
+            let stamp = stamp.clone();
+            Box::pin(async move {
+                let backup: Option<Vec<u8>> = sqlx::query_scalar(
+                    "UPDATE service SET restore_logged = 1 WHERE restored_from IS NOT NULL AND restore_logged = 0
+                     RETURNING restored_from",
+                )
+                .fetch_optional(&mut *tx)
+                .await
+                .in_tx(NAME)?;
+                let Some(backup) = backup else {
+                    return Ok(());
+                };
+                let backup = Digest::try_from(backup.as_slice())
+                    .map_err(|_| StoreError::Corrupt { what: "service" })?;
+                let entry = stamp.entry(AuditAction::StoreRestored, None);
+                append(tx, entry.with_digest("backup", backup), NAME)
+                    .await
+                    .map(drop)
+            })
+        })
+        .await
+    }
 }
 
 /// Every file is there with the digest the manifest says.
@@ -236,11 +271,12 @@ async fn put_all(
     let tables: Arc<[(Table, PathBuf, TableFile)]> = manifest
         .tables
         .iter()
-        .filter_map(|file| {
-            let table = TABLES.iter().find(|table| table.name == file.name)?;
-            Some((*table, table_path(from, file), file.clone()))
+        .map(|file| {
+            let table = TABLES.iter().find(|table| table.name == file.name);
+            let table = table.ok_or_else(|| damaged(MANIFEST))?;
+            Ok((*table, table_path(from, file), file.clone()))
         })
-        .collect();
+        .collect::<Result<_, StoreError>>()?;
     database
         .run_tx("restore", move |tx| {
             let tables = Arc::clone(&tables);

@@ -212,8 +212,6 @@ pub struct Release {
     pub scope: ReleasedScope,
     /// Results it was held against when it was made.
     pub held_against: Vec<Digest>,
-    /// The table, as Parquet.
-    pub flow_table: Vec<u8>,
 }
 
 impl Store {
@@ -528,6 +526,10 @@ impl Store {
                         to: RunState::Released,
                     });
                 };
+                // Asked again after its answer was lost: whatever was released since, this was.
+                if run.released_by.contains(&release.side) {
+                    return Ok(run);
+                }
                 // In the same transaction, so that of two tables released at once one knows of the other.
                 let others = select_released(tx, &release.scope, id, NAME).await?;
                 if others
@@ -535,9 +537,6 @@ impl Store {
                     .any(|other| !release.held_against.contains(&other.result))
                 {
                     return Err(StoreError::ReleasedMeanwhile);
-                }
-                if run.released_by.contains(&release.side) {
-                    return Ok(run);
                 }
                 let statement = match release.side {
                     Side::Origin => {
@@ -572,11 +571,7 @@ impl Store {
                         .execute(&mut *tx)
                         .await
                         .in_tx(NAME)?;
-                    let table = ReleasedTable {
-                        run: id,
-                        result,
-                        flow_table: release.flow_table,
-                    };
+                    let table = ReleasedTable { run: id, result };
                     insert_released(tx, &release.scope, run.agreement, &table, (stamp.time, NAME)).await?;
                 }
                 select_run(tx, id, NAME).await

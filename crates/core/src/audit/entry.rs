@@ -50,6 +50,8 @@ actions! {
     SealRefused = "seal_refused",
     /// What nothing refers to was removed.
     GarbageCollected = "garbage_collected",
+    /// The keys of datasets and runs were wrapped under another master key.
+    KeysRotated = "keys_rotated",
     /// Links of a released run were sent.
     LinksRead = "links_read",
     /// The manifest of a run was sent.
@@ -82,7 +84,7 @@ actions! {
     RunStarted = "run_started",
     /// The service started.
     ServiceStarted = "service_started",
-    /// The service's data were put back from a copy.
+    /// The service's data were put back from a copy; what was logged since that copy is not in this log.
     StoreRestored = "store_restored",
     /// The head of a released flow table was sent: methods, notes and summaries.
     TableRead = "table_read",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use corridor_core::audit::{AuditAction, AuditDetail, AuditEntry};
 use corridor_core::{Digest, RunState, RunStatus, Side};
 use corridor_store::{
     BackupManifest, NOT_IN_BACKUP, RunChange, RunObject, Store, StoreError, backup, restore,
@@ -10,7 +11,7 @@ use corridor_store::{
 use sqlx::Row as _;
 
 use crate::backend::Backend;
-use crate::samples::{ORIGIN, agreement, claim, declaration, frame, now, release, sealed, signature, stamp};
+use crate::samples::{ORIGIN, agreement, claim, declaration, frame, release, sealed, signature, stamp};
 
 /// A service that has released one run, is in the middle of another, and takes an upload.
 async fn busy(store: &Store) -> [RunStatus; 2] {
@@ -36,11 +37,15 @@ async fn busy(store: &Store) -> [RunStatus; 2] {
                 .change_run(&lease, RunChange::Linked, &stamp())
                 .await
                 .unwrap();
-            for object in [RunObject::Links, RunObject::FlowTable, RunObject::Report] {
-                let bytes = format!("{object:?}").into_bytes();
+            let result = Digest::of(b"result");
+            for (object, bytes) in [
+                (RunObject::Links, "links"),
+                (RunObject::FlowTable(result), "table"),
+                (RunObject::Report(result), "report"),
+            ] {
+                let bytes = bytes.as_bytes().to_vec();
                 store.put_run_object(run.id, object, bytes).await.unwrap();
             }
-            let result = Digest::of(b"result");
             store
                 .change_run(
                     &lease,
@@ -94,10 +99,10 @@ async fn is_all_there(store: &Store, runs: &[RunStatus; 2]) {
         assert_eq!(store.candidates_stored(run.id).await.unwrap(), 5);
     }
     let table = store
-        .read_run_object(runs[0].id, RunObject::FlowTable)
+        .read_run_object(runs[0].id, RunObject::FlowTable(Digest::of(b"result")))
         .await
         .unwrap();
-    assert_eq!(table, "FlowTable");
+    assert_eq!(table, "table");
     let declared = declaration(&agreement(3), ORIGIN);
     let status = store.declare_dataset(&declared, &stamp()).await.unwrap().status;
     assert_eq!(
@@ -114,8 +119,13 @@ async fn is_all_there(store: &Store, runs: &[RunStatus; 2]) {
 
 async fn back_up(backend: &Backend, folder: &Path) -> (PathBuf, BackupManifest) {
     let out = folder.join("backup");
-    let manifest = backup(&backend.options(), &out, now()).await.unwrap();
+    let manifest = backup(&backend.options(), &out, &stamp()).await.unwrap();
     (out, manifest)
+}
+
+async fn last_logged(store: &Store) -> AuditEntry {
+    let rows = store.audit_rows(0, 1000).await.unwrap();
+    AuditEntry::from_canonical_bytes(&rows.last().unwrap().entry).unwrap()
 }
 
 async fn a_backup_comes_back_whole_into_either_database(backend: Backend) {
@@ -125,14 +135,26 @@ async fn a_backup_comes_back_whole_into_either_database(backend: Backend) {
     // While the service has its store open.
     let (out, manifest) = back_up(&backend, folder.path()).await;
     assert!(manifest.keys.contains("No master key"));
-    let again = backup(&backend.options(), &out, now()).await.unwrap_err();
+    let again = backup(&backend.options(), &out, &stamp()).await.unwrap_err();
     assert!(matches!(again, StoreError::BackupExists), "{again}");
+    let digest = Digest::of(&std::fs::read(out.join("manifest.json")).unwrap());
+    let logged = last_logged(&store).await;
+    assert_eq!(logged.action, AuditAction::BackupMade);
+    assert_eq!(logged.details["backup"], AuditDetail::Digest(digest));
     store.close().await;
     for into in [Backend::sqlite(), Backend::postgres()] {
         let restored = restore(&into.options(), &out).await.unwrap();
         assert_eq!(restored, manifest);
         let store = into.open().await;
         is_all_there(&store, &runs).await;
+        let size = store.audit_rows(0, 1000).await.unwrap().len();
+        for _ in 0..2 {
+            store.log_restore(&stamp()).await.unwrap();
+            assert_eq!(store.audit_rows(0, 1000).await.unwrap().len(), size + 1, "once");
+            let logged = last_logged(&store).await;
+            assert_eq!(logged.action, AuditAction::StoreRestored);
+            assert_eq!(logged.details["backup"], AuditDetail::Digest(digest));
+        }
         store.close().await;
         // The same again is refused, and harms nothing.
         let error = restore(&into.options(), &out).await.unwrap_err();
@@ -153,7 +175,7 @@ async fn a_backup_does_not_tell_which_database_it_was() {
     let (out, manifest) = back_up(&first, folder.path()).await;
     let second = Backend::postgres();
     restore(&second.options(), &out).await.unwrap();
-    let again = backup(&second.options(), &folder.path().join("again"), now())
+    let again = backup(&second.options(), &folder.path().join("again"), &stamp())
         .await
         .unwrap();
     assert_eq!(again, manifest);
