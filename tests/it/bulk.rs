@@ -181,9 +181,10 @@ async fn conforms(bulk: &BulkOptions) {
     let now: Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
     let stamp = AuditStamp::new(None, now, &mut OsEntropy::default());
     store
-        .purge_dataset(id, PurgeReason::Request, &stamp)
+        .certify_purge(id, PurgeReason::Request, &stamp)
         .await
         .unwrap();
+    store.remove_purged(id).await.unwrap();
     assert!(store.read_dataset(id).await.is_err());
     assert_eq!(store.read_dataset(other).await.unwrap(), sample.datasets[1].1);
     assert!(!store.has_run_object(run, RunObject::Links).await.unwrap());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use corridor_core::audit::{AuditAction, AuditStamp, Disclosure, LogKey, SignedCheckpoint};
 use corridor_core::{Caller, Digest, Entropy, Role};
-use corridor_store::{AuditKey, ReleasedScope};
+use corridor_store::AuditKey;
 
 use crate::engine::{Engine, PROGRAM_VERSION};
 use crate::error::EngineError;
@@ -73,28 +73,13 @@ impl Engine {
         self.audit.key()
     }
 
-    /// Holds the audit log against itself before anything is served, takes note of tables that were released before such notes were
-    /// made, and logs that a backup was put back, if one was, and the start, with the digest of the settings.
+    /// Holds the audit log against itself before anything is served, and logs that a backup was put back, if one was, and the start,
+    /// with the digest of the settings.
     ///
     /// # Errors
     /// When the log was tampered with, or the store fails.
     pub async fn record_start(&self, settings: Digest) -> Result<(), EngineError> {
         self.store.check_audit(&self.audit.key).await?;
-        for run in self.store.released_without_table().await? {
-            let Some(status) = self.store.run(run).await? else {
-                continue;
-            };
-            let signed = self.store.agreement(status.agreement).await?;
-            let agreement = signed
-                .ok_or(EngineError::NotFound { what: "agreement" })?
-                .agreement;
-            let result = status.result.ok_or(EngineError::StoredResult)?;
-            let table = corridor_store::ReleasedTable { run, result };
-            let scope = ReleasedScope::of(&agreement);
-            self.store
-                .adopt_released(&scope, status.agreement, &table, self.clock.now())
-                .await?;
-        }
         self.store.log_restore(&self.stamp(None)).await?;
         let entry = self
             .stamp(None)

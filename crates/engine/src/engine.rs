@@ -1,12 +1,11 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use corridor_core::{
     Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, OfficeId, Role,
     RunState, RunStatus, Side, Signature, SignedAgreement, SigningPurpose, Standing,
 };
 use corridor_store::{Store, UploadGuard};
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::access::may_know_of;
@@ -15,11 +14,26 @@ use crate::compute::Compute;
 use crate::error::EngineError;
 use crate::lease::{LeaseTiming, LeaseWatch};
 use crate::limits::RunLimits;
+use crate::locks::Locks;
 use crate::observer::{NoObserver, Observer};
 use crate::released::check_revised;
 
 /// What this program writes into every run id, so that another version gives another run.
 pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
+
+/// Id of a run of these datasets by this program.
+pub(crate) fn run_id(agreement: Digest, [origin, destination]: [Digest; 2]) -> Digest {
+    Digest::of_parts(&[
+        b"corridor/v1|run",
+        agreement.as_bytes(),
+        origin.as_bytes(),
+        destination.as_bytes(),
+        PROGRAM_VERSION.as_bytes(),
+    ])
+}
+
+/// Datasets that are looked at before sealing at the same time: what is kept of each meanwhile is bounded, and so is their sum.
+const GATES_AT_ONCE: usize = 1;
 
 /// Bounds an operator sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,44 +53,24 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) observer: Arc<dyn Observer>,
-    /// One plan at a time.
+    /// One plan at a time, for it takes memory for both datasets.
     pub(crate) planning: Arc<tokio::sync::Mutex<()>>,
+    /// Of each party one plan that is made or waits, so that nobody waits for more than one of another's.
+    pub(crate) plans: Locks<OfficeId>,
+    /// Datasets that are looked at before they are sealed, each with memory of its own.
+    pub(crate) gates: Arc<Semaphore>,
+    /// Of each office one of them, or one that waits.
+    pub(crate) gate_turns: Locks<OfficeId>,
     /// One hand at a time on the dataset of an office under an agreement.
-    pub(crate) uploads: Uploads,
-    /// Seals under way, which go on when their caller has left.
-    pub(crate) sealing: TaskTracker,
+    uploads: Locks<(Digest, OfficeId)>,
+    /// What goes on when its caller has left: writing of frames, seals, purges.
+    pub(crate) under_way: TaskTracker,
     /// How leases of runs are kept.
     pub(crate) lease_timing: LeaseTiming,
     /// What was seen of the leases of others.
     pub(crate) leases: Arc<Mutex<LeaseWatch>>,
     /// Counts changes of runs; watchers and the worker wait for it to move.
     changes: watch::Sender<u64>,
-}
-
-type UploadKey = (Digest, OfficeId);
-
-/// Locks by office and agreement, made when first needed: one hand at a time within this service, which then asks for the lock
-/// that keeps other services away.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Uploads(Arc<Mutex<HashMap<UploadKey, Arc<tokio::sync::Mutex<()>>>>>);
-
-impl Uploads {
-    pub(crate) async fn lock(
-        &self,
-        store: &Store,
-        declaration: &DatasetDeclaration,
-    ) -> Result<(UploadGuard, OwnedMutexGuard<()>), EngineError> {
-        let key = (declaration.agreement, declaration.office.clone());
-        let lock = {
-            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(locks.entry(key).or_default())
-        };
-        let here = lock.lock_owned().await;
-        let everywhere = store
-            .lock_upload(declaration.agreement, &declaration.office)
-            .await?;
-        Ok((everywhere, here))
-    }
 }
 
 impl Engine {
@@ -96,8 +90,11 @@ impl Engine {
             limits,
             observer: Arc::new(NoObserver),
             planning: Arc::default(),
-            uploads: Uploads::default(),
-            sealing: TaskTracker::new(),
+            plans: Locks::default(),
+            gates: Arc::new(Semaphore::new(GATES_AT_ONCE)),
+            gate_turns: Locks::default(),
+            uploads: Locks::default(),
+            under_way: TaskTracker::new(),
             lease_timing: LeaseTiming::DEFAULT,
             leases: Arc::default(),
             changes: watch::Sender::new(0),
@@ -109,6 +106,20 @@ impl Engine {
     pub fn with_lease_timing(mut self, timing: LeaseTiming) -> Self {
         self.lease_timing = timing;
         self
+    }
+
+    /// Keeps other hands off the dataset of an office under an agreement, here and at other services.
+    pub(crate) async fn lock_upload(
+        &self,
+        declaration: &DatasetDeclaration,
+    ) -> Result<(UploadGuard, OwnedMutexGuard<()>), EngineError> {
+        let key = (declaration.agreement, declaration.office.clone());
+        let here = self.uploads.lock(key).await;
+        let everywhere = self
+            .store
+            .lock_upload(declaration.agreement, &declaration.office)
+            .await?;
+        Ok((everywhere, here))
     }
 
     pub(crate) fn announce_change(&self) {
@@ -209,7 +220,7 @@ impl Engine {
                 limit: self.limits.max_dataset_bytes,
             });
         }
-        let _alone = self.uploads.lock(&self.store, declaration).await?;
+        let _alone = self.lock_upload(declaration).await?;
         let declared = self
             .store
             .declare_dataset(declaration, &self.stamp(Some(caller)))
@@ -278,15 +289,8 @@ impl Engine {
     pub async fn start_run(&self, caller: &Caller, agreement: Digest) -> Result<RunStatus, EngineError> {
         let (_, datasets) = self.sealed_datasets(caller, agreement).await?;
         let [origin, destination] = datasets.map(|dataset| dataset.id);
-        let id = Digest::of_parts(&[
-            b"corridor/v1|run",
-            agreement.as_bytes(),
-            origin.as_bytes(),
-            destination.as_bytes(),
-            PROGRAM_VERSION.as_bytes(),
-        ]);
         let run = RunStatus {
-            id,
+            id: run_id(agreement, [origin, destination]),
             agreement,
             origin_dataset: origin,
             destination_dataset: destination,

@@ -127,6 +127,9 @@ pub enum EngineError {
         /// Each limit it would pass, with the reason and what would help.
         refusals: Vec<Refusal>,
     },
+    /// The run was started by another version of this program.
+    #[error("the run was started by another version of this program")]
+    OtherVersion,
     /// Another table of the same countries and years left since this one was made.
     #[error(
         "another table of the same countries and years was released since this one was made, and could be subtracted from it; propose          the agreement again with revises = the digest of the other, sign it, upload and run it"
@@ -159,6 +162,7 @@ impl EngineError {
             Self::Link(_) => "not_linkable",
             Self::MeasureMismatch => "measure_mismatch",
             Self::NoEvents => "no_events",
+            Self::OtherVersion => "other_version",
             Self::RunRefused { .. } => "run_refused",
             Self::Store(StoreError::KeyCheckMismatch) => "key_check_mismatch",
             Self::Store(_) => "store",

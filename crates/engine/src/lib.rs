@@ -30,6 +30,7 @@ mod gate;
 mod gated;
 mod lease;
 mod limits;
+mod locks;
 mod manifest;
 mod memory;
 mod observer;

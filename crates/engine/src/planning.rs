@@ -16,7 +16,7 @@ use crate::refusal;
 impl Engine {
     /// Plans the run of an agreement: what it will compare, find and need, and whether it would be taken. Changes nothing but the audit log.
     ///
-    /// One plan is made at a time, for it takes memory for both datasets; others wait. It has threads of its own, as many as runs
+    /// One plan is made at a time, for it takes memory for both datasets; others wait, one of each party. It has threads of its own, as many as runs
     /// have, so that it does not wait for a run under way, which may take hours; beside one it finds the machine slower.
     ///
     /// # Errors
@@ -27,6 +27,7 @@ impl Engine {
         let (agreement, datasets) = self.sealed_datasets(caller, digest).await?;
         let file_bytes = file_bytes_of(&datasets);
         check_files(file_bytes, &self.limits.run)?;
+        let turn = self.plans.lock(caller.party.clone()).await;
         let alone = Arc::clone(&self.planning).lock_owned().await;
         let compute = Compute::new(self.compute.thread_count())?;
         let origin = self.load(&compute, datasets[0].id).await?;
@@ -35,7 +36,7 @@ impl Engine {
         let plan = compute
             .run(move || {
                 // Kept to the end also when the caller does not wait for it.
-                let _alone = alone;
+                let _alone = (alone, turn);
                 let datasets = PlannedDatasets {
                     origin: &origin,
                     destination: &destination,

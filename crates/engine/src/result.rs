@@ -14,8 +14,6 @@ use crate::results::result_digest;
 pub(crate) struct MadeResult {
     /// The links, as Parquet.
     pub(crate) links: Vec<u8>,
-    /// How many there are.
-    pub(crate) link_count: usize,
     pub(crate) table: PublishedTable,
     pub(crate) report: LinkageReport,
 }
@@ -49,7 +47,6 @@ pub(crate) fn make_result(
     table.held_against = held_against;
     Ok(MadeResult {
         links: encode_links(&links, origin, destination),
-        link_count: links.links.len(),
         table,
         report,
     })

@@ -8,6 +8,7 @@ use corridor_core::{Caller, DatasetStatus, Digest, PurgeReason, SignedCertificat
 use corridor_store::Orphan;
 use tokio_util::sync::CancellationToken;
 
+use crate::compute::ComputeError;
 use crate::engine::Engine;
 use crate::error::EngineError;
 
@@ -65,6 +66,7 @@ impl Engine {
         })
     }
 
+    /// Goes on when the caller has left.
     async fn purge(
         &self,
         id: Digest,
@@ -76,17 +78,24 @@ impl Engine {
             .dataset(id)
             .await?
             .ok_or(EngineError::NotFound { what: "dataset" })?;
-        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
-        let certificate = self.store.purge_dataset(id, reason, &self.stamp(caller)).await?;
-        // Runs over it are over.
-        self.announce_change();
-        tracing::info!(
-            dataset = %id.to_short(),
-            office = %status.declaration.office,
-            reason = reason.as_str(),
-            "dataset purged"
-        );
-        Ok(certificate)
+        let (engine, stamp) = (self.clone(), self.stamp(caller));
+        let purging = self.under_way.spawn(async move {
+            let _alone = engine.lock_upload(&status.declaration).await?;
+            let certificate = engine.store.certify_purge(id, reason, &stamp).await?;
+            // Runs over it are over.
+            engine.announce_change();
+            tracing::info!(
+                dataset = %id.to_short(),
+                office = %status.declaration.office,
+                reason = reason.as_str(),
+                "dataset purged"
+            );
+            engine.store.remove_purged(id).await?;
+            Ok(certificate)
+        });
+        purging
+            .await
+            .unwrap_or(Err(EngineError::Compute(ComputeError::Panicked)))
     }
 
     /// When datasets are to be purged, by dataset.
@@ -131,15 +140,17 @@ impl Engine {
     /// Purges the datasets whose retention is over, and gives them.
     ///
     /// # Errors
-    /// When the store fails; those purged before stay so.
+    /// When the store fails, the first failure; one dataset's keeps no other from being purged.
     pub async fn purge_due(&self) -> Result<Vec<Deadline>, EngineError> {
         let now = self.clock.now();
         let mut due = self.deadlines().await?;
         due.retain(|deadline| deadline.purge_at <= now);
+        let mut outcome = Ok(());
         for deadline in &due {
-            self.purge(deadline.dataset, PurgeReason::Retention, None).await?;
+            let purged = self.purge(deadline.dataset, PurgeReason::Retention, None).await;
+            outcome = outcome.and(purged.map(drop));
         }
-        Ok(due)
+        outcome.map(|()| due)
     }
 
     /// Keeps the retention agreed until `stop`: purges what is due, and says in the log a week before what will be.
@@ -160,7 +171,13 @@ impl Engine {
     }
 
     async fn keep_retention_once(&self, warned: &mut BTreeSet<[u8; 32]>) -> Result<(), EngineError> {
-        self.purge_due().await?;
+        let purged = self.purge_due().await;
+        // What a purge could not bring to its end, here or at another service that is gone.
+        for dataset in self.store.unfinished_purges().await? {
+            self.store.remove_purged(dataset).await?;
+        }
+        self.store.forget_destroyed_keys().await?;
+        purged?;
         let soon = self.clock.now().as_second() + i64::try_from(WARNING.as_secs()).expect("a week fits");
         for deadline in self.deadlines().await? {
             if deadline.purge_at.as_second() <= soon && warned.insert(*deadline.dataset.as_bytes()) {

@@ -8,7 +8,7 @@ use corridor_core::{
 };
 use corridor_store::{DatasetFileError, DatasetReader, FileDigests, Frame, SealedFile, StoreError};
 
-use crate::compute::ComputeError;
+use crate::compute::{Compute, ComputeError};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::gate::{ColumnProfile, Gate, GateResult};
@@ -68,14 +68,33 @@ impl Engine {
         let status = self.dataset(caller, id).await?;
         let frames: Arc<[(Frame, Bytes)]> = frames.into();
         let sound = self.store.count_sound(Arc::clone(&frames)).await?;
-        let mut refused = frames.get(sound).map(|(frame, _)| EngineError::FrameChecksum {
+        let unsound = frames.get(sound).map(|(frame, _)| EngineError::FrameChecksum {
             sequence: frame.sequence,
         });
-        // Check, write and acknowledgement are one step: two streams must not write over each other's bytes.
-        let _alone = self.uploads.lock(&self.store, &status.declaration).await?;
-        let sound: Vec<Frame> = frames.iter().take(sound).map(|(frame, _)| *frame).collect();
-        let checked = self.store.check_frames(id, sound).await?;
-        refused = checked.refused.map(EngineError::from).or(refused);
+        // Check, write and acknowledgement are one step: two streams must not write over each other's bytes. It goes on when the
+        // caller leaves, so that the lock is not let go of while bytes are still being written.
+        let engine = self.clone();
+        let storing = self.under_way.spawn(async move {
+            let _alone = engine.lock_upload(&status.declaration).await?;
+            engine.store_frames(id, &frames[..sound]).await
+        });
+        let mut received = storing
+            .await
+            .unwrap_or(Err(EngineError::Compute(ComputeError::Panicked)))?;
+        received.refused = received.refused.or(unsound);
+        Ok(received)
+    }
+
+    /// Takes frames whose bytes have the checksums they came with.
+    async fn store_frames(
+        &self,
+        id: Digest,
+        frames: &[(Frame, Bytes)],
+    ) -> Result<ReceivedFrames, EngineError> {
+        let checked = self
+            .store
+            .check_frames(id, frames.iter().map(|(frame, _)| *frame).collect())
+            .await?;
         let next: Vec<(Frame, Bytes)> = checked
             .is_next
             .iter()
@@ -113,7 +132,7 @@ impl Engine {
             });
         Ok(ReceivedFrames {
             acknowledged: acknowledged.collect(),
-            refused,
+            refused: checked.refused.map(EngineError::from),
         })
     }
 
@@ -125,8 +144,8 @@ impl Engine {
     pub async fn seal_dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
         let status = self.dataset(caller, id).await?;
         let (engine, caller) = (self.clone(), caller.clone());
-        let sealing = self.sealing.spawn(async move {
-            let _alone = engine.uploads.lock(&engine.store, &status.declaration).await?;
+        let sealing = self.under_way.spawn(async move {
+            let _alone = engine.lock_upload(&status.declaration).await?;
             match engine.seal_alone(&caller, id).await {
                 // The other office sealed while this one was looked at: once more, beside that. It seals once.
                 Err(EngineError::Store(StoreError::SealedMeanwhile)) => engine.seal_alone(&caller, id).await,
@@ -160,7 +179,10 @@ impl Engine {
         let compared = other.as_ref().map(|(id, _)| *id);
         let checked = {
             let (staged, declaration) = (staged.clone(), status.declaration.clone());
-            self.compute
+            // One of each office looks or waits; and not on the threads of a run, which may take hours.
+            let _turn = self.gate_turns.lock(caller.party.clone()).await;
+            let _place = self.gates.acquire().await.expect("it is never closed");
+            Compute::new(self.compute.thread_count())?
                 .run(move || {
                     let other = other.as_ref().map(|(_, columns)| columns);
                     check_dataset(&staged, &declaration, &agreement, other)
@@ -199,10 +221,10 @@ impl Engine {
         Ok(sealed)
     }
 
-    /// Waits for seals under way.
+    /// Waits for what goes on when its caller has left.
     pub async fn settle(&self) {
-        self.sealing.close();
-        self.sealing.wait().await;
+        self.under_way.close();
+        self.under_way.wait().await;
     }
 }
 

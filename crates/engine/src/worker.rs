@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::codec::{decode_candidates, encode_candidates};
-use crate::engine::{Engine, PROGRAM_VERSION};
+use crate::engine::{Engine, PROGRAM_VERSION, run_id};
 use crate::error::EngineError;
 use crate::limits::{RunLimits, to_text};
 use crate::manifest::{ManifestHost, ManifestParts, ManifestTable, RunManifest};
@@ -200,6 +200,8 @@ impl Engine {
                 }
                 tracing::info!(run = %id.to_short(), "run put aside, service is stopping");
             }
+            // It will come back, and the run goes on from what is stored.
+            Err(EngineError::Store(error)) if error.is_unreachable() => return Err(error.into()),
             Err(error) => {
                 tracing::error!(run = %id.to_short(), error = &error as &dyn std::error::Error, "run failed");
                 let failed = RunChange::Failed {
@@ -230,6 +232,10 @@ impl Engine {
         stop: &CancellationToken,
     ) -> Result<Ending, EngineError> {
         let prepare = self.begin(Phase::Prepare);
+        let datasets = [run.origin_dataset, run.destination_dataset];
+        if run.id != run_id(run.agreement, datasets) {
+            return Err(EngineError::OtherVersion);
+        }
         let agreement = self
             .store
             .agreement(run.agreement)
@@ -340,7 +346,7 @@ impl Engine {
         let plan = plan??;
         compare.end();
         let decide = self.begin(Phase::Decide);
-        let candidates = self.candidates_of(run.id, tiles.len()).await?;
+        let candidates = self.candidates_of(lease, tiles.len()).await?;
         let (made, manifest) = self.decide(run, job, (plan, candidates), host).await?;
         decide.end();
         let storing = self.begin(Phase::Store);
@@ -349,12 +355,29 @@ impl Engine {
         Ok(Ending::Done)
     }
 
-    /// The candidate pairs of all tiles, in their order.
-    async fn candidates_of(&self, run: Digest, tile_count: usize) -> Result<Vec<CandidatePair>, EngineError> {
+    /// The candidate pairs of all tiles, in their order. The note of a tile that was damaged is taken back, so that it is compared
+    /// again when the run is started again.
+    async fn candidates_of(
+        &self,
+        lease: &Lease,
+        tile_count: usize,
+    ) -> Result<Vec<CandidatePair>, EngineError> {
+        let run = lease.run();
         let mut candidates = Vec::new();
-        for tile in 0..tile_count {
-            let object = RunObject::Tile(to_count(tile));
-            candidates.extend(decode_candidates(self.store.read_run_object(run, object).await?)?);
+        for tile in (0..tile_count).map(to_count) {
+            let read = self.store.read_run_object(run, RunObject::Tile(tile)).await;
+            match read.map_err(EngineError::from).and_then(decode_candidates) {
+                Ok(pairs) => candidates.extend(pairs),
+                Err(error) => {
+                    if matches!(
+                        error,
+                        EngineError::StoredResult | EngineError::Store(StoreError::Altered { .. })
+                    ) {
+                        self.store.forget_tile(lease, tile).await?;
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(candidates)
     }
@@ -407,7 +430,7 @@ impl Engine {
             .change_run(lease, RunChange::Linked, &self.stamp(None))
             .await?;
         self.announce_change();
-        tracing::info!(run = %run.to_short(), links = made.link_count, "links decided");
+        tracing::info!(run = %run.to_short(), "links decided");
 
         let flows = made.table.to_parquet();
         let report = serde_json::to_vec(&made.report).expect("every field has a JSON form");
@@ -552,7 +575,10 @@ fn to_words(error: &EngineError) -> String {
     if let EngineError::RunRefused { refusals } = error {
         return to_text(refusals);
     }
-    let reason = if matches!(error, EngineError::NoEvents) {
+    let reason = if matches!(error, EngineError::OtherVersion) {
+        "The service was brought up to date since the run was started. Start the run again: it is another run then, so that its \
+         result says which program made it."
+    } else if matches!(error, EngineError::NoEvents) {
         "A register holds persons only, without moves: map event_date, direction and counterpart, and encode it \
          again under a new agreement."
     } else if matches!(error, EngineError::Store(store) if store.is_disk_full()) {

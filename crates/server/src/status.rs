@@ -237,9 +237,11 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::Proof(_) => (Code::InvalidArgument, "PROOF"),
         EngineError::Signature(_) => (Code::InvalidArgument, "SIGNATURE"),
         EngineError::Store(store) => classify_store(store),
-        EngineError::Compute(_) | EngineError::Flow(_) | EngineError::StoredResult => {
-            (Code::Internal, "INTERNAL")
-        }
+        // What ends a run is in its reason: no call fails with it.
+        EngineError::Compute(_)
+        | EngineError::Flow(_)
+        | EngineError::OtherVersion
+        | EngineError::StoredResult => (Code::Internal, "INTERNAL"),
     }
 }
 
@@ -276,6 +278,7 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
         | StoreError::Migration(_)
         | StoreError::NotEncrypted
         | StoreError::NotScrubbed
+        | StoreError::OtherInstallation
         | StoreError::RestoreNotEmpty { .. }
         | StoreError::RestoreUnfinished
         | StoreError::SchemaAltered { .. }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -9,11 +10,13 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path as ObjectPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use sqlx::AnyConnection;
 
 use crate::audit::append;
-use crate::bulk::{Bulk, dataset_path};
-use crate::database::{Database, InTransaction as _};
+use crate::bulk::{Bulk, RunObject, dataset_path, names_of};
+use crate::database::{Database, InTransaction as _, TxResult};
 use crate::dump::TABLES;
+use crate::installation::INSTALLATION;
 use crate::monitor::PROBE;
 use crate::{StoreError, StoreOptions};
 
@@ -138,7 +141,7 @@ async fn write(
     let tables_folder = folder.join("tables");
     make_folder(&tables_folder)?;
     // The tables first: what they speak of is in the bulk store already.
-    let (schema, tables, sealed) = database
+    let (schema, tables, needed) = database
         .run_snapshot("backup", {
             let tables_folder = tables_folder.clone();
             |tx| {
@@ -159,24 +162,16 @@ async fn write(
                             sha256,
                         });
                     }
-                    let sealed: Vec<Vec<u8>> = sqlx::query_scalar(
-                        "SELECT id FROM datasets WHERE state = 'sealed' AND purged_at IS NULL",
-                    )
-                    .fetch_all(tx)
-                    .await
-                    .in_tx("backup")?;
-                    Ok((schema, files, sealed))
+                    Ok((schema, files, needed_objects(tx).await?))
                 })
             }
         })
         .await?;
     let objects = copy_objects(bulk, &folder.join("objects")).await?;
-    for id in sealed {
-        let id = Digest::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt { what: "dataset" })?;
-        let path = dataset_path(id);
-        if !objects.iter().any(|object| object.path == path.as_ref()) {
-            return Err(StoreError::BackupDisturbed);
-        }
+    let copied: HashSet<&str> = objects.iter().map(|object| object.path.as_str()).collect();
+    let is_copied = |path: &ObjectPath| copied.contains(path.as_ref());
+    if !needed.iter().all(|names| names.iter().any(is_copied)) {
+        return Err(StoreError::BackupDisturbed);
     }
     let manifest = BackupManifest {
         format: FORMAT.to_owned(),
@@ -200,6 +195,34 @@ async fn write(
     Ok(manifest)
 }
 
+/// What the tables speak of and must be in the bulk store: sealed datasets, and the tables and reports of results, each by the names
+/// it may have.
+async fn needed_objects(tx: &mut AnyConnection) -> TxResult<Vec<Vec<ObjectPath>>> {
+    const NAME: &str = "backup";
+    let sealed: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT id FROM datasets WHERE state = 'sealed' AND purged_at IS NULL")
+            .fetch_all(&mut *tx)
+            .await
+            .in_tx(NAME)?;
+    let results: Vec<(Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT id, result FROM runs WHERE result IS NOT NULL")
+            .fetch_all(tx)
+            .await
+            .in_tx(NAME)?;
+    let to_digest = |bytes: &[u8], what| Digest::try_from(bytes).map_err(|_| StoreError::Corrupt { what });
+    let mut needed = Vec::new();
+    for id in sealed {
+        needed.push(vec![dataset_path(to_digest(&id, "dataset")?)]);
+    }
+    for (run, result) in results {
+        let (run, result) = (to_digest(&run, "run")?, to_digest(&result, "run")?);
+        for object in [RunObject::FlowTable(result), RunObject::Report(result)] {
+            needed.push(names_of(run, object));
+        }
+    }
+    Ok(needed)
+}
+
 async fn copy_objects(bulk: &Bulk, folder: &Path) -> Result<Vec<ObjectFile>, StoreError> {
     make_folder(folder)?;
     let mut listed: Vec<ObjectPath> = bulk
@@ -208,7 +231,8 @@ async fn copy_objects(bulk: &Bulk, folder: &Path) -> Result<Vec<ObjectFile>, Sto
         .map_ok(|object| object.location)
         .try_collect()
         .await?;
-    listed.retain(|path| path.as_ref() != PROBE);
+    // What is of one installation.
+    listed.retain(|path| ![PROBE, INSTALLATION].contains(&path.as_ref()));
     listed.sort();
     let mut copied = Vec::new();
     for path in listed {

@@ -190,6 +190,29 @@ impl Bulk {
         }
     }
 
+    /// Removes what the object store of a folder was writing when its service was killed: files that have no name yet, which it
+    /// does not list. Only where no other service is at work.
+    pub(crate) async fn remove_unnamed(&self) -> Result<(), StoreError> {
+        let Some(folder) = self.objects_folder.clone() else {
+            return Ok(());
+        };
+        on_disk(move || {
+            let mut open = vec![folder];
+            while let Some(folder) = open.pop() {
+                for entry in std::fs::read_dir(&folder).map_err(StoreError::Staging)? {
+                    let entry = entry.map_err(StoreError::Staging)?;
+                    if entry.file_type().map_err(StoreError::Staging)?.is_dir() {
+                        open.push(entry.path());
+                    } else if is_unnamed(&entry.file_name().to_string_lossy()) {
+                        std::fs::remove_file(entry.path()).map_err(StoreError::Staging)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn list(&self, folder: &str) -> Result<Vec<ObjectPath>, StoreError> {
         let objects = self.objects.list(Some(&ObjectPath::from(folder)));
         Ok(objects.map_ok(|object| object.location).try_collect().await?)
@@ -198,6 +221,12 @@ impl Bulk {
     pub(crate) fn staging_path(&self, dataset: Digest) -> PathBuf {
         self.staging.join(dataset.to_string())
     }
+}
+
+/// `name#1` and so on, as the object store calls a file until it is whole.
+fn is_unnamed(name: &str) -> bool {
+    name.rsplit_once('#')
+        .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 async fn make_folder(path: &Path) -> Result<(), StoreError> {
@@ -304,6 +333,14 @@ fn former_path(run: Digest, object: RunObject) -> Option<ObjectPath> {
         RunObject::Report(_) => Some(ObjectPath::from(format!("runs/{run}/report.json"))),
         RunObject::Tile(_) | RunObject::Links => None,
     }
+}
+
+/// The names under which something of a run may be stored.
+pub(crate) fn names_of(run: Digest, object: RunObject) -> Vec<ObjectPath> {
+    [Some(run_path(run, object)), former_path(run, object)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Whether an object of a run's result may be the one that counts: the result of that digest, or one without a digest in its name.

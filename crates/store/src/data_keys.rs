@@ -1,7 +1,7 @@
 //! Data keys: one for each dataset, two for each run, wrapped under the master key in the database. Without its key nothing of a
 //! dataset can be read, wherever a copy of its bytes may be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use corridor_core::audit::{AuditAction, AuditStamp};
@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, FromRow};
 use crate::audit::append;
 use crate::chunks::DataKey;
 use crate::database::{InTransaction as _, TxResult};
+use crate::installation::{require_master_key, set_master_key};
 use crate::master_key::{MasterKey, MasterKeyError, WrapContext};
 use crate::{Store, StoreError};
 
@@ -90,7 +91,8 @@ const MAX_OPEN_KEYS: usize = 64;
 /// The master key, and data keys that were opened with it.
 pub(crate) struct Keyring {
     master: Arc<MasterKey>,
-    open: Mutex<HashMap<(Digest, KeyPurpose), Arc<DataKey>>>,
+    /// By the id of the key: one that was destroyed is not taken for the one in its place.
+    open: Mutex<HashMap<[u8; 16], Arc<DataKey>>>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -107,23 +109,22 @@ impl Keyring {
         }
     }
 
-    fn find(&self, owner: Digest, purpose: KeyPurpose) -> Option<Arc<DataKey>> {
+    fn find(&self, id: &[u8; 16]) -> Option<Arc<DataKey>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(&(owner, purpose)).cloned()
+        open.get(id).cloned()
     }
 
-    fn keep(&self, owner: Digest, purpose: KeyPurpose, key: &Arc<DataKey>) {
+    fn keep(&self, id: [u8; 16], key: &Arc<DataKey>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= MAX_OPEN_KEYS {
             open.clear();
         }
-        open.insert((owner, purpose), Arc::clone(key));
+        open.insert(id, Arc::clone(key));
     }
 
-    /// Forgets the open keys of a dataset or run.
-    pub(crate) fn forget(&self, owner: Digest) {
+    fn keep_only(&self, ids: &HashSet<Vec<u8>>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(of, _), _| *of != owner);
+        open.retain(|id, _| ids.contains(id.as_slice()));
     }
 
     /// A new key, wrapped. It counts when its row is in the database.
@@ -158,13 +159,14 @@ impl Keyring {
     }
 }
 
-/// Stores a key, unless there is one for the same.
+/// Stores a key, unless there is one for the same; refused when the master key was changed since it was wrapped.
 pub(crate) async fn insert_key(
     tx: &mut AnyConnection,
     key: &WrappedKey,
     now: Timestamp,
     name: &'static str,
 ) -> TxResult<()> {
+    require_master_key(tx, &key.master_key, name).await?;
     sqlx::query(
         "INSERT INTO data_keys (id, owner, purpose, master_key, wrapped, created_at)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (owner, purpose) DO NOTHING",
@@ -231,9 +233,7 @@ impl Store {
         purpose: KeyPurpose,
     ) -> Result<Arc<DataKey>, StoreError> {
         const NAME: &str = "data_key";
-        if let Some(key) = self.keyring.find(owner, purpose) {
-            return Ok(key);
-        }
+        // Each time: another service may have destroyed it.
         let wrapped = self
             .database
             .run_tx(NAME, move |tx| Box::pin(find_key(tx, owner, purpose, NAME)))
@@ -241,9 +241,38 @@ impl Store {
             .ok_or(StoreError::KeyDestroyed {
                 what: purpose.as_str(),
             })?;
+        if let Some(key) = self.keyring.find(&wrapped.id) {
+            return Ok(key);
+        }
         let key = Arc::new(self.keyring.unwrap(&wrapped, &self.keyring.master).await?);
-        self.keyring.keep(owner, purpose, &key);
+        self.keyring.keep(wrapped.id, &key);
         Ok(key)
+    }
+
+    /// Forgets open keys that are not in the database any more, whoever destroyed them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_destroyed_keys(&self) -> Result<(), StoreError> {
+        const NAME: &str = "forget_destroyed_keys";
+        let ids: Vec<Vec<u8>> = self
+            .database
+            .run_tx(NAME, |tx| {
+                Box::pin(async move {
+                    sqlx::query_scalar("SELECT id FROM data_keys")
+                        .fetch_all(tx)
+                        .await
+                        .in_tx(NAME)
+                })
+            })
+            .await?;
+        self.keyring.keep_only(&ids.into_iter().collect());
+        Ok(())
+    }
+
+    /// Id of the master key of this store.
+    pub(crate) fn master_key_id(&self) -> &str {
+        self.keyring.master.id()
     }
 
     /// Refuses to go on with data this master key cannot open, or that is not encrypted.
@@ -290,8 +319,24 @@ impl Store {
     /// # Errors
     /// When a key is wrapped under neither `former` nor the new one, or a master key fails; then all stay as they were.
     pub async fn rewrap_keys(&self, former: &MasterKey, stamp: &AuditStamp) -> Result<u64, StoreError> {
-        const NAME: &str = "rewrap_keys";
-        let stored: Vec<WrappedKey> = self
+        let mut count = 0;
+        loop {
+            let old = self.keys_to_rewrap(former).await?;
+            let more = self.rewrap(old, former, stamp).await?;
+            count += more;
+            // Another service may have stored a key between reading and writing; from then on it cannot. Where a command holds both
+            // master keys under one name, that cannot be seen.
+            if self.master_key_id() == former.id() || self.keys_to_rewrap(former).await?.is_empty() {
+                break;
+            }
+        }
+        self.scrub().await?;
+        Ok(count)
+    }
+
+    async fn keys_to_rewrap(&self, former: &MasterKey) -> Result<Vec<WrappedKey>, StoreError> {
+        const NAME: &str = "keys_to_rewrap";
+        let mut stored: Vec<WrappedKey> = self
             .database
             .run_tx(NAME, |tx| {
                 Box::pin(async move {
@@ -305,13 +350,22 @@ impl Store {
                 })
             })
             .await?;
+        let master = self.master_key_id();
+        // A command may hold several keys under one name: then all are wrapped again.
+        stored.retain(|old| old.master_key != master || master == former.id());
+        Ok(stored)
+    }
+
+    async fn rewrap(
+        &self,
+        old: Vec<WrappedKey>,
+        former: &MasterKey,
+        stamp: &AuditStamp,
+    ) -> Result<u64, StoreError> {
+        const NAME: &str = "rewrap_keys";
         let master = &self.keyring.master;
         let mut rewrapped = Vec::new();
-        for old in stored {
-            // A command may hold several keys under one name: then all are wrapped again.
-            if old.master_key == master.id() && master.id() != former.id() {
-                continue;
-            }
+        for old in old {
             let key = self.keyring.unwrap(&old, former).await?;
             let mut nonce = [0; 24];
             fill(&mut OsEntropy::default(), &mut nonce);
@@ -327,6 +381,7 @@ impl Store {
         self.run_logged(NAME, move |tx| {
             let (rewrapped, id, entry) = (Arc::clone(&rewrapped), id.clone(), entry.clone());
             Box::pin(async move {
+                set_master_key(tx, &id, NAME).await?;
                 for (old, wrapped) in rewrapped.iter() {
                     // One that was destroyed in the meantime stays so.
                     sqlx::query("UPDATE data_keys SET wrapped = $1, master_key = $2 WHERE id = $3")
@@ -341,7 +396,6 @@ impl Store {
             })
         })
         .await?;
-        self.scrub().await?;
         Ok(count)
     }
 

@@ -129,7 +129,7 @@ impl Database {
         }
     }
 
-    /// Opens the database of these options beside the service that makes use of it, to look at it only.
+    /// Opens the database of these options beside the service that makes use of it, to look at it and to log that.
     pub(crate) async fn connect_beside(options: &StoreOptions) -> TxResult<Self> {
         match &options.database {
             DatabaseOptions::Postgres { url } => Self::connect_postgres(url.to_options()?).await,
@@ -335,16 +335,30 @@ impl Database {
         const NAME: &str = "scrub";
         match self.dialect {
             Dialect::Sqlite => {
+                let mut connection = self.pool.acquire().await.in_tx(NAME)?;
+                // Writers wait while it waits for readers: it does so in short pieces.
+                connection.execute("PRAGMA busy_timeout = 50").await.in_tx(NAME)?;
+                let mut scrubbed = Err(StoreError::NotScrubbed);
+                let mut pause = Duration::from_millis(2);
                 for _ in 0..ATTEMPTS {
-                    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-                        .fetch_one(&self.pool)
+                    let cut = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+                        .fetch_one(&mut *connection)
                         .await
-                        .in_tx(NAME)?;
-                    if busy == 0 {
-                        return Ok(());
+                        .in_tx(NAME);
+                    match cut {
+                        Ok((1.., _, _)) => {}
+                        Ok::<(i64, i64, i64), _>(_) => scrubbed = Ok(()),
+                        Err(error) => scrubbed = Err(error),
                     }
+                    if !matches!(scrubbed, Err(StoreError::NotScrubbed)) {
+                        break;
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (2 * pause).min(LONGEST_PAUSE);
                 }
-                Err(StoreError::NotScrubbed)
+                // Set for this connection alone, which goes.
+                connection.close_on_drop();
+                scrubbed
             }
             Dialect::Postgres => sqlx::query("VACUUM data_keys")
                 .execute(&self.pool)

@@ -246,73 +246,78 @@ impl Store {
             Some(_) => None,
             None => Some(self.keyring.draw(id, KeyPurpose::Dataset).await?),
         };
-        self.keyring.forget(id);
-        self.run_logged(NAME, move |tx| {
-            let (declaration, stamp, key) = (declaration.clone(), stamp.clone(), key.clone());
-            Box::pin(async move {
-                let existing = select_datasets_of(tx, declaration.agreement, NAME).await?;
-                let (own, other): (Vec<_>, Vec<_>) = existing
-                    .into_iter()
-                    .partition(|dataset| dataset.declaration.office == declaration.office);
-                if other.iter().any(|other| {
-                    other.state == DatasetState::Sealed
-                        && other.declaration.key_check != declaration.key_check
-                }) {
-                    return Err(StoreError::KeyCheckMismatch);
-                }
-                let mut replaced = None;
-                if let Some(own) = own.into_iter().next() {
-                    if own.declaration == declaration && own.state != DatasetState::Purged {
-                        return Ok(Declared {
-                            status: own,
-                            replaced: None,
-                        });
+        let declared = self
+            .run_logged(NAME, move |tx| {
+                let (declaration, stamp, key) = (declaration.clone(), stamp.clone(), key.clone());
+                Box::pin(async move {
+                    let existing = select_datasets_of(tx, declaration.agreement, NAME).await?;
+                    let (own, other): (Vec<_>, Vec<_>) = existing
+                        .into_iter()
+                        .partition(|dataset| dataset.declaration.office == declaration.office);
+                    if other.iter().any(|other| {
+                        other.state == DatasetState::Sealed
+                            && other.declaration.key_check != declaration.key_check
+                    }) {
+                        return Err(StoreError::KeyCheckMismatch);
                     }
-                    match own.state {
-                        DatasetState::Purged => return Err(StoreError::DatasetPurged),
-                        DatasetState::Sealed => return Err(StoreError::DatasetSealed),
-                        DatasetState::Receiving => {}
+                    let mut replaced = None;
+                    if let Some(own) = own.into_iter().next() {
+                        if own.declaration == declaration && own.state != DatasetState::Purged {
+                            return Ok(Declared {
+                                status: own,
+                                replaced: None,
+                            });
+                        }
+                        match own.state {
+                            DatasetState::Purged => return Err(StoreError::DatasetPurged),
+                            DatasetState::Sealed => return Err(StoreError::DatasetSealed),
+                            DatasetState::Receiving => {}
+                        }
+                        delete_row(tx, own.id, NAME).await?;
+                        replaced = Some(own.id);
                     }
-                    delete_row(tx, own.id, NAME).await?;
-                    replaced = Some(own.id);
-                }
-                let key = key.ok_or(StoreError::NotFound { what: "dataset" })?;
-                insert_key(tx, &key, stamp.time, NAME).await?;
-                sqlx::query(
-                    "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
+                    let key = key.ok_or(StoreError::NotFound { what: "dataset" })?;
+                    insert_key(tx, &key, stamp.time, NAME).await?;
+                    sqlx::query(
+                        "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
                                                total_bytes, content_digest, state, created_at)
                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'receiving', $9)",
-                )
-                .bind(id.as_bytes().as_slice())
-                .bind(declaration.agreement.as_bytes().as_slice())
-                .bind(declaration.office.as_str())
-                .bind(declaration.schema.as_bytes().as_slice())
-                .bind(declaration.key_check.as_bytes().as_slice())
-                .bind(to_sql(declaration.record_count))
-                .bind(to_sql(declaration.total_bytes))
-                .bind(declaration.content.as_bytes().as_slice())
-                .bind(stamp.time.to_string())
-                .execute(&mut *tx)
-                .await
-                .in_tx(NAME)?;
-                let entry = stamp
-                    .entry(AuditAction::DatasetDeclared, Some(declaration.agreement))
-                    .with_digest("dataset", id)
-                    .with_digest("content", declaration.content)
-                    .with_count("records", declaration.record_count)
-                    .with_count("bytes", declaration.total_bytes);
-                let entry = match replaced {
-                    Some(replaced) => entry.with_digest("replaced", replaced),
-                    None => entry,
-                };
-                append(tx, entry, NAME).await?;
-                Ok(Declared {
-                    status: select_dataset(tx, id, NAME).await?,
-                    replaced: replaced.filter(|replaced| *replaced != id),
+                    )
+                    .bind(id.as_bytes().as_slice())
+                    .bind(declaration.agreement.as_bytes().as_slice())
+                    .bind(declaration.office.as_str())
+                    .bind(declaration.schema.as_bytes().as_slice())
+                    .bind(declaration.key_check.as_bytes().as_slice())
+                    .bind(to_sql(declaration.record_count))
+                    .bind(to_sql(declaration.total_bytes))
+                    .bind(declaration.content.as_bytes().as_slice())
+                    .bind(stamp.time.to_string())
+                    .execute(&mut *tx)
+                    .await
+                    .in_tx(NAME)?;
+                    let entry = stamp
+                        .entry(AuditAction::DatasetDeclared, Some(declaration.agreement))
+                        .with_digest("dataset", id)
+                        .with_digest("content", declaration.content)
+                        .with_count("records", declaration.record_count)
+                        .with_count("bytes", declaration.total_bytes);
+                    let entry = match replaced {
+                        Some(replaced) => entry.with_digest("replaced", replaced),
+                        None => entry,
+                    };
+                    append(tx, entry, NAME).await?;
+                    Ok(Declared {
+                        status: select_dataset(tx, id, NAME).await?,
+                        replaced: replaced.filter(|replaced| *replaced != id),
+                    })
                 })
             })
-        })
-        .await
+            .await?;
+        if declared.replaced.is_some() {
+            self.forget_destroyed_keys().await?;
+            self.scrub().await?;
+        }
+        Ok(declared)
     }
 
     /// A dataset by id.
@@ -464,6 +469,9 @@ impl Store {
         stamp: &AuditStamp,
     ) -> Result<DatasetStatus, StoreError> {
         const NAME: &str = "seal_dataset";
+        if self.dataset(id).await?.is_none() {
+            return Err(StoreError::NotFound { what: "dataset" });
+        }
         let key = self.data_key(id, KeyPurpose::Dataset).await;
         let key = key.map_err(|error| {
             if matches!(error, StoreError::KeyDestroyed { .. }) {
@@ -540,7 +548,7 @@ impl Store {
             })
         })
         .await?;
-        self.keyring.forget(id);
+        self.forget_destroyed_keys().await?;
         self.scrub().await
     }
 }

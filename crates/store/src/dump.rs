@@ -75,6 +75,7 @@ pub const NOT_IN_BACKUP: &[(&str, &str)] = &[
     ("leases", "nobody works on a service that is restored"),
     ("probe", "of one installation"),
     ("service", "of one installation"),
+    ("unfinished_purges", "of one installation"),
     ("turns", "nobody waits on a service that is restored"),
 ];
 

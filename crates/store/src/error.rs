@@ -155,6 +155,12 @@ pub enum StoreError {
         /// Where.
         what: &'static str,
     },
+    /// A database and a bulk store that do not go with each other.
+    #[error(
+        "the bulk store goes with another database; nothing was changed: look in the settings which of the two is meant, and \
+         restore a backup where one of them was lost"
+    )]
+    OtherInstallation,
     /// A restore that did not come to its end.
     #[error("a restore into this data folder did not come to its end; run it again")]
     RestoreUnfinished,
@@ -203,13 +209,17 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the database cannot be reached for the moment, so that it is worth while to try again.
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Database {
-                source: sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut,
-                ..
-            }
-        )
+        let Self::Database { source, .. } = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+            // PostgreSQL, while it is shut down or started.
+            source => source
+                .as_database_error()
+                .and_then(|error| error.code())
+                .is_some_and(|code| code.starts_with("57P0") || (code.len() == 5 && code.starts_with("08"))),
+        }
     }
 
     /// Whether the disk is full, which an operator can do something about.

@@ -40,6 +40,7 @@ mod disclosures;
 mod dump;
 mod error;
 mod gate;
+mod installation;
 mod leases;
 mod manifests;
 mod master_key;
@@ -136,10 +137,12 @@ impl Store {
     pub async fn open_with(options: &StoreOptions) -> Result<Self, StoreError> {
         let store = Self::open_as_is(options).await?;
         store.check_keys().await?;
+        store.check_master_key().await?;
         // A key that was destroyed just before the service ended.
         store.scrub().await?;
         if store.database.is_alone() {
             store.end_leases_of_the_dead().await?;
+            store.bulk.remove_unnamed().await?;
         }
         for orphan in store.orphans().await? {
             store.remove_orphan(&orphan).await?;
@@ -156,10 +159,11 @@ impl Store {
         let bulk = Bulk::open(&options.folder, &options.bulk).await?;
         let store = Self::assemble(options, Database::open(options).await?, bulk)?;
         restore::check_restored(&options.folder, &store.database).await?;
+        store.check_installation().await?;
         Ok(store)
     }
 
-    /// Opens the store beside a service that runs on it, to read: what it is in the middle of is left alone.
+    /// Opens the store beside a service that runs on it, to read and to log it: what it is in the middle of is left alone.
     ///
     /// # Errors
     /// When there is no such store, or it cannot be reached.

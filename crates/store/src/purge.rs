@@ -136,13 +136,13 @@ pub struct Retained {
 }
 
 impl Store {
-    /// Purges a dataset for good, and gives the certificate; the same again gives the same certificate. First the keys of the
-    /// dataset and of what was derived from it are destroyed, then the bytes go: a stop in between leaves bytes that nobody can
-    /// read, which go at the next start.
+    /// Purges a dataset for good, and gives the certificate; the same again gives the same certificate. The keys of the dataset and
+    /// of what was derived from it are destroyed in the transaction that certifies it; their last traces and the bytes, which nobody
+    /// can read any more, are for [`Store::remove_purged`].
     ///
     /// # Errors
-    /// When there is no such dataset, or the database, the disk or the object store fails; asked again, it goes on.
-    pub async fn purge_dataset(
+    /// When there is no such dataset, or the database fails.
+    pub async fn certify_purge(
         &self,
         id: Digest,
         reason: PurgeReason,
@@ -150,7 +150,7 @@ impl Store {
     ) -> Result<SignedCertificate, StoreError> {
         const NAME: &str = "purge_dataset";
         let (signer, stamp) = (self.signer.clone(), stamp.clone());
-        let (certificate, runs) = self
+        let certificate = self
             .run_logged(NAME, move |tx| {
                 let (signer, stamp) = (signer.clone(), stamp.clone());
                 let now = stamp.time;
@@ -162,7 +162,7 @@ impl Store {
                         let certificate = certificate.ok_or(StoreError::Corrupt {
                             what: "deletion certificate",
                         })?;
-                        return Ok((certificate, runs));
+                        return Ok(certificate);
                     }
                     let key = find_key(tx, id, KeyPurpose::Dataset, NAME).await?;
                     let key = key.ok_or(StoreError::NotEncrypted)?;
@@ -218,20 +218,72 @@ impl Store {
                     });
                     let signed = SignedCertificate::sign(certificate, &*signer);
                     insert_certificate(tx, &signed, NAME).await?;
-                    Ok((signed, runs))
+                    sqlx::query("INSERT INTO unfinished_purges (dataset) VALUES ($1)")
+                        .bind(id.as_bytes().as_slice())
+                        .execute(tx)
+                        .await
+                        .in_tx(NAME)?;
+                    Ok(signed)
                 })
             })
             .await?;
-        self.keyring.forget(id);
-        for (run, _) in &runs {
-            self.keyring.forget(*run);
-        }
-        self.scrub().await?;
+        self.forget_destroyed_keys().await?;
+        Ok(certificate)
+    }
+
+    /// Removes what is left of a dataset that was purged, and of runs over it: stored bytes, staged ones, and traces of their keys in
+    /// the files of the database. Nothing is there of one that was brought to its end before.
+    ///
+    /// # Errors
+    /// When the database, the disk or the object store fails; the purge stays unfinished then.
+    pub async fn remove_purged(&self, id: Digest) -> Result<(), StoreError> {
+        const NAME: &str = "remove_purged";
+        let runs = self
+            .database
+            .run_tx(NAME, move |tx| Box::pin(runs_over(tx, id, NAME)))
+            .await?;
         self.remove_dataset(id).await?;
         self.remove_staged(id).await?;
         self.remove_keyless_of_runs(&runs.iter().map(|(run, _)| *run).collect::<Vec<_>>())
             .await?;
-        Ok(certificate)
+        self.scrub().await?;
+        self.database
+            .run_tx(NAME, move |tx| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM unfinished_purges WHERE dataset = $1")
+                        .bind(id.as_bytes().as_slice())
+                        .execute(tx)
+                        .await
+                        .in_tx(NAME)
+                        .map(drop)
+                })
+            })
+            .await
+    }
+
+    /// Datasets that were purged, and of which something may be left, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unfinished_purges(&self) -> Result<Vec<Digest>, StoreError> {
+        const NAME: &str = "unfinished_purges";
+        self.database
+            .run_tx(NAME, |tx| {
+                Box::pin(async move {
+                    sqlx::query_scalar::<_, Vec<u8>>("SELECT dataset FROM unfinished_purges ORDER BY dataset")
+                        .fetch_all(tx)
+                        .await
+                        .in_tx(NAME)?
+                        .iter()
+                        .map(|id| {
+                            Digest::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt {
+                                what: "unfinished purge",
+                            })
+                        })
+                        .collect()
+                })
+            })
+            .await
     }
 
     /// The certificate of a dataset that was purged.

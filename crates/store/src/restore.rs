@@ -16,6 +16,7 @@ use crate::backup::{BackupManifest, FORMAT, MANIFEST, ObjectFile, SEAL, TableFil
 use crate::bulk::Bulk;
 use crate::database::{Database, InTransaction as _, TxResult, newest};
 use crate::dump::{TABLES, Table};
+use crate::installation::INSTALLATION;
 use crate::{Store, StoreError, StoreOptions};
 
 /// File in the data folder that says that a restore was begun: with the digest of the backup's manifest. The service does not start
@@ -51,12 +52,21 @@ pub async fn restore(options: &StoreOptions, from: &Path) -> Result<BackupManife
         // What an earlier try left behind is not the whole of anything.
         remove_objects(&bulk).await?;
     }
-    if bulk.objects.list(None).try_next().await?.is_some() {
-        return Err(StoreError::RestoreNotEmpty { what: "bulk store" });
+    let mut objects = bulk.objects.list(None);
+    while let Some(object) = objects.try_next().await? {
+        if object.location.as_ref() != INSTALLATION {
+            return Err(StoreError::RestoreNotEmpty { what: "bulk store" });
+        }
     }
+    drop(objects);
     write_synced(&marker, &digest.to_string())?;
     let put = put_all(&bulk, &database, from, &manifest, digest).await;
     if let Err(error) = put {
+        // A database that went away while it was told to keep all of it may have done so: then the objects are those it knows.
+        let kept = restored_from(&database).await;
+        if kept.is_err() || kept.is_ok_and(|kept| kept == Some(digest)) {
+            return Err(error);
+        }
         // Nothing of it stays; if it cannot be removed, the marker keeps the service from starting.
         remove_objects(&bulk).await?;
         std::fs::remove_file(&marker).map_err(StoreError::Staging)?;
@@ -68,6 +78,21 @@ pub async fn restore(options: &StoreOptions, from: &Path) -> Result<BackupManife
     Ok(manifest)
 }
 
+/// Digest of the backup the data were put back from, if they were.
+async fn restored_from(database: &Database) -> TxResult<Option<Digest>> {
+    let restored: Option<Vec<u8>> = database
+        .run_snapshot("restored_from", |tx| {
+            Box::pin(async move {
+                sqlx::query_scalar("SELECT restored_from FROM service WHERE restored_from IS NOT NULL")
+                    .fetch_optional(tx)
+                    .await
+                    .in_tx("restored_from")
+            })
+        })
+        .await?;
+    Ok(restored.and_then(|bytes| Digest::try_from(bytes.as_slice()).ok()))
+}
+
 /// Refuses a data folder in which a restore did not come to its end.
 pub(crate) async fn check_restored(folder: &Path, database: &Database) -> TxResult<()> {
     let marker = folder.join(MARKER);
@@ -75,17 +100,7 @@ pub(crate) async fn check_restored(folder: &Path, database: &Database) -> TxResu
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         text => text.map_err(StoreError::Staging)?,
     };
-    let restored: Option<Vec<u8>> = database
-        .run_snapshot("check_restored", |tx| {
-            Box::pin(async move {
-                sqlx::query_scalar("SELECT restored_from FROM service WHERE restored_from IS NOT NULL")
-                    .fetch_optional(tx)
-                    .await
-                    .in_tx("check_restored")
-            })
-        })
-        .await?;
-    let restored = restored.and_then(|bytes| Digest::try_from(bytes.as_slice()).ok());
+    let restored = restored_from(database).await?;
     if restored.is_some_and(|digest| digest.to_string() == text.trim()) {
         // It ended between the last two steps.
         return std::fs::remove_file(&marker).map_err(StoreError::Staging);
@@ -162,48 +177,61 @@ impl Store {
 
 /// Every file is there with the digest the manifest says.
 fn verify(from: &Path, manifest: &BackupManifest) -> Result<(), StoreError> {
+    let check = |path: &Path, name: &str, byte_count, sha256| {
+        let mut file = CheckedFile::open(path, name)?;
+        while file.next_piece()?.is_some() {}
+        file.finish(byte_count, sha256)
+    };
     for table in &manifest.tables {
-        read_checked(
-            &table_path(from, table),
-            &table.name,
-            table.byte_count,
-            table.sha256,
-            |_| Ok(()),
-        )?;
+        let path = table_path(from, table);
+        check(&path, &table.name, table.byte_count, table.sha256)?;
     }
     for object in &manifest.objects {
         let path = object_path(from, object)?;
-        read_checked(&path, &object.path, object.byte_count, object.sha256, |_| Ok(()))?;
+        check(&path, &object.path, object.byte_count, object.sha256)?;
     }
     Ok(())
 }
 
-/// Gives a file to `each`, piece by piece, and checks at the end that it was what the manifest says.
-fn read_checked(
-    path: &Path,
-    name: &str,
+/// A file of a backup that is read piece by piece, and at the end held against what the manifest says.
+struct CheckedFile<'a> {
+    name: &'a str,
+    file: File,
+    hasher: Sha256,
     byte_count: u64,
-    sha256: Digest,
-    mut each: impl FnMut(&[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut file = File::open(path).map_err(|_| damaged(name))?;
-    let mut hasher = Sha256::new();
-    let mut read = 0;
-    let mut buffer = vec![0; PIECE];
-    loop {
-        let len = file.read(&mut buffer).map_err(|_| damaged(name))?;
-        if len == 0 {
-            break;
-        }
-        read += u64::try_from(len).unwrap_or(u64::MAX);
-        hasher.update(&buffer[..len]);
-        each(&buffer[..len])?;
-    }
-    if read != byte_count || Digest::from_bytes(hasher.finalize().into()) != sha256 {
-        return Err(damaged(name));
-    }
-    Ok(())
+    buffer: Vec<u8>,
 }
+
+impl<'a> CheckedFile<'a> {
+    fn open(path: &Path, name: &'a str) -> Result<Self, StoreError> {
+        Ok(Self {
+            name,
+            file: File::open(path).map_err(|_| damaged(name))?,
+            hasher: Sha256::new(),
+            byte_count: 0,
+            buffer: vec![0; PIECE],
+        })
+    }
+
+    fn next_piece(&mut self) -> Result<Option<&[u8]>, StoreError> {
+        let len = self.file.read(&mut self.buffer).map_err(|_| damaged(self.name))?;
+        let piece = &self.buffer[..len];
+        self.hasher.update(piece);
+        self.byte_count += u64::try_from(len).unwrap_or(u64::MAX);
+        Ok((len > 0).then_some(piece))
+    }
+
+    fn finish(self, byte_count: u64, sha256: Digest) -> Result<(), StoreError> {
+        if self.byte_count == byte_count && Digest::from_bytes(self.hasher.finalize().into()) == sha256 {
+            Ok(())
+        } else {
+            Err(damaged(self.name))
+        }
+    }
+}
+
+/// Parts of an object on their way at once.
+const PARTS_AT_ONCE: usize = 4;
 
 /// Bytes handed on at once.
 const PIECE: usize = 1 << 20;
@@ -256,12 +284,16 @@ async fn put_all(
         let path = ObjectPath::parse(&object.path).map_err(|_| damaged(MANIFEST))?;
         let upload = bulk.objects.put_multipart(&path).await?;
         let mut upload = WriteMultipart::new(upload);
-        let file = object_path(from, object)?;
-        let written = read_checked(&file, &object.path, object.byte_count, object.sha256, |bytes| {
-            upload.write(bytes);
-            Ok(())
-        });
-        if let Err(error) = written {
+        let mut file = CheckedFile::open(&object_path(from, object)?, &object.path)?;
+        let written = async {
+            while let Some(piece) = file.next_piece()? {
+                // So many parts are sent at once; the rest waits on the disk.
+                upload.wait_for_capacity(PARTS_AT_ONCE).await?;
+                upload.write(piece);
+            }
+            file.finish(object.byte_count, object.sha256)
+        };
+        if let Err(error) = written.await {
             upload.abort().await?;
             return Err(error);
         }

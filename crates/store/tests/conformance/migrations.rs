@@ -64,6 +64,9 @@ async fn of_step(backend: &Backend, version: i64) -> AnyConnection {
     connection
 }
 
+/// The step from which on nothing of a dataset or result is in the database that is not encrypted.
+const ENCRYPTED: i64 = 7;
+
 /// An INSERT as a condition on a table: name of the table, and columns with their values.
 fn to_condition(statement: &str) -> Option<(&str, String)> {
     let rest = statement.strip_prefix("INSERT INTO ")?;
@@ -73,6 +76,8 @@ fn to_condition(statement: &str) -> Option<(&str, String)> {
     let conditions: Vec<String> = columns
         .split(", ")
         .zip(split_values(values))
+        // It was not encrypted, and is read from the bulk store.
+        .filter(|(column, _)| *column != "flow_table")
         .map(|(column, value)| {
             if value == "NULL" {
                 format!("{column} IS NULL")
@@ -113,8 +118,8 @@ async fn every_earlier_database_is_brought_up_to_date_with_its_content() {
                 let Some((table, condition)) = to_condition(&statement) else {
                     continue;
                 };
-                // Whoever held them is dead when a program is replaced.
-                if table == "leases" {
+                // Whoever held them is dead when a program is replaced. What was not encrypted is forgotten.
+                if table == "leases" || (table == "gate_reports" && version < ENCRYPTED) {
                     continue;
                 }
                 let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
