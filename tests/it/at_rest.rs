@@ -150,6 +150,10 @@ pub(crate) fn canaries(plain: &[u8]) -> Vec<[u8; 12]> {
     let pieces = plain.chunks(211).filter_map(|chunk| chunk.get(..12));
     pieces
         .filter(|piece| piece.iter().collect::<std::collections::BTreeSet<_>>().len() > 6)
+        // Digests and names of the file's metadata, which the agreement has, too.
+        .filter(|piece| !piece.is_ascii())
+        // Digests and names of the file's metadata, which the agreement has, too.
+        .filter(|piece| !piece.is_ascii())
         .map(|piece| piece.try_into().unwrap())
         .collect()
 }

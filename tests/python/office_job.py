@@ -505,7 +505,7 @@ page = (proto_folder / "README.md").read_text()
 documented = {reason for line in page.splitlines() if line.startswith("| `") for reason in re.findall(r"`([A-Z_]+)`", line.split("|")[1])}
 elsewhere = {
     *("CALLER_UNKNOWN", "CALLS_LIMIT", "CALL_TIMEOUT", "CLIENT_STALLED", "DATABASE_UNREACHABLE", "DATASET_PURGED", "DISK_FULL", "DRAINING"),
-    *("GATE_FAILED", "INTERNAL", "NOT_DISCLOSABLE", "NOT_LINKABLE", "NOT_READABLE", "ORIGIN_NOT_ALLOWED", "PROOF", "RATE_LIMIT"),
+    *("GATE_FAILED", "INTERNAL", "NOT_DISCLOSABLE", "NOT_LINKABLE", "NOT_READABLE", "NO_SUCH_CALL", "ORIGIN_NOT_ALLOWED", "PROOF", "RATE_LIMIT"),
     *("RELEASED_MEANWHILE", "ROLE", "RUN_REFUSED", "RUN_STATE", "SEALED_MEANWHILE", "STORED_ALTERED", "STREAMS_LIMIT", "TOO_MANY_FRAMES"),
     *("UPLOADS_LIMIT",),
 }

@@ -190,6 +190,7 @@ fn agreement(identities: &[Identity; 2], terms: &SampleTerms) -> Agreement {
             schema: schema.digest(),
             filter_bits: schema.filter_len(),
             match_fields: vec!["names".to_owned(), "birth_date".to_owned()],
+            block_passes: Vec::new(),
         },
         linkage: LinkageTerms {
             threshold: terms.threshold,

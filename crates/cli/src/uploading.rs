@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
 use corridor_core::{DatasetDeclaration, DatasetState, DatasetStatus, Digest, Entropy};
 use corridor_wire::v1;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
@@ -39,8 +42,9 @@ const SMALLEST_FRAME: usize = 1 << 16;
 /// Acknowledgements in one try after which the line is good enough for larger frames.
 const GOOD_LINE: u64 = 16;
 
-/// Frames sent ahead of their acknowledgement.
-const FRAMES_AHEAD: usize = 4;
+/// Frames of the size of a try that are sent ahead of their acknowledgement: as much as the service writes at once, twice, so that it
+/// never waits on a good line.
+const FRAMES_AHEAD: usize = 16;
 
 impl Client {
     /// Uploads a dataset and seals it, in one try. Goes on from what the service acknowledged of an earlier one. `progress` is told
@@ -59,6 +63,7 @@ impl Client {
             bytes,
             frame_bytes: LARGEST_FRAME,
             stalled_after: LineTerms::default().stalled_after,
+            flow: &Flow::default(),
         };
         once.run(self, &mut |acknowledged| progress(acknowledged)).await
     }
@@ -85,6 +90,7 @@ impl Client {
         let mut connected = Ok(self.clone());
         loop {
             let mut answers = 0;
+            let flow = Flow::default();
             let outcome = match connected {
                 Ok(client) => {
                     let once = Try {
@@ -92,6 +98,7 @@ impl Client {
                         bytes,
                         frame_bytes,
                         stalled_after: line.stalled_after,
+                        flow: &flow,
                     };
                     let note = &mut |bytes| {
                         acknowledged = bytes;
@@ -111,7 +118,7 @@ impl Client {
             let Some(wait) = wait else {
                 return Err(error);
             };
-            frame_bytes = next_frame_bytes(frame_bytes, answers);
+            frame_bytes = next_frame_bytes(frame_bytes, answers, flow.is_mostly_lost());
             tell(UploadEvent::Interrupted {
                 error: &error,
                 acknowledged,
@@ -133,9 +140,13 @@ impl Client {
         frames: Vec<v1::UploadDatasetRequest>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> ClientResult<()> {
-        let stalled_after = LineTerms::default().stalled_after;
+        let line = Sending {
+            stalled_after: LineTerms::default().stalled_after,
+            ahead_bytes: FRAMES_AHEAD * LARGEST_FRAME,
+            flow: &Flow::default(),
+        };
         let note = &mut |acknowledged| progress(acknowledged);
-        send(self, frames.into_iter(), stalled_after, note).await
+        send(self, frames.into_iter(), line, note).await
     }
 }
 
@@ -145,6 +156,7 @@ struct Try<'a> {
     bytes: &'a Bytes,
     frame_bytes: usize,
     stalled_after: Duration,
+    flow: &'a Flow,
 }
 
 impl Try<'_> {
@@ -157,22 +169,86 @@ impl Try<'_> {
         }
         if status.acknowledged_bytes < self.declaration.total_bytes {
             let frames = frames_of(&status, self.bytes, self.frame_bytes);
-            send(client, frames, self.stalled_after, note).await?;
+            let line = Sending {
+                stalled_after: self.stalled_after,
+                ahead_bytes: FRAMES_AHEAD * self.frame_bytes,
+                flow: self.flow,
+            };
+            send(client, frames, line, note).await?;
         }
         // Checking a large dataset takes its time, in which nothing comes. A dead line is noticed by the pings of HTTP/2.
         client.seal_dataset(status.id).await
     }
 }
 
+/// How far one try got in the file: what was sent and what was acknowledged. What lies between when the line is cut is sent again, so
+/// that not much of it may be under way.
+#[derive(Debug, Default)]
+struct Flow {
+    start: AtomicU64,
+    sent: AtomicU64,
+    acknowledged: AtomicU64,
+    moved: Notify,
+}
+
+impl Flow {
+    fn begin(&self, at: u64) {
+        for place in [&self.start, &self.sent, &self.acknowledged] {
+            place.store(at, Relaxed);
+        }
+    }
+
+    /// Waits until what is sent up to `end` may be under way.
+    async fn send_to(&self, end: u64, ahead_bytes: u64) {
+        loop {
+            let moved = self.moved.notified();
+            let acknowledged = self.acknowledged.load(Relaxed);
+            if self.sent.load(Relaxed) <= acknowledged || end.saturating_sub(acknowledged) <= ahead_bytes {
+                self.sent.fetch_max(end, Relaxed);
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    fn acknowledge(&self, bytes: u64) {
+        self.acknowledged.fetch_max(bytes, Relaxed);
+        self.moved.notify_one();
+    }
+
+    /// Whether most of what was sent is to be sent again.
+    fn is_mostly_lost(&self) -> bool {
+        let since = |place: &AtomicU64| place.load(Relaxed).saturating_sub(self.start.load(Relaxed));
+        since(&self.acknowledged) < since(&self.sent) / 2
+    }
+}
+
+/// How frames are sent.
+struct Sending<'a> {
+    stalled_after: Duration,
+    /// Bytes sent ahead of their acknowledgement.
+    ahead_bytes: usize,
+    flow: &'a Flow,
+}
+
 async fn send(
     client: &Client,
     frames: impl Iterator<Item = v1::UploadDatasetRequest>,
-    stalled_after: Duration,
+    Sending {
+        stalled_after,
+        ahead_bytes,
+        flow,
+    }: Sending<'_>,
     note: &mut (dyn FnMut(u64) + Send),
 ) -> ClientResult<()> {
-    let (sender, receiver) = tokio::sync::mpsc::channel(FRAMES_AHEAD);
+    let to_count = |len: usize| u64::try_from(len).expect("a length fits");
+    let mut frames = frames.peekable();
+    flow.begin(frames.peek().map_or(0, |frame| frame.offset));
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let sending = async move {
         for frame in frames {
+            let end = frame.offset + to_count(frame.data.len());
+            flow.send_to(end, to_count(ahead_bytes)).await;
             // The service has ended the call; its answer says why.
             if sender.send(frame).await.is_err() {
                 break;
@@ -186,7 +262,9 @@ async fn send(
         let called = datasets.upload_dataset(ReceiverStream::new(receiver));
         let mut answers = in_time(stalled_after, called).await??.into_inner();
         while let Some(answer) = in_time(stalled_after, answers.next()).await? {
-            note(answer?.acknowledged_bytes);
+            let answer = answer?;
+            flow.acknowledge(answer.acknowledged_bytes);
+            note(answer.acknowledged_bytes);
         }
         Ok(())
     };
@@ -222,9 +300,11 @@ fn retry_after(error: &ClientError) -> Option<Duration> {
     }
 }
 
-/// Bytes of a frame in the next try, after one with so many answers, of which the first came before any frame.
-fn next_frame_bytes(frame_bytes: usize, answers: u64) -> usize {
+/// Bytes of a frame in the next try, after one with so many answers, of which the first came before any frame, and of which most
+/// bytes were or were not in vain.
+fn next_frame_bytes(frame_bytes: usize, answers: u64, is_mostly_lost: bool) -> usize {
     match answers {
+        1.. if is_mostly_lost => (frame_bytes / 2).max(SMALLEST_FRAME),
         1 => (frame_bytes / 2).max(SMALLEST_FRAME),
         0..=GOOD_LINE => frame_bytes,
         _ => (frame_bytes * 2).min(LARGEST_FRAME),
@@ -318,19 +398,23 @@ mod tests {
     fn frames_shrink_on_a_line_that_carries_none_and_grow_on_a_good_one() {
         let mut size = LARGEST_FRAME;
         for _ in 0..10 {
-            size = next_frame_bytes(size, 1);
+            size = next_frame_bytes(size, 1, false);
         }
         assert_eq!(size, SMALLEST_FRAME);
         assert_eq!(
-            next_frame_bytes(size, 0),
+            next_frame_bytes(size, 0, false),
             size,
             "nobody was reached: it is not the frames"
         );
-        assert_eq!(next_frame_bytes(size, 2), size);
+        assert_eq!(next_frame_bytes(size, 2, false), size);
         for _ in 0..10 {
-            size = next_frame_bytes(size, GOOD_LINE + 1);
+            size = next_frame_bytes(size, GOOD_LINE + 1, false);
         }
         assert_eq!(size, LARGEST_FRAME);
+        assert!(
+            next_frame_bytes(size, GOOD_LINE + 1, true) < size,
+            "the line is cut before most of it comes back"
+        );
     }
 
     #[test]

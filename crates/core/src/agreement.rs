@@ -44,6 +44,10 @@ pub struct EncodingTerms {
     pub filter_bits: FilterLen,
     /// The fields both offices encode, by name and in the schema's order.
     pub match_fields: Vec<String>,
+    /// The passes of block keys both datasets have, in the order of their names; empty where records are not compared in blocks, and
+    /// in agreements of before it was said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub block_passes: Vec<String>,
 }
 
 impl EncodingTerms {
@@ -413,6 +417,16 @@ impl Agreement {
         if self.encoding.match_fields.is_empty() {
             return fail("encoding.match_fields", "must name at least one field");
         }
+        if !self
+            .encoding
+            .block_passes
+            .is_sorted_by(|left, right| left < right)
+        {
+            return fail(
+                "encoding.block_passes",
+                "must be in the order of their names, each once",
+            );
+        }
         self.encoding
             .check_value_frequencies(&self.linkage.value_frequencies)
             .map_err(|problem| AgreementError {
@@ -565,6 +579,7 @@ mod tests {
                 schema: Digest::of(b"schema"),
                 filter_bits: Profile::Saul3x2048.filter_len(1).unwrap(),
                 match_fields: vec!["names".to_owned()],
+                block_passes: Vec::new(),
             },
             linkage: LinkageTerms {
                 threshold: ThresholdPolicy::Estimated,
@@ -676,6 +691,10 @@ mod tests {
             "outputs",
         );
         check(|a| a.encoding.match_fields.clear(), "encoding.match_fields");
+        check(
+            |a| a.encoding.block_passes = vec!["b".to_owned(), "a".to_owned()],
+            "encoding.block_passes",
+        );
     }
 
     #[test]

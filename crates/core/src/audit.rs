@@ -23,6 +23,6 @@ pub use entry::{
     AUDIT_ENTRY_VERSION, AuditAction, AuditDetail, AuditEntry, AuditEntryError, AuditStamp, AuditWord,
     Blinding,
 };
-pub use export::{AuditExport, AuditFinding, EarlierLog, ExportedLeaf, Verified, verify_export};
+pub use export::{AuditExport, AuditFinding, EarlierLog, ExportedLeaf, Texts, Verified, verify_export};
 pub use note::{Checkpoint, LogKey, LogOrigin, NoteError, SignedCheckpoint};
 pub use tree::{LogTree, ProofError, leaf_hash, verify_consistency, verify_inclusion};

@@ -335,8 +335,8 @@ impl EncodingSchema {
         self.blocking.as_ref()
     }
 
-    /// The passes of [`EncodingSchema::blocking`].
-    pub(crate) fn block_passes(&self) -> &[BlockPass] {
+    /// The passes of [`EncodingSchema::blocking`]; none where there is no blocking.
+    pub fn block_passes(&self) -> &[BlockPass] {
         self.blocking.as_ref().map_or(&[], |blocking| &blocking.passes)
     }
 

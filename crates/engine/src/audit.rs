@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use corridor_core::audit::{AuditAction, AuditStamp, Disclosure, LogKey, SignedCheckpoint};
+use corridor_core::audit::{AuditAction, AuditEntry, AuditStamp, Disclosure, LogKey, SignedCheckpoint};
 use corridor_core::{Caller, Digest, Entropy, Role};
 use corridor_store::AuditKey;
 
@@ -74,18 +74,30 @@ impl Engine {
     }
 
     /// Holds the audit log against itself before anything is served, and logs that a backup was put back, if one was, and the start,
-    /// with the digest of the settings.
+    /// with the digests of the settings and of the certificates and parties.
     ///
     /// # Errors
     /// When the log was tampered with, or the store fails.
-    pub async fn record_start(&self, settings: Digest) -> Result<(), EngineError> {
+    pub async fn record_start(&self, settings: Digest, identity: Digest) -> Result<(), EngineError> {
         self.store.check_audit(&self.audit.key).await?;
         self.store.log_restore(&self.stamp(None)).await?;
         let entry = self
             .stamp(None)
             .entry(AuditAction::ServiceStarted, None)
             .with_digest("settings", settings)
+            .with_digest("identity", identity)
             .with_word("program", PROGRAM_VERSION);
+        self.store.append_audit(&entry).await?;
+        Ok(())
+    }
+
+    /// Logs that other certificates and parties count from now on.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn record_identity(&self, identity: Digest) -> Result<(), EngineError> {
+        let entry = self.stamp(None).entry(AuditAction::IdentityChanged, None);
+        let entry = entry.with_digest("identity", identity);
         self.store.append_audit(&entry).await?;
         Ok(())
     }
@@ -117,7 +129,8 @@ impl Engine {
     }
 
     /// Entries from one on, at most 1,000, as the caller may see them: offices and administrators read those about their own
-    /// agreements and about the service as a whole, and have the hashes of all others; auditors and operators read all.
+    /// agreements and about the service as a whole, and have the hashes of all others; auditors and operators read all. What an
+    /// office declared and what was refused of it is between it and the service: its partner has the hash alone.
     ///
     /// # Errors
     /// When the log is not for the caller, or the store fails.
@@ -128,10 +141,13 @@ impl Engine {
             (Sight::All, _) | (Sight::Of(_), None) => true,
             (Sight::Of(own), Some(agreement)) => own.contains(&agreement),
         };
+        let is_between_others = |row: &corridor_store::AuditRow| {
+            matches!(sight, Sight::Of(_)) && is_of_other_party(&row.entry, caller)
+        };
         let to_visible = |row: corridor_store::AuditRow| VisibleEntry {
             sequence: row.sequence,
             leaf: row.leaf,
-            entry: is_visible(row.agreement).then_some(row.entry),
+            entry: (is_visible(row.agreement) && !is_between_others(&row)).then_some(row.entry),
         };
         Ok(rows.into_iter().map(to_visible).collect())
     }
@@ -210,4 +226,17 @@ impl Engine {
         self.store.append_audit(&entry).await?;
         Ok(manifest)
     }
+}
+
+/// Whether an entry says of another party what only it and the service are to know. One that cannot be read is shown to nobody who
+/// does not read all.
+fn is_of_other_party(entry: &[u8], caller: &Caller) -> bool {
+    let Ok(entry) = AuditEntry::from_canonical_bytes(entry) else {
+        return true;
+    };
+    let is_private = matches!(
+        entry.action,
+        AuditAction::DatasetDeclared | AuditAction::SealRefused
+    );
+    is_private && entry.party.as_ref() != Some(&caller.party)
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use corridor_core::{EncodedDataset, Pseudonym};
 use corridor_link::{CandidatePair, Link, LinkSet};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::properties::WriterProperties;
 
@@ -99,42 +99,73 @@ pub(crate) fn encode_links(set: &LinkSet, origin: &EncodedDataset, destination: 
     ])
 }
 
-pub(crate) fn decode_links(bytes: Bytes) -> Result<Vec<LinkedPair>, EngineError> {
-    let mut links = Vec::new();
-    for batch in read(bytes)? {
-        let records = |name: &'static str| {
+/// Links of one message.
+const LINKS_AT_ONCE: usize = 4096;
+
+/// The links of a file, so many at a time, read as they are asked for.
+pub(crate) fn decode_links(bytes: Bytes) -> Result<StoredLinks, EngineError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(|builder| builder.with_batch_size(LINKS_AT_ONCE).build())
+        .map_err(|_| EngineError::StoredResult)?;
+    Ok(StoredLinks(reader))
+}
+
+/// The linked pairs of a run, by similarity descending, 4,096 at a time.
+pub struct StoredLinks(ParquetRecordBatchReader);
+
+impl std::fmt::Debug for StoredLinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoredLinks(..)")
+    }
+}
+
+impl Iterator for StoredLinks {
+    type Item = Result<Vec<LinkedPair>, EngineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.0.next()?;
+        Some(
             batch
-                .column_by_name(name)
-                .and_then(|values| values.as_fixed_size_binary_opt())
-                .ok_or(EngineError::StoredResult)
-        };
-        let pseudonym = |bytes: &[u8]| -> Result<Pseudonym, EngineError> {
-            bytes
-                .try_into()
-                .map(Pseudonym::from_bytes)
                 .map_err(|_| EngineError::StoredResult)
-        };
-        let (origin, destination) = (records("origin_record")?, records("destination_record")?);
-        let similarity = primitive::<Float64Type>(&batch, "similarity")?;
-        let probability = primitive::<Float64Type>(&batch, "probability")?;
-        let evidence = batch
-            .column_by_name("evidence")
-            .and_then(|values| values.as_list_opt::<i32>())
-            .filter(|lists| lists.values().data_type() == &DataType::Float64)
-            .ok_or(EngineError::StoredResult)?;
-        for row in 0..batch.num_rows() {
-            links.push(LinkedPair {
-                origin_record: pseudonym(origin.value(row))?,
-                destination_record: pseudonym(destination.value(row))?,
-                similarity: similarity.value(row),
-                probability: probability.is_valid(row).then(|| probability.value(row)),
-                evidence: evidence
-                    .value(row)
-                    .as_primitive::<Float64Type>()
-                    .values()
-                    .to_vec(),
-            });
-        }
+                .and_then(|batch| to_links(&batch)),
+        )
+    }
+}
+
+fn to_links(batch: &RecordBatch) -> Result<Vec<LinkedPair>, EngineError> {
+    let mut links = Vec::with_capacity(batch.num_rows());
+    let records = |name: &'static str| {
+        batch
+            .column_by_name(name)
+            .and_then(|values| values.as_fixed_size_binary_opt())
+            .ok_or(EngineError::StoredResult)
+    };
+    let pseudonym = |bytes: &[u8]| -> Result<Pseudonym, EngineError> {
+        bytes
+            .try_into()
+            .map(Pseudonym::from_bytes)
+            .map_err(|_| EngineError::StoredResult)
+    };
+    let (origin, destination) = (records("origin_record")?, records("destination_record")?);
+    let similarity = primitive::<Float64Type>(batch, "similarity")?;
+    let probability = primitive::<Float64Type>(batch, "probability")?;
+    let evidence = batch
+        .column_by_name("evidence")
+        .and_then(|values| values.as_list_opt::<i32>())
+        .filter(|lists| lists.values().data_type() == &DataType::Float64)
+        .ok_or(EngineError::StoredResult)?;
+    for row in 0..batch.num_rows() {
+        links.push(LinkedPair {
+            origin_record: pseudonym(origin.value(row))?,
+            destination_record: pseudonym(destination.value(row))?,
+            similarity: similarity.value(row),
+            probability: probability.is_valid(row).then(|| probability.value(row)),
+            evidence: evidence
+                .value(row)
+                .as_primitive::<Float64Type>()
+                .values()
+                .to_vec(),
+        });
     }
     Ok(links)
 }

@@ -75,7 +75,7 @@ impl Gate {
             records: 0,
             columns: ColumnProfile::new(len.to_words() * 64),
             weights: Weights::default(),
-            repeats: Repeats::new(),
+            repeats: Repeats::new(seed),
             sample: Sample::new(
                 len,
                 declared,
@@ -83,7 +83,7 @@ impl Gate {
                 encoding.profile.measure(),
                 bounds::near_level(encoding.profile.measure()),
             ),
-            strata: Strata::default(),
+            strata: Strata::new(seed),
         }
     }
 

@@ -50,7 +50,7 @@ mod upload;
 mod worker;
 
 pub use audit::{AuditLog, VisibleEntry};
-pub use codec::LinkedPair;
+pub use codec::{LinkedPair, StoredLinks};
 pub use compute::{Compute, ComputeError};
 pub use corridor_flows::{CarriedError, Estimate, FlowCounts, FlowRow, FlowTerms, Measure, PublishedTable};
 pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};

@@ -33,7 +33,7 @@ impl Engine {
         let origin = self.load(&compute, datasets[0].id).await?;
         let destination = self.load(&compute, datasets[1].id).await?;
         let (limits, clock) = (self.limits.run, Arc::clone(&self.clock));
-        let plan = compute
+        let planned = compute
             .run(move || {
                 // Kept to the end also when the caller does not wait for it.
                 let _alone = (alone, turn);
@@ -51,12 +51,20 @@ impl Engine {
                 )
                 .map(|plan| plan.to_public())
             })
-            .await??;
+            .await?;
         let entry = self
             .stamp(Some(caller))
             .entry(AuditAction::RunPlanned, Some(digest));
+        // Its figures are about both registers: which they are is noted before they leave.
+        let entry = match &planned {
+            Ok(plan) => {
+                let plan = serde_json::to_vec(plan).expect("every field has a JSON form");
+                entry.with_digest("plan", Digest::of(&plan))
+            }
+            Err(error) => entry.with_word("reason", error.to_word()),
+        };
         self.store.append_audit(&entry).await?;
-        Ok(plan)
+        planned
     }
 
     /// The agreement, when it is in force, and the sealed datasets of the origin and of the destination.

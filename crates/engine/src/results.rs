@@ -7,7 +7,7 @@ use corridor_core::{
 use corridor_flows::PublishedTable;
 use corridor_store::{Release, ReleasedScope, RunObject, StoreError};
 
-use crate::codec::{LinkedPair, decode_links};
+use crate::codec::{StoredLinks, decode_links};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::pipeline::LinkageReport;
@@ -194,11 +194,11 @@ impl Engine {
         PublishedTable::from_parquet(bytes.to_vec()).map_err(|_| EngineError::StoredResult)
     }
 
-    /// The linked pairs of a run, by similarity descending.
+    /// The linked pairs of a run, by similarity descending, some at a time.
     ///
     /// # Errors
     /// When the agreement does not allow link lists, or not both offices released the run.
-    pub async fn released_links(&self, caller: &Caller, id: Digest) -> Result<Vec<LinkedPair>, EngineError> {
+    pub async fn released_links(&self, caller: &Caller, id: Digest) -> Result<StoredLinks, EngineError> {
         let (run, signed, _) = self.run_of_office(caller, id).await?;
         if !signed.agreement.allows(Output::LinkList) {
             return Err(EngineError::OutputNotAllowed { what: "link lists" });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use corridor_core::audit::AuditAction;
 use corridor_core::{Caller, DatasetStatus, Digest, PurgeReason, SignedCertificate, Timestamp};
 use corridor_store::Orphan;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::compute::ComputeError;
@@ -38,6 +39,12 @@ pub struct Garbage {
     pub due: Vec<Deadline>,
     /// Stored bytes that nothing answers for.
     pub orphans: Vec<Orphan>,
+}
+
+/// Whether the time of day went ahead by more than a day beyond the seconds that passed.
+fn has_leapt(began: Timestamp, now: Timestamp, passed_s: f64) -> bool {
+    let ahead = now.duration_since(began).as_secs_f64() - passed_s;
+    ahead > 24.0 * 3600.0
 }
 
 impl Engine {
@@ -153,10 +160,20 @@ impl Engine {
         outcome.map(|()| due)
     }
 
-    /// Keeps the retention agreed until `stop`: purges what is due, and says in the log a week before what will be.
+    /// Keeps the retention agreed until `stop`: purges what is due, and says in the log a week before what will be. A time of day that
+    /// leaps ahead of the time that passes purges nothing: what it would destroy cannot be had back.
     pub async fn keep_retention(&self, stop: &CancellationToken) {
         let mut warned = BTreeSet::new();
+        let (began, passed) = (self.clock.now(), Instant::now());
         while !stop.is_cancelled() {
+            if has_leapt(began, self.clock.now(), passed.elapsed().as_secs_f64()) {
+                tracing::error!(
+                    "the time of day leapt ahead by more than a day: nothing is purged any more; set the clock right and start the \
+                     service again"
+                );
+                stop.cancelled().await;
+                return;
+            }
             if let Err(error) = self.keep_retention_once(&mut warned).await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -226,5 +243,27 @@ impl Engine {
             self.store.remove_orphan(orphan).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_ahead_has_leapt_and_one_that_runs_has_not() {
+        let began: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let days = |count: f64| count * 24.0 * 3600.0;
+        assert!(!has_leapt(began, at("2026-06-01T00:00:00Z"), days(92.0)));
+        assert!(
+            !has_leapt(began, at("2026-03-01T20:00:00Z"), 60.0),
+            "a time zone, at most"
+        );
+        assert!(has_leapt(began, at("2026-03-03T00:00:00Z"), days(0.9)));
+        assert!(
+            !has_leapt(began, at("2020-01-01T00:00:00Z"), 60.0),
+            "back purges nothing"
+        );
     }
 }

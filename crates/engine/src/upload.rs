@@ -274,12 +274,20 @@ fn check_file(
         ),
     ];
     let profile = agreement.encoding.profile;
+    let mut passes = reader.passes().to_vec();
+    passes.sort_unstable();
+    let agreed_passes = &agreement.encoding.block_passes;
     let agreed = [
         (
             "filter length",
             reader.filter_len() == agreement.encoding.filter_bits,
         ),
         ("measure", manifest.measure == profile.measure()),
+        // Without them every pair would be compared, at the cost of both.
+        (
+            "block passes",
+            agreed_passes.is_empty() || passes == *agreed_passes,
+        ),
     ];
     for (expected_by, checks) in [("declared", declared.as_slice()), ("of the agreement", &agreed)] {
         if let Some((what, _)) = checks.iter().find(|(_, fits)| !fits) {

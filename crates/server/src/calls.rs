@@ -38,7 +38,7 @@ const RUN_READERS: &[Role] = &[Role::Office, Role::Administrator, Role::Auditor]
 const ALL: &[Role] = &Role::ALL;
 
 /// Every call, by service.
-pub(crate) const CALLS: [Call; 34] = [
+pub(crate) const CALLS: [Call; 33] = [
     call(
         "/corridor.v1.AgreementService/CreateAgreement",
         OFFICE,
@@ -122,11 +122,6 @@ pub(crate) const CALLS: [Call; 34] = [
     // Offered only where the settings say so.
     call(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        ALL,
-        Span::Stream,
-    ),
-    call(
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         ALL,
         Span::Stream,
     ),

@@ -148,6 +148,8 @@ pub struct LimitsConfig {
     pub idle_timeout_s: u64,
     /// Calls one connection may have under way; 64 when not said.
     pub max_calls_per_connection: usize,
+    /// Connections that may be open with one certificate; 256 when not said.
+    pub max_connections_per_certificate: usize,
     /// What each party may have, unless it has bounds of its own.
     pub each_party: PartyLimits,
     /// Bytes of memory one run may have; 16 GiB when not said. A run that would need more is refused.
@@ -181,6 +183,7 @@ impl Default for LimitsConfig {
             idle_timeout_s: 60,
             each_party: PartyLimits::DEFAULT,
             max_calls_per_connection: 64,
+            max_connections_per_certificate: 256,
             max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
             max_run_candidates: RunLimits::DEFAULT.max_candidates,
             max_run_seconds: RunLimits::DEFAULT.max_seconds,
@@ -314,6 +317,18 @@ impl Config {
                 "must list at least one party, each certificate_name once",
             );
         }
+        // One allowance counts for all certificates of a party.
+        let differs = self.parties.iter().enumerate().any(|(at, party)| {
+            self.parties[..at].iter().any(|other| {
+                (&other.id, other.role) == (&party.id, party.role) && other.limits != party.limits
+            })
+        });
+        if differs {
+            return fail(
+                "parties.limits",
+                "must be the same for every certificate of a party in a role",
+            );
+        }
         if !self.encryption.is_sound() {
             return fail(
                 "encryption",
@@ -344,6 +359,9 @@ impl Config {
         }
         if self.limits.max_calls_per_connection == 0 {
             return fail("limits.max_calls_per_connection", "must be above 0");
+        }
+        if self.limits.max_connections_per_certificate == 0 {
+            return fail("limits.max_connections_per_certificate", "must be above 0");
         }
         if self.limits.max_run_memory_bytes == 0 {
             return fail("limits.max_run_memory_bytes", "must be above 0");

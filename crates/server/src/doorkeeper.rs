@@ -3,10 +3,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use corridor_core::Caller;
+use corridor_core::{Caller, Role};
 use futures::future::BoxFuture;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -19,7 +20,7 @@ use tower::{Layer, Service};
 use crate::calls::{self, Call, Span};
 use crate::config::LimitsConfig;
 use crate::identity::Admission;
-use crate::limits::Allowances;
+use crate::limits::{Allowances, TooMuch};
 use crate::operations::call::note_role;
 use crate::status;
 
@@ -43,29 +44,28 @@ impl Doorkeeper {
     fn admit(
         &self,
         request: &http::Request<Body>,
-    ) -> Result<(Caller, &'static Call, OwnedSemaphorePermit), Status> {
+    ) -> Result<(Caller, &'static Call, OwnedSemaphorePermit), Refused> {
         let certificates = request
             .extensions()
             .get::<TlsConnectInfo<TcpConnectInfo>>()
             .and_then(TlsConnectInfo::peer_certs)
-            .ok_or_else(|| status::unauthenticated("a client certificate is required"))?;
+            .ok_or(Refused::Caller("a client certificate is required"))?;
         let admission = Arc::clone(&self.admission.borrow());
         let (caller, limits) = certificates
             .first()
             .and_then(|certificate| admission.caller_of(certificate))
-            .ok_or_else(|| {
-                status::unauthenticated("the client certificate names no party of this service")
-            })?;
-        let call = calls::find(request.uri().path())
-            .ok_or_else(|| Status::unimplemented("this service has no such call"))?;
+            .ok_or(Refused::Caller(
+                "the client certificate names no party of this service",
+            ))?;
+        let call = calls::find(request.uri().path()).ok_or(Refused::Call)?;
         if !call.roles.contains(&caller.role) {
-            return Err(status::role_not_allowed(caller.role));
+            return Err(Refused::Role(caller.role));
         }
         let limits = limits.unwrap_or(self.limits.each_party);
         let permit = self
             .allowances
             .take(&caller, limits, call.span)
-            .map_err(status::too_much)?;
+            .map_err(Refused::TooMuch)?;
         Ok((caller, call, permit))
     }
 
@@ -74,6 +74,26 @@ impl Doorkeeper {
             Span::Short => Some(Duration::from_secs(self.limits.call_timeout_s)),
             Span::Long => Some(Duration::from_secs(self.limits.long_call_timeout_s)),
             Span::Upload | Span::Stream => None,
+        }
+    }
+}
+
+/// A call that is not let in.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Caller(&'static str),
+    Call,
+    Role(Role),
+    TooMuch(TooMuch),
+}
+
+impl Refused {
+    fn to_status(self) -> Status {
+        match self {
+            Self::Caller(message) => status::unauthenticated(message),
+            Self::Call => status::no_such_call(),
+            Self::Role(role) => status::role_not_allowed(role),
+            Self::TooMuch(bound) => status::too_much(bound),
         }
     }
 }
@@ -113,14 +133,17 @@ where
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let (caller, call, permit) = match self.doorkeeper.admit(&request) {
             Ok(admitted) => admitted,
-            Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
+            // Within its future, where the call is known that it is noted of.
+            Err(refused) => return Box::pin(async move { Ok(refused.to_status().into_http()) }),
         };
         tracing::debug!(call = call.path, role = caller.role.as_str(), "call");
         let role = caller.role.as_str();
         request.extensions_mut().insert(caller);
         if call.span == Span::Upload {
             let idle = Duration::from_secs(self.doorkeeper.limits.idle_timeout_s);
-            request = request.map(|body| Body::new(Watched::new(body, idle)));
+            let patience = Patience::default();
+            request.extensions_mut().insert(patience.clone());
+            request = request.map(|body| Body::new(Watched::new(body, idle, patience)));
         }
         let answer = self.inner.call(request);
         let time = self.doorkeeper.time_of(call.span);
@@ -171,19 +194,32 @@ impl HttpBody for Held {
     }
 }
 
+/// By what whoever reads an upload says that it has been busy: what the caller did not send meanwhile is not held against it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on the caller is waited for anew.
+    pub(crate) fn renew(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A request whose sender is given up on when it is waited for and nothing comes.
 struct Watched {
     body: Body,
     idle: Duration,
-    /// Runs only while something is waited for.
+    patience: Patience,
+    /// Runs from the first look that found nothing.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watched {
-    fn new(body: Body, idle: Duration) -> Self {
+    const fn new(body: Body, idle: Duration, patience: Patience) -> Self {
         Self {
             body,
             idle,
+            patience,
             waiting: None,
         }
     }
@@ -198,6 +234,9 @@ impl HttpBody for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let this = &mut *self;
+        if this.patience.0.swap(false, Ordering::Relaxed) {
+            this.waiting = None;
+        }
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.waiting = None;
             return Poll::Ready(frame);

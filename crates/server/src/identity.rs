@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use corridor_core::Caller;
+use corridor_core::{Caller, Digest};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -32,6 +32,23 @@ pub struct ServiceIdentity {
 }
 
 impl ServiceIdentity {
+    /// Digest of everything in it but the private key, for the audit log: of the parts certificate, authority, revocations (empty where
+    /// none are looked up), and for each party its certificate's name, id and role.
+    pub fn to_digest(&self) -> Digest {
+        let revocations = self.revocations.as_deref().unwrap_or_default();
+        let mut parts = vec![
+            self.certificate.as_bytes(),
+            self.client_ca.as_bytes(),
+            revocations.as_bytes(),
+        ];
+        for party in &self.parties {
+            parts.push(party.certificate_name.as_bytes());
+            parts.push(party.id.as_str().as_bytes());
+            parts.push(party.role.as_str().as_bytes());
+        }
+        Digest::of_parts(&parts)
+    }
+
     /// Checks that a service can be started with it.
     ///
     /// # Errors
@@ -92,6 +109,12 @@ impl Admission {
         let mut roots = RootCertStore::empty();
         for authority in certificates(&identity.client_ca, "tls.client_ca")? {
             roots.add(authority).map_err(|_| IdentityError::ClientAuthority)?;
+        }
+        if roots.len() > 1 {
+            tracing::warn!(
+                authorities = roots.len(),
+                "tls.client_ca has more than one authority, and each of them can name every party"
+            );
         }
         let provider = Arc::new(ring::default_provider());
         let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));

@@ -99,12 +99,16 @@ pub async fn serve(
         .origins()
         .map_err(|(key, problem)| ServeError::Setting { key, problem })?;
     let with_http1 = !origins.is_empty();
-    engine.record_start(options.settings_digest).await?;
+    let identity_digest = options.identity.borrow().to_digest();
+    engine
+        .record_start(options.settings_digest, identity_digest)
+        .await?;
     let services = Services::new(engine.clone());
     let admission = Admission::new(&options.identity.borrow_and_update(), with_http1)?;
     let (admissions, admission) = watch::channel(Arc::new(admission));
     let connections = OpenConnections::default();
     let limit = options.limits.max_message_bytes;
+    let most_connections = options.limits.max_connections_per_certificate;
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let board = Board::new(reporter);
     // A service that is asked for before the first probe is there, and not ready yet.
@@ -138,11 +142,13 @@ pub async fn serve(
         .add_service(FlowServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(RunServiceServer::new(services).max_decoding_message_size(limit));
 
-    let serving =
-        router.serve_with_incoming_shutdown(tls::incoming(listener, admission, connections.clone()), {
+    let serving = router.serve_with_incoming_shutdown(
+        tls::incoming(listener, admission, connections.clone(), most_connections),
+        {
             let stop = stop.clone();
             async move { stop.cancelled().await }
-        });
+        },
+    );
     let drain = Duration::from_secs(settings.drain_s);
     let drained = || async {
         stop.cancelled().await;
@@ -177,7 +183,7 @@ pub async fn serve(
         stop.cancel();
         std::future::pending::<()>().await;
     };
-    let following = follow_identity(options.identity, admissions, connections, with_http1);
+    let following = follow_identity(&engine, options.identity, admissions, connections, with_http1);
     let probing = board.watch_storage(&engine, &metrics, Duration::from_secs(settings.probe_interval_s));
     let answering = async {
         match endpoint {
@@ -221,14 +227,17 @@ fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
 /// Every so often open connections are looked at again: certificates run out.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// Takes over each identity that is sent, and cuts the connections that are not admitted any more. Never ends.
+/// Takes over each identity that is sent, logs it, and cuts the connections that are not admitted any more. Never ends.
 async fn follow_identity(
+    engine: &Engine,
     mut identity: watch::Receiver<ServiceIdentity>,
     admissions: watch::Sender<Arc<Admission>>,
     connections: OpenConnections,
     with_http1: bool,
 ) {
     let mut is_open = true;
+    // One that is not in the audit log yet. What was revoked does not wait for it.
+    let mut unlogged = None;
     loop {
         tokio::select! {
             changed = identity.changed(), if is_open => {
@@ -236,8 +245,13 @@ async fn follow_identity(
                 if !is_open {
                     continue;
                 }
-                match Admission::new(&identity.borrow_and_update(), with_http1) {
+                let (admission, digest) = {
+                    let identity = identity.borrow_and_update();
+                    (Admission::new(&identity, with_http1), identity.to_digest())
+                };
+                match admission {
                     Ok(admission) => {
+                        unlogged = Some(digest);
                         admissions.send_replace(Arc::new(admission));
                         tracing::info!("certificates and parties read again");
                     }
@@ -251,5 +265,14 @@ async fn follow_identity(
         }
         let admission = Arc::clone(&admissions.borrow());
         connections.cut_others_than(&admission);
+        if let Some(digest) = unlogged {
+            match engine.record_identity(digest).await {
+                Ok(()) => unlogged = None,
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "new certificates and parties are not in the audit log yet; trying again"
+                ),
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 use std::pin::Pin;
 
 use corridor_core::{Caller, Digest, RunStatus};
-use corridor_engine::{Engine, EngineError, ResultPart};
+use corridor_engine::{Engine, EngineError, LinkedPair, ResultPart};
 use corridor_wire::v1::agreement_service_server::AgreementService;
 use corridor_wire::v1::dataset_service_server::DatasetService;
 use corridor_wire::v1::flow_service_server::FlowService;
@@ -10,14 +10,12 @@ use corridor_wire::{FieldViolation, to_digest, to_signature, v1};
 use futures::stream::{self, Stream};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::doorkeeper::Patience;
 use crate::flow_messages::{Page, ROWS_PER_MESSAGE, to_flow_row, to_flow_table};
 use crate::plan::to_plan;
 use crate::report_messages::to_report;
 use crate::status::{self, from_engine, from_violation};
 use crate::upload::take_frames;
-
-/// Links sent in one message.
-const LINKS_PER_MESSAGE: usize = 4096;
 
 pub(crate) type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -168,8 +166,14 @@ impl DatasetService for Services {
         &self,
         request: Request<Streaming<v1::UploadDatasetRequest>>,
     ) -> Result<Response<Self::UploadDatasetStream>, Status> {
+        let patience = request
+            .extensions()
+            .get::<Patience>()
+            .cloned()
+            .unwrap_or_default();
         let (caller, frames) = open(request)?;
-        Ok(Response::new(take_frames(self.engine.clone(), caller, frames)))
+        let answers = take_frames(self.engine.clone(), caller, (frames, patience));
+        Ok(Response::new(answers))
     }
 
     async fn seal_dataset(
@@ -339,24 +343,22 @@ impl RunService for Services {
             .released_links(&caller, id)
             .await
             .map_err(from_engine)?;
-        let messages: Vec<_> = links
-            .chunks(LINKS_PER_MESSAGE)
-            .map(|links| {
-                Ok(v1::ListLinksResponse {
-                    links: links
-                        .iter()
-                        .map(|link| v1::Link {
-                            origin_record: link.origin_record.as_bytes().to_vec(),
-                            destination_record: link.destination_record.as_bytes().to_vec(),
-                            similarity: link.similarity,
-                            probability: link.probability,
-                            evidence: link.evidence.clone(),
-                        })
-                        .collect(),
-                })
-            })
-            .collect();
+        // Read on as they are sent: a caller who stops reading holds the compressed file and one piece of it.
+        let messages = links.map(|links| Ok(to_links(&links.map_err(from_engine)?)));
         Ok(Response::new(Box::pin(stream::iter(messages))))
+    }
+}
+
+fn to_links(links: &[LinkedPair]) -> v1::ListLinksResponse {
+    let to_link = |link: &LinkedPair| v1::Link {
+        origin_record: link.origin_record.as_bytes().to_vec(),
+        destination_record: link.destination_record.as_bytes().to_vec(),
+        similarity: link.similarity,
+        probability: link.probability,
+        evidence: link.evidence.clone(),
+    };
+    v1::ListLinksResponse {
+        links: links.iter().map(to_link).collect(),
     }
 }
 

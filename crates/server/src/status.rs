@@ -21,6 +21,9 @@ fn status(code: Code, reason: &'static str, message: impl Into<String>) -> Statu
     finish(code, reason, message, details)
 }
 
+/// When a call may be made again that met a database out of reach.
+const RETRY_DATABASE: Duration = Duration::from_secs(5);
+
 /// Adds the id of the call, by which its caller and the operator can speak of it, and notes the reason for metrics.
 fn finish(code: Code, reason: &'static str, message: impl Into<String>, mut details: ErrorDetails) -> Status {
     note_reason(reason);
@@ -108,6 +111,15 @@ pub(crate) fn unauthenticated(message: &str) -> Status {
     status(Code::Unauthenticated, "CALLER_UNKNOWN", message)
 }
 
+/// A call that is in no table.
+pub(crate) fn no_such_call() -> Status {
+    status(
+        Code::Unimplemented,
+        "NO_SUCH_CALL",
+        "this service has no such call",
+    )
+}
+
 /// A caller in a role this call is not for.
 pub(crate) fn role_not_allowed(role: Role) -> Status {
     status(
@@ -193,11 +205,15 @@ pub(crate) fn from_engine(error: EngineError) -> Status {
     if let EngineError::GateFailed { report } = &error {
         return gate_failed(report, reason, message);
     }
-    status(code, reason, message)
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if code == Code::Unavailable {
+        details.set_retry_info(Some(RETRY_DATABASE));
+    }
+    finish(code, reason, message, details)
 }
 
 /// Only the office whose dataset it is calls for its seal, so the figures go to nobody else.
-fn gate_failed(report: &GateReport, reason: &str, message: String) -> Status {
+fn gate_failed(report: &GateReport, reason: &'static str, message: String) -> Status {
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     for check in report.failed() {
         details.add_precondition_failure_violation(
@@ -206,7 +222,7 @@ fn gate_failed(report: &GateReport, reason: &str, message: String) -> Status {
             &check.meaning,
         );
     }
-    Status::with_error_details(Code::FailedPrecondition, message, details)
+    finish(Code::FailedPrecondition, reason, message, details)
 }
 
 fn classify(error: &EngineError) -> (Code, &'static str) {

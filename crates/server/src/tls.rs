@@ -1,7 +1,9 @@
 //! Connections: accepted, shaken hands with, and cut when their certificate is not admitted any more.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -21,7 +23,10 @@ use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use crate::identity::Admission;
 
 /// Handshakes under way at once; more callers wait.
-const MOST_HANDSHAKES: usize = 256;
+const MOST_HANDSHAKES: usize = 4096;
+/// Of them, from one address. Whoever has more under way is not shaken hands with, so that a stranger who says nothing keeps nobody
+/// else waiting.
+const MOST_HANDSHAKES_OF_ONE: usize = 256;
 /// How long a caller may take for its handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system refused.
@@ -35,10 +40,14 @@ pub(crate) struct OpenConnections(Arc<Mutex<Registry>>);
 struct Registry {
     next: u64,
     open: HashMap<u64, (Vec<CertificateDer<'static>>, CancellationToken)>,
+    /// How many are open with each certificate.
+    by_leaf: HashMap<CertificateDer<'static>, usize>,
 }
 
 impl OpenConnections {
-    fn add(&self, stream: TlsStream<TcpStream>) -> Connection {
+    /// Puts a connection on the list, cut at once when its certificate was revoked while hands were shaken, or has as many
+    /// connections as it may.
+    fn add(&self, stream: TlsStream<TcpStream>, admission: &Admission, most: usize) -> Connection {
         let chain = stream
             .get_ref()
             .1
@@ -46,14 +55,25 @@ impl OpenConnections {
             .unwrap_or_default()
             .to_vec();
         let token = CancellationToken::new();
+        let is_trusted = admission.trusts(&chain);
         let mut registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let id = registry.next;
         registry.next += 1;
+        let open = chain.first().and_then(|leaf| registry.by_leaf.get(leaf)).copied();
+        if !is_trusted || open.unwrap_or(0) >= most {
+            token.cancel();
+            tracing::warn!(
+                "a connection was cut: its certificate was revoked, or has as many open as it may"
+            );
+        }
+        if let Some(leaf) = chain.first() {
+            *registry.by_leaf.entry(leaf.clone()).or_default() += 1;
+        }
         registry.open.insert(id, (chain, token.clone()));
         Connection {
             stream,
             cut: Box::pin(token.cancelled_owned()),
-            _entry: Entry {
+            _listed: Listed {
                 id,
                 connections: self.clone(),
             },
@@ -63,11 +83,6 @@ impl OpenConnections {
     /// Cuts every connection that would not be let in now.
     pub(crate) fn cut_others_than(&self, admission: &Admission) {
         self.cut_unless(|chain| admission.admits(chain));
-    }
-
-    /// Cuts every connection whose certificate was revoked. One that names no party stays, and is told so with each call.
-    fn cut_revoked(&self, admission: &Admission) {
-        self.cut_unless(|chain| admission.trusts(chain));
     }
 
     fn cut_unless(&self, may_stay: impl Fn(&[CertificateDer<'static>]) -> bool) {
@@ -89,15 +104,25 @@ impl OpenConnections {
 }
 
 /// Takes a connection off the list when it ends.
-struct Entry {
+struct Listed {
     id: u64,
     connections: OpenConnections,
 }
 
-impl Drop for Entry {
+impl Drop for Listed {
     fn drop(&mut self) {
         let mut registry = self.connections.0.lock().unwrap_or_else(PoisonError::into_inner);
-        registry.open.remove(&self.id);
+        let Some((chain, _)) = registry.open.remove(&self.id) else {
+            return;
+        };
+        if let Some(leaf) = chain.into_iter().next()
+            && let Entry::Occupied(mut count) = registry.by_leaf.entry(leaf)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 
@@ -105,7 +130,7 @@ impl Drop for Entry {
 pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _entry: Entry,
+    _listed: Listed,
 }
 
 impl Connection {
@@ -152,13 +177,40 @@ impl AsyncWrite for Connection {
     }
 }
 
-type Handshake = BoxFuture<'static, Option<TlsStream<TcpStream>>>;
+type Handshake = BoxFuture<'static, (IpAddr, Option<TlsStream<TcpStream>>)>;
 
 struct Incoming {
     listener: TcpListener,
     admission: watch::Receiver<Arc<Admission>>,
     connections: OpenConnections,
     handshakes: FuturesUnordered<Handshake>,
+    by_address: HashMap<IpAddr, usize>,
+    most_connections: usize,
+}
+
+impl Incoming {
+    fn begin(&mut self, stream: TcpStream, address: IpAddr) {
+        let under_way = self.by_address.entry(address).or_default();
+        if *under_way >= MOST_HANDSHAKES_OF_ONE {
+            tracing::debug!("a connection was not taken: too many handshakes from its address are under way");
+            return;
+        }
+        *under_way += 1;
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.admission.borrow().tls));
+        let shaken = handshake(acceptor, stream).map(move |stream| (address, stream));
+        self.handshakes.push(shaken.boxed());
+    }
+
+    fn end(&mut self, address: IpAddr, stream: Option<TlsStream<TcpStream>>) -> Option<Connection> {
+        if let Entry::Occupied(mut under_way) = self.by_address.entry(address) {
+            *under_way.get_mut() -= 1;
+            if *under_way.get() == 0 {
+                under_way.remove();
+            }
+        }
+        let admission = Arc::clone(&self.admission.borrow());
+        Some(self.connections.add(stream?, &admission, self.most_connections))
+    }
 }
 
 /// Connections whose handshake is done, each by what is admitted when it begins. A caller who fails it or takes too long is dropped,
@@ -167,22 +219,22 @@ pub(crate) fn incoming(
     listener: TcpListener,
     admission: watch::Receiver<Arc<Admission>>,
     connections: OpenConnections,
+    most_connections: usize,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let incoming = Incoming {
         listener,
         admission,
         connections,
         handshakes: FuturesUnordered::new(),
+        by_address: HashMap::new(),
+        most_connections,
     };
     stream::unfold(incoming, |mut incoming| async {
         loop {
             tokio::select! {
                 accepted = incoming.listener.accept(), if incoming.handshakes.len() < MOST_HANDSHAKES => {
                     match accepted {
-                        Ok((stream, _)) => {
-                            let acceptor = TlsAcceptor::from(Arc::clone(&incoming.admission.borrow().tls));
-                            incoming.handshakes.push(handshake(acceptor, stream).boxed());
-                        }
+                        Ok((stream, address)) => incoming.begin(stream, address.ip()),
                         // Such as no file descriptor being left.
                         Err(error) => {
                             tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
@@ -190,12 +242,8 @@ pub(crate) fn incoming(
                         }
                     }
                 }
-                Some(done) = incoming.handshakes.next(), if !incoming.handshakes.is_empty() => {
-                    if let Some(stream) = done {
-                        let connection = incoming.connections.add(stream);
-                        // What was revoked while hands were shaken.
-                        let admission = Arc::clone(&incoming.admission.borrow());
-                        incoming.connections.cut_revoked(&admission);
+                Some((address, stream)) = incoming.handshakes.next(), if !incoming.handshakes.is_empty() => {
+                    if let Some(connection) = incoming.end(address, stream) {
                         return Some((Ok(connection), incoming));
                     }
                 }

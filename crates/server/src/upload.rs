@@ -9,6 +9,7 @@ use corridor_wire::v1;
 use futures::{FutureExt as _, stream};
 use tonic::{Status, Streaming};
 
+use crate::doorkeeper::Patience;
 use crate::services::{ResponseStream, digest};
 use crate::status::{frame_too_large, from_engine};
 
@@ -26,6 +27,7 @@ struct Upload {
     engine: Engine,
     caller: Caller,
     frames: Streaming<v1::UploadDatasetRequest>,
+    patience: Patience,
     /// Came, and is of the next group.
     ahead: Option<Received>,
     /// To be sent.
@@ -45,12 +47,13 @@ struct Received {
 pub(crate) fn take_frames(
     engine: Engine,
     caller: Caller,
-    frames: Streaming<v1::UploadDatasetRequest>,
+    (frames, patience): (Streaming<v1::UploadDatasetRequest>, Patience),
 ) -> ResponseStream<v1::UploadDatasetResponse> {
     let upload = Upload {
         engine,
         caller,
         frames,
+        patience,
         ahead: None,
         answers: VecDeque::new(),
         refused: None,
@@ -89,6 +92,7 @@ impl Upload {
                 .receive_frames(&self.caller, dataset, group)
                 .await
                 .map_err(from_engine)?;
+            self.patience.renew();
             self.answers.extend(received.acknowledged);
             if let Some(error) = received.refused {
                 self.refused = Some(from_engine(error));

@@ -77,6 +77,9 @@ impl FileDigests {
     }
 }
 
+/// Passes of block keys of one file at most.
+const MOST_PASSES: usize = 16;
+
 /// Reads a dataset file of any length, some thousand records at a time, and checks everything but the seal: metadata, columns, every
 /// value, and that records come in the order of their pseudonyms, each once, and as many as the metadata says. That they are whole is
 /// known when the last was handed out without an error.
@@ -126,14 +129,20 @@ impl DatasetReader {
         let filter_len = filter_len(reader.schema())?;
         check_size(reader.metadata(), filter_len, manifest.record_count, byte_count)?;
         let fields = reader.schema().fields();
+        let passes: Vec<String> = fields
+            .iter()
+            .filter_map(|field| field.name().strip_prefix(column::BLOCK_PREFIX))
+            .map(str::to_owned)
+            .collect();
+        if passes.len() > MOST_PASSES {
+            return Err(DatasetFileError::Unsound(
+                "it has more passes of block keys than any schema",
+            ));
+        }
         Ok(Self {
             manifest,
             filter_len,
-            passes: fields
-                .iter()
-                .filter_map(|field| field.name().strip_prefix(column::BLOCK_PREFIX))
-                .map(str::to_owned)
-                .collect(),
+            passes,
             has_events: reader.schema().column_with_name(column::DIRECTION).is_some(),
             batches: reader
                 .with_batch_size(RECORDS_AT_ONCE)
@@ -148,6 +157,11 @@ impl DatasetReader {
     /// What the file says of itself.
     pub const fn manifest(&self) -> &DatasetManifest {
         &self.manifest
+    }
+
+    /// Its passes of block keys, in the order of its columns.
+    pub fn passes(&self) -> &[String] {
+        &self.passes
     }
 
     /// Length of its filters.

@@ -242,9 +242,14 @@ impl Store {
         let (declaration, stamp) = (declaration.clone(), stamp.clone());
         let id = declaration.to_id();
         // Another service may hold the master key: it is not asked in the middle of a transaction, nor in vain.
-        let key = match self.dataset(id).await? {
-            Some(_) => None,
-            None => Some(self.keyring.draw(id, KeyPurpose::Dataset).await?),
+        let is_there = self
+            .dataset(id)
+            .await?
+            .is_some_and(|known| known.declaration == declaration);
+        let key = if is_there {
+            None
+        } else {
+            Some(self.keyring.draw(id, KeyPurpose::Dataset).await?)
         };
         let declared = self
             .run_logged(NAME, move |tx| {

@@ -2,7 +2,7 @@
 //! verifies under the key of the seeds is one of the logs that were signed.
 #![no_main]
 
-use corridor_core::audit::{AuditExport, EarlierLog, LogKey, verify_export};
+use corridor_core::audit::{AuditExport, EarlierLog, LogKey, Texts, verify_export};
 use libfuzzer_sys::fuzz_target;
 
 /// The key of the log of the seeds, which signed two checkpoints and was thrown away.
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     };
     assert_eq!(export.to_string(), text);
     let key: LogKey = KEY.parse().expect("a key");
-    if let Ok(verified) = verify_export(&export, &key, &[]) {
+    if let Ok(verified) = verify_export(&export, &key, &[], Texts::OfParty) {
         assert!(ROOTS.contains(&verified.root.to_string().as_str()));
         assert!(verified.readable <= verified.size);
     }

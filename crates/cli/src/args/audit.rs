@@ -63,6 +63,10 @@ pub(crate) enum AuditCommand {
         /// A checkpoint or an export of before; repeat for each.
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        /// The text of every entry must be there, as in an auditor's export. An office has the hashes alone of what is not about it;
+        /// that the text of another is missing, too, shows against an earlier export that has it.
+        #[arg(long)]
+        complete: bool,
         /// The key of the log, as it was written down; the one in the export when not given, which proves little by itself.
         #[arg(long, value_name = "KEY", value_parser = parse_key)]
         key: Option<LogKey>,

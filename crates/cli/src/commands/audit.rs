@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::bail;
 use corridor_core::Digest;
 use corridor_core::audit::{
-    AuditExport, AuditFinding, Disclosure, EarlierLog, LogKey, SignedCheckpoint, Verified,
+    AuditExport, AuditFinding, Disclosure, EarlierLog, LogKey, SignedCheckpoint, Texts, Verified,
     verify_consistency, verify_export,
 };
 use serde_json::json;
@@ -66,9 +66,13 @@ pub(crate) fn run(command: AuditCommand) -> anyhow::Result<()> {
         AuditCommand::Verify {
             file,
             checkpoint,
+            complete,
             key,
             json,
-        } => verify(&file, &checkpoint, key.as_ref(), json),
+        } => {
+            let texts = if complete { Texts::All } else { Texts::OfParty };
+            verify(&file, &checkpoint, texts, key.as_ref(), json)
+        }
         AuditCommand::Disclosures {
             agreement,
             json,
@@ -138,20 +142,26 @@ async fn continue_from(
 
 /// Checks the text of an export.
 fn check(text: &str, key: Option<&LogKey>, earlier: &[EarlierLog]) -> anyhow::Result<Verified> {
-    findings(text, key, earlier).map_err(|findings| {
+    findings(text, key, earlier, Texts::OfParty).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the audit log does not hold: {}", findings.join("; "))
     })
 }
 
-fn findings(text: &str, key: Option<&LogKey>, earlier: &[EarlierLog]) -> Result<Verified, Vec<AuditFinding>> {
+fn findings(
+    text: &str,
+    key: Option<&LogKey>,
+    earlier: &[EarlierLog],
+    texts: Texts,
+) -> Result<Verified, Vec<AuditFinding>> {
     let export: AuditExport = text.parse().map_err(|finding| vec![finding])?;
-    verify_export(&export, key.unwrap_or(&export.key), earlier)
+    verify_export(&export, key.unwrap_or(&export.key), earlier, texts)
 }
 
 fn verify(
     file: &Path,
     earlier: &[std::path::PathBuf],
+    texts: Texts,
     key: Option<&LogKey>,
     as_json: bool,
 ) -> anyhow::Result<()> {
@@ -166,7 +176,7 @@ fn verify(
             )
         })?);
     }
-    let found = findings(&text, key, &kept);
+    let found = findings(&text, key, &kept, texts);
     if as_json {
         output::json(&match &found {
             Ok(verified) => json!({

@@ -233,7 +233,14 @@ pub(crate) fn to_office(identity: &PublicIdentity) -> Office {
 }
 
 pub(crate) fn to_encoding_terms(schema: &EncodingSchema) -> EncodingTerms {
+    let mut block_passes: Vec<String> = schema
+        .block_passes()
+        .iter()
+        .map(|pass| pass.as_str().to_owned())
+        .collect();
+    block_passes.sort_unstable();
     EncodingTerms {
+        block_passes,
         profile: schema.profile(),
         schema: schema.digest(),
         filter_bits: schema.filter_len(),

@@ -50,6 +50,8 @@ actions! {
     SealRefused = "seal_refused",
     /// What nothing refers to was removed.
     GarbageCollected = "garbage_collected",
+    /// The service took over other certificates, revocations or parties.
+    IdentityChanged = "identity_changed",
     /// The keys of datasets and runs were wrapped under another master key.
     KeysRotated = "keys_rotated",
     /// Links of a released run were sent.

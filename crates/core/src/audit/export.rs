@@ -162,6 +162,14 @@ pub enum AuditFinding {
         /// Entries there.
         found: u64,
     },
+    /// The text of an entry is not there, which an earlier export has, or which whoever asks is to have.
+    #[error("the text of entry {sequence} is not there{}: it was taken out of the file, or is withheld", before(name.as_deref()))]
+    Withheld {
+        /// Which.
+        sequence: u64,
+        /// The file of the earlier export; `None` where every text is to be there.
+        name: Option<String>,
+    },
     /// The entry that was sent is another one than the log has at that place.
     #[error("the text at place {place} is that of entry {sequence}")]
     WrongSequence {
@@ -178,6 +186,10 @@ fn between(first: u64, last: u64) -> String {
     } else {
         format!("at least one of the entries {first} to {last} was")
     }
+}
+
+fn before(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!(", but is in {name}"))
 }
 
 fn are(first: u64, last: u64) -> String {
@@ -384,8 +396,19 @@ pub struct Verified {
     pub earlier: u64,
 }
 
+/// Which texts of entries an export is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texts {
+    /// Those its party may read, which the file does not say: of others there is the hash.
+    OfParty,
+    /// All, as auditors and operators read them.
+    All,
+}
+
 /// Holds an export against the checkpoint in it, the key an office wrote down and earlier states of the log, and gives everything
-/// that is wrong. An export that was read already has no entry that does not fit its own hash and place.
+/// that is wrong. An export that was read already has no entry that does not fit its own hash and place. A hash without its text
+/// is as good a part of the log: that a text is missing shows only against an earlier export that has it, or where `texts` says that
+/// all are to be there.
 ///
 /// # Errors
 /// What is wrong, at least one finding.
@@ -393,8 +416,9 @@ pub fn verify_export(
     export: &AuditExport,
     key: &LogKey,
     earlier: &[EarlierLog],
+    texts: Texts,
 ) -> Result<Verified, Vec<AuditFinding>> {
-    let mut findings = Vec::new();
+    let mut findings = withheld(export, earlier, texts);
     if export.key != *key {
         findings.push(AuditFinding::Signature(NoteError::OtherKey));
     }
@@ -462,6 +486,31 @@ pub fn verify_export(
         time: export.checkpoint.unverified().time,
         earlier: to_u64(sound.len()),
     })
+}
+
+/// Entries without the text they are to have.
+fn withheld(export: &AuditExport, earlier: &[EarlierLog], texts: Texts) -> Vec<AuditFinding> {
+    let is_bare = |place: usize| export.leaves.get(place).is_some_and(|leaf| leaf.entry.is_none());
+    let finding = |place: usize, name: Option<&String>| AuditFinding::Withheld {
+        sequence: to_u64(place),
+        name: name.cloned(),
+    };
+    let mut findings: Vec<_> = (0..export.leaves.len())
+        .filter(|&place| texts == Texts::All && is_bare(place))
+        .map(|place| finding(place, None))
+        .collect();
+    for earlier in earlier {
+        if let EarlierLog::Export(name, earlier) = earlier {
+            let had = earlier
+                .leaves
+                .iter()
+                .enumerate()
+                .filter(|(_, leaf)| leaf.entry.is_some());
+            let lost = had.filter(|(place, _)| is_bare(*place));
+            findings.extend(lost.map(|(place, _)| finding(place, Some(name))));
+        }
+    }
+    findings
 }
 
 /// The first entry that is another one in an earlier export.

@@ -239,7 +239,7 @@ impl Log {
 
     fn findings(&self, text: &str, earlier: &[EarlierLog]) -> Vec<AuditFinding> {
         match text.parse::<AuditExport>() {
-            Ok(export) => verify_export(&export, &self.key, earlier)
+            Ok(export) => verify_export(&export, &self.key, earlier, Texts::OfParty)
                 .err()
                 .unwrap_or_default(),
             Err(finding) => vec![finding],
@@ -270,7 +270,7 @@ fn a_sound_export_reads_back_and_verifies_with_what_was_kept() {
         assert_eq!(log.findings(&text, &[]), []);
     }
     let kept = [earlier(log.checkpoint_at(4)), earlier(log.checkpoint_at(11))];
-    let verified = verify_export(&log.export(), &log.key, &kept).unwrap();
+    let verified = verify_export(&log.export(), &log.key, &kept, Texts::OfParty).unwrap();
     assert_eq!((verified.size, verified.readable, verified.earlier), (11, 8, 2));
     // Nothing that tells of the entry stands beside a bare hash.
     let (_, lines) = parts(&log.export().to_string());
@@ -350,6 +350,35 @@ proptest! {
             }
         });
         prop_assert!(spans.all(|(first, last)| (first..=last).contains(&place)));
+    }
+}
+
+#[test]
+fn a_text_that_is_taken_out_is_found_by_who_kept_an_export_or_is_to_have_all() {
+    let log = Log::new(5);
+    let whole = EarlierLog::read("kept.export", &log.export().to_string()).unwrap();
+    let (head, lines) = parts(&log.export().to_string());
+    for place in [0, 1, 3, 4] {
+        let mut lines = lines.clone();
+        let bare = lines[place].splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ");
+        lines[place] = format!("{bare}\n");
+        let text = head.clone() + &lines.concat();
+        assert_eq!(
+            log.findings(&text, &[]),
+            [],
+            "a hash is as good a part of the log"
+        );
+        let missing = |place: usize, name: Option<&str>| AuditFinding::Withheld {
+            sequence: u64::try_from(place).unwrap(),
+            name: name.map(str::to_owned),
+        };
+        let found = log.findings(&text, std::slice::from_ref(&whole));
+        assert_eq!(found, [missing(place, Some("kept.export"))]);
+        // An auditor has every text; in this office's export the one of entry 2 is missing in any case.
+        let mut both = vec![missing(2, None), missing(place, None)];
+        both.sort_by_key(|finding| finding.to_string());
+        let export: AuditExport = text.parse().unwrap();
+        assert_eq!(verify_export(&export, &log.key, &[], Texts::All), Err(both));
     }
 }
 

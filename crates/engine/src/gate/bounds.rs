@@ -36,8 +36,8 @@ pub(super) struct Bounds {
 /// Filters without a set bit, or with all: a record with too few tokens is refused before it is encoded.
 pub(super) const MOST_EMPTY: f64 = 0.001;
 
-/// Persons with many different filters.
-pub(super) const MOST_WITH_MANY_FILTERS: f64 = 0.01;
+/// Records of persons with many different filters.
+pub(super) const MOST_WITH_MANY_FILTERS: f64 = 0.02;
 
 /// Records in strata that are too small, where nothing was agreed and the register is large enough for its strata: 23 % at most in
 /// honest ones of 2,000 records in 30 strata, 4 % of 4,000.

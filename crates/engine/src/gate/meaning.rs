@@ -25,7 +25,7 @@ const fn what(name: GateCheckName) -> &'static str {
         GateCheckName::NearDuplicates => "records that nearly equal another person's",
         GateCheckName::Exposure1 => "records with a near neighbour among those sampled",
         GateCheckName::Exposure3 => "records with three near neighbours among those sampled",
-        GateCheckName::FiltersPerPerson => "persons with many different filters",
+        GateCheckName::FiltersPerPerson => "records of persons with many different filters",
         GateCheckName::SmallStrata => "records in small strata of what is in clear",
         GateCheckName::SmallBlocks => "records in small blocks",
         GateCheckName::Drift => "distance to the other office's bit frequencies, in steps of 0.05",

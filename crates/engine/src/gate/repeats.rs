@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use corridor_core::Pseudonym;
 
@@ -51,17 +51,12 @@ impl<V: Default> Kept<V> {
     }
 }
 
-/// 64 bits of a filter. Two filters of one hash by chance are one pair in 2⁶⁴; who makes such a pair is only told of repeats that
-/// are none.
-pub(super) fn hash_of(filter: &[u64]) -> u64 {
+/// 64 bits of a value, by a seed that comes from the digest of the file: nobody can make values that are kept or not, for with the
+/// values the seed would be another. Two values of one hash by chance are one pair in 2⁶⁴.
+pub(super) fn hash_of(value: &impl Hash, seed: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
-    filter.hash(&mut hasher);
-    hasher.finish()
-}
-
-pub(super) fn hash_of_person(person: &Pseudonym) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    person.hash(&mut hasher);
+    seed.hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -73,11 +68,12 @@ struct Owner {
     of_others: u64,
 }
 
-/// How many different filters a person has, up to [`MANY_FILTERS`].
+/// How many different filters a person has, up to [`MANY_FILTERS`], and how many records.
 #[derive(Debug, Default)]
 struct OwnFilters {
     hashes: [u64; MANY_FILTERS],
     len: usize,
+    records: u64,
 }
 
 /// So many different filters of one person are more than several entries of one register explain.
@@ -92,31 +88,33 @@ const MOST_PERSONS: usize = 1 << 18;
 /// Which filters are there twice, and which persons have many.
 #[derive(Debug)]
 pub(super) struct Repeats {
+    seed: u64,
     owners: Kept<Owner>,
     persons: Kept<OwnFilters>,
 }
 
 impl Repeats {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
+            seed,
             owners: Kept::new(MOST_FILTERS),
             persons: Kept::new(MOST_PERSONS),
         }
     }
 
     pub(super) fn observe(&mut self, filter: &[u64], person: &Pseudonym) {
-        let (filter, person) = (hash_of(filter), hash_of_person(person));
+        let (filter, person) = (hash_of(&filter, self.seed), hash_of(person, self.seed));
         if let Some(owner) = self.owners.entry(filter) {
             let first = *owner.first.get_or_insert(person);
             owner.records += 1;
             owner.of_others += u64::from(first != person);
         }
-        if let Some(own) = self.persons.entry(person)
-            && own.len < MANY_FILTERS
-            && !own.hashes[..own.len].contains(&filter)
-        {
-            own.hashes[own.len] = filter;
-            own.len += 1;
+        if let Some(own) = self.persons.entry(person) {
+            own.records += 1;
+            if own.len < MANY_FILTERS && !own.hashes[..own.len].contains(&filter) {
+                own.hashes[own.len] = filter;
+                own.len += 1;
+            }
         }
     }
 
@@ -128,14 +126,14 @@ impl Repeats {
         super::share(repeated, records)
     }
 
-    /// Share of persons with [`MANY_FILTERS`] different filters or more.
+    /// Share of records that are of persons with [`MANY_FILTERS`] different filters or more.
     pub(super) fn many_filters_share(&self) -> f64 {
-        let (mut many, mut persons) = (0, 0);
+        let (mut of_many, mut records) = (0, 0);
         for own in self.persons.values() {
-            many += u64::from(own.len >= MANY_FILTERS);
-            persons += 1;
+            of_many += if own.len >= MANY_FILTERS { own.records } else { 0 };
+            records += own.records;
         }
-        super::share(many, persons)
+        super::share(of_many, records)
     }
 
     /// Persons, about.
@@ -173,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_filter_of_the_same_person_is_no_duplicate() {
-        let mut repeats = Repeats::new();
+        let mut repeats = Repeats::new(7);
         let person = |number: u8| Pseudonym::from_bytes([number; 16]);
         for (filter, number) in [([1_u64], 1), ([1], 1), ([1], 2), ([2], 3)] {
             repeats.observe(&filter, &person(number));
@@ -183,6 +181,9 @@ mod tests {
             repeats.observe(&[filter], &person(9));
         }
         assert_eq!(repeats.persons(), 4);
-        assert!((repeats.many_filters_share() - 0.25).abs() < 1e-12);
+        assert!(
+            (repeats.many_filters_share() - 0.6).abs() < 1e-12,
+            "six of ten records"
+        );
     }
 }

@@ -47,8 +47,9 @@ const MOST_STRATA: usize = 1 << 20;
 const MOST_BLOCKS: usize = 1 << 17;
 
 /// How many records there are in each stratum in clear, and in each block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Strata {
+    seed: u64,
     strata: HashMap<Stratum, u64>,
     /// Records of strata that there was no room for.
     beyond: u64,
@@ -65,6 +66,15 @@ pub(super) struct Small {
 }
 
 impl Strata {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            strata: HashMap::new(),
+            beyond: 0,
+            blocks: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn observe(&mut self, events: Option<&[MigrationEvent]>, blocks: &[BlockColumn]) {
         for event in events.into_iter().flatten() {
             let stratum = Stratum::from(event);
@@ -80,7 +90,7 @@ impl Strata {
                 .entry(column.pass.clone())
                 .or_insert_with(|| Kept::new(MOST_BLOCKS));
             for key in column.keys.iter().flatten() {
-                let hash = super::repeats::hash_of(&key.to_bytes().map(u64::from));
+                let hash = super::repeats::hash_of(&key.to_bytes(), self.seed);
                 if let Some(count) = counts.entry(hash) {
                     *count += 1;
                 }

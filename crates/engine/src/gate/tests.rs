@@ -36,6 +36,7 @@ fn agreement(profile: Profile) -> Agreement {
             schema: Digest::of(b"schema"),
             filter_bits: profile.filter_len(2).unwrap(),
             match_fields: vec!["names".to_owned(), "birth_date".to_owned()],
+            block_passes: Vec::new(),
         },
         linkage: LinkageTerms {
             threshold: ThresholdPolicy::Estimated,
@@ -290,7 +291,7 @@ fn a_dictionary_is_refused_in_whatever_order() {
             "{profile}: {grouped:?}"
         );
         // By their hash: in an order that has nothing to do with who they are.
-        rows.sort_by_key(|row| repeats::hash_of(row));
+        rows.sort_by_key(|row| repeats::hash_of(row, 0));
         let scattered = failed(&agreement, &dataset(profile, &rows), None);
         assert!(
             scattered.contains(&GateCheckName::NearDuplicates),

@@ -65,6 +65,7 @@ fn encoding() -> EncodingTerms {
         schema: Digest::of(b"schema"),
         filter_bits: FilterLen::try_from(2048).unwrap(),
         match_fields: vec!["names".to_owned()],
+        block_passes: Vec::new(),
     }
 }
 

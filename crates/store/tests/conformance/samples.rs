@@ -67,6 +67,7 @@ pub(crate) fn agreement(seed: u64) -> Agreement {
             schema: Digest::of(b"schema"),
             filter_bits: Profile::Saul3x2048.filter_len(1).unwrap(),
             match_fields: vec!["names".to_owned()],
+            block_passes: Vec::new(),
         },
         linkage: LinkageTerms {
             threshold: ThresholdPolicy::Estimated,
