@@ -3,6 +3,8 @@
 use corridor_testkit::{PASSWORD, PostgresDatabase};
 use corridor_tests::{Job, Outcome, Terms, server_command, write_private};
 
+use crate::purge::dataset_of;
+
 fn run_server(job: &Job, arguments: &[&str]) -> Outcome {
     server_command(&job.path("server"), arguments)
         .output()
@@ -47,6 +49,17 @@ fn what_is_restored_serves_the_same() {
         "{}",
         made.stdout
     );
+    // An office has its dataset purged afterwards: the backup does not know of it.
+    let dataset = dataset_of(&job);
+    let purge = [
+        "dataset",
+        "purge",
+        &dataset,
+        "--for-good",
+        "-o",
+        "certificate.json",
+    ];
+    job.run("tn", &purge).succeeded();
     job.kill_server();
     let server = job.path("server");
     // What a backup does not hold and an operator keeps apart.
@@ -72,7 +85,12 @@ fn what_is_restored_serves_the_same() {
         refused.stderr
     );
     std::fs::write(&tables, sound).unwrap();
-    run_server(&job, &restore).succeeded();
+    let restored = run_server(&job, &restore).succeeded();
+    assert!(
+        restored.stdout.contains("corridor-server purge --certificate"),
+        "{}",
+        restored.stdout
+    );
     let again = run_server(&job, &restore);
     assert_eq!(again.code, Some(1));
     assert!(
@@ -91,6 +109,33 @@ fn what_is_restored_serves_the_same() {
     let (log, code) = job.terminate_server();
     assert_eq!(code, Some(0));
     assert!(!log.contains(PASSWORD), "a password is in the log");
+    // The restore is in the audit log, and what was purged since the backup is purged again.
+    std::fs::copy(
+        job.path("tn").join("certificate.json"),
+        server.join("certificate.json"),
+    )
+    .unwrap();
+    let purge = [
+        "purge",
+        "--config",
+        "other.toml",
+        "--certificate",
+        "certificate.json",
+    ];
+    for said in ["1 datasets purged again", "0 datasets purged again"] {
+        let done = run_server(&job, &purge).succeeded();
+        assert!(done.stdout.starts_with(said), "{}", done.stdout);
+    }
+    job.start_server_with("other.toml");
+    let shown = job
+        .run("tn", &["dataset", "show", &dataset, "--json"])
+        .succeeded();
+    assert!(shown.stdout.contains("\"purged\""), "{}", shown.stdout);
+    let exported = ["audit", "export", "--out", "log.audit"];
+    job.run("tn", &exported).succeeded();
+    let log = std::fs::read_to_string(job.path("tn").join("log.audit")).unwrap();
+    assert_eq!(log.matches("\"store_restored\"").count(), 1, "it says so once");
+    job.kill_server();
 
     // Others may read the file with the password: nothing is started.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);

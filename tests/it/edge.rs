@@ -284,8 +284,17 @@ async fn a_dataset_that_is_not_what_was_declared_or_agreed_leaves_nothing() {
             total_bytes: u64::try_from(content.len()).unwrap(),
             ..declaration.clone()
         };
+        let id = declaration.to_id();
         let error = upload(declaration, content).await.unwrap_err();
         assert_eq!(reason(&error), "DATASET_FILE");
+        // An office whose line was cut before it read why asks again; nobody else is told.
+        let again = client.seal_dataset(id).await.unwrap_err();
+        assert_eq!(
+            (reason(&again), again.to_string()),
+            ("DATASET_FILE", error.to_string())
+        );
+        let other = service.client(sample::DESTINATION).await;
+        assert_eq!(reason(&other.seal_dataset(id).await.unwrap_err()), "NOT_FOUND");
         assert_eq!(dataset_files(service.folder.path()), [""; 0]);
     }
     let miscounted = DatasetDeclaration {

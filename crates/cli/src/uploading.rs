@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,6 +64,7 @@ impl Client {
             frame_bytes: LARGEST_FRAME,
             stalled_after: LineTerms::default().stalled_after,
             flow: &Flow::default(),
+            is_sealing: &AtomicBool::new(false),
         };
         once.run(self, &mut |acknowledged| progress(acknowledged)).await
     }
@@ -87,6 +88,7 @@ impl Client {
         let mut patience = Patience::new(line.give_up_after, entropy);
         let mut frame_bytes = LARGEST_FRAME;
         let mut acknowledged = 0;
+        let is_sealing = AtomicBool::new(false);
         let mut connected = Ok(self.clone());
         loop {
             let mut answers = 0;
@@ -99,6 +101,7 @@ impl Client {
                         frame_bytes,
                         stalled_after: line.stalled_after,
                         flow: &flow,
+                        is_sealing: &is_sealing,
                     };
                     let note = &mut |bytes| {
                         acknowledged = bytes;
@@ -157,11 +160,21 @@ struct Try<'a> {
     frame_bytes: usize,
     stalled_after: Duration,
     flow: &'a Flow,
+    /// Whether an earlier try got as far as the seal.
+    is_sealing: &'a AtomicBool,
 }
 
 impl Try<'_> {
     /// `note` is told the bytes acknowledged, first what is there already.
     async fn run(&self, client: &Client, note: &mut (dyn FnMut(u64) + Send)) -> ClientResult<DatasetStatus> {
+        // Whose line was cut before it read the answer asks for it again: a dataset that was refused would be declared anew otherwise,
+        // and sent as a whole.
+        if self.is_sealing.load(Relaxed) {
+            match client.seal_dataset(self.declaration.to_id()).await {
+                Err(error) if error.reason() == Some("NOT_FOUND") => {}
+                outcome => return outcome,
+            }
+        }
         let status = in_time(self.stalled_after, client.declare_dataset(self.declaration)).await??;
         note(status.acknowledged_bytes);
         if status.state == DatasetState::Sealed {
@@ -176,6 +189,7 @@ impl Try<'_> {
             };
             send(client, frames, line, note).await?;
         }
+        self.is_sealing.store(true, Relaxed);
         // Checking a large dataset takes its time, in which nothing comes. A dead line is noticed by the pings of HTTP/2.
         client.seal_dataset(status.id).await
     }

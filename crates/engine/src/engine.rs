@@ -16,6 +16,7 @@ use crate::lease::{LeaseTiming, LeaseWatch};
 use crate::limits::RunLimits;
 use crate::locks::Locks;
 use crate::observer::{NoObserver, Observer};
+use crate::refusals::Refusals;
 use crate::released::check_revised;
 
 /// What this program writes into every run id, so that another version gives another run.
@@ -63,6 +64,8 @@ pub struct Engine {
     pub(crate) gate_turns: Locks<OfficeId>,
     /// One hand at a time on the dataset of an office under an agreement.
     uploads: Locks<(Digest, OfficeId)>,
+    /// Why datasets were refused.
+    pub(crate) refusals: Refusals,
     /// What goes on when its caller has left: writing of frames, seals, purges.
     pub(crate) under_way: TaskTracker,
     /// How leases of runs are kept.
@@ -94,6 +97,7 @@ impl Engine {
             gates: Arc::new(Semaphore::new(GATES_AT_ONCE)),
             gate_turns: Locks::default(),
             uploads: Locks::default(),
+            refusals: Refusals::default(),
             under_way: TaskTracker::new(),
             lease_timing: LeaseTiming::DEFAULT,
             leases: Arc::default(),
@@ -221,6 +225,7 @@ impl Engine {
             });
         }
         let _alone = self.lock_upload(declaration).await?;
+        self.refusals.forget(declaration.to_id());
         let declared = self
             .store
             .declare_dataset(declaration, &self.stamp(Some(caller)))

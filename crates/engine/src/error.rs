@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use corridor_core::audit::ProofError;
 use corridor_core::{AgreementError, GateReport, RunState, SignatureError};
 use corridor_flows::{DisclosureError, FlowError};
@@ -130,6 +132,9 @@ pub enum EngineError {
     /// The run was started by another version of this program.
     #[error("the run was started by another version of this program")]
     OtherVersion,
+    /// The dataset was refused at its seal, and nothing of it was kept.
+    #[error("{0}")]
+    Refused(Arc<EngineError>),
     /// Another table of the same countries and years left since this one was made.
     #[error(
         "another table of the same countries and years was released since this one was made, and could be subtracted from it; propose          the agreement again with revises = the digest of the other, sign it, upload and run it"
@@ -148,7 +153,7 @@ pub enum EngineError {
 
 impl EngineError {
     /// Why a dataset was refused or a run failed, in a word for the audit log.
-    pub(crate) const fn to_word(&self) -> &'static str {
+    pub(crate) fn to_word(&self) -> &'static str {
         match self {
             Self::Agreement(_) => "agreement",
             Self::AgreementNotInForce => "agreement_not_in_force",
@@ -163,6 +168,7 @@ impl EngineError {
             Self::MeasureMismatch => "measure_mismatch",
             Self::NoEvents => "no_events",
             Self::OtherVersion => "other_version",
+            Self::Refused(error) => error.to_word(),
             Self::RunRefused { .. } => "run_refused",
             Self::Store(StoreError::KeyCheckMismatch) => "key_check_mismatch",
             Self::Store(_) => "store",

@@ -39,6 +39,7 @@ mod pipeline;
 mod plan;
 mod planning;
 mod refusal;
+mod refusals;
 mod released;
 mod replay;
 mod result;

@@ -140,9 +140,15 @@ impl Engine {
     /// for it.
     ///
     /// # Errors
-    /// When bytes are missing, or the dataset is not what was declared and agreed.
+    /// When bytes are missing, or the dataset is not what was declared and agreed; asked again, the last refusals are told again.
     pub async fn seal_dataset(&self, caller: &Caller, id: Digest) -> Result<DatasetStatus, EngineError> {
-        let status = self.dataset(caller, id).await?;
+        let status = match self.dataset(caller, id).await {
+            Err(EngineError::NotFound { what }) => {
+                let told = self.refusals.find(&caller.party, id);
+                return Err(told.unwrap_or(EngineError::NotFound { what }));
+            }
+            found => found?,
+        };
         let (engine, caller) = (self.clone(), caller.clone());
         let sealing = self.under_way.spawn(async move {
             let _alone = engine.lock_upload(&status.declaration).await?;
@@ -207,7 +213,7 @@ impl Engine {
                     .delete_dataset(id, error.to_word(), &self.stamp(Some(caller)))
                     .await?;
                 self.store.remove_staged(id).await?;
-                return Err(error);
+                return Err(self.refusals.note(&caller.party, id, error));
             }
         };
         self.store.remove_staged(id).await?;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use corridor_core::audit::AuditStamp;
-use corridor_core::{Clock as _, Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SystemClock};
+use corridor_core::{
+    Clock as _, Digest, OfficeId, OfficeIdError, OsEntropy, Role, RoleError, SignedCertificate, SystemClock,
+};
 use corridor_engine::{AuditLog, Compute, Engine, Limits, MasterKey, Store};
 use corridor_server::{
     Config, Metrics, Operations, ServeOptions, Telemetry, check_log, follow, identities, maintenance, probe,
@@ -107,6 +109,18 @@ enum Command {
         /// The backup.
         #[arg(long, value_name = "DIR")]
         from: PathBuf,
+    },
+    /// Purges again what certificates of deletion say was purged: what a restored backup brought back that was made before. The service
+    /// must be stopped.
+    ///
+    /// Example: corridor-server purge --config corridor-server.toml --certificate deletion.json
+    Purge {
+        /// Settings of the service.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A certificate, as offices keep it; repeat for each.
+        #[arg(long, value_name = "FILE", required = true)]
+        certificate: Vec<PathBuf>,
     },
     /// Asks the service that runs with these settings on this machine whether it takes calls; for a container's or a supervisor's
     /// health check. It needs operations.listen, and ends with 1 when the service is stopping or does not answer.
@@ -243,7 +257,32 @@ fn run(args: Args) -> anyhow::Result<()> {
             let options = Config::load(&config)?.to_store_options()?;
             let restoring = corridor_store::restore(&options, &from);
             let manifest = tokio::runtime::Runtime::new()?.block_on(restoring)?;
-            tell(&manifest, &format!("restored from {}", from.display()))
+            tell(&manifest, &format!("restored from {}", from.display()))?;
+            writeln!(
+                std::io::stdout(),
+                "what was purged since the backup was made is back: purge it again before the service is started, with \
+                 corridor-server purge --certificate"
+            )?;
+            Ok(())
+        }
+        Command::Purge { config, certificate } => {
+            let options = Config::load(&config)?.to_store_options()?;
+            let mut signed = Vec::new();
+            for file in &certificate {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                let certificate = SignedCertificate::from_file(&text)
+                    .with_context(|| format!("{} is no certificate of deletion", file.display()))?;
+                signed.push(certificate);
+            }
+            let purging = maintenance::purge_again(&options, &signed);
+            let count = tokio::runtime::Runtime::new()?.block_on(purging)?;
+            writeln!(
+                std::io::stdout(),
+                "{count} datasets purged again; of {} there was nothing",
+                signed.len() - count
+            )?;
+            Ok(())
         }
         Command::Health { config, storage } => {
             let listen = Config::load(&config)?.operations.listen;

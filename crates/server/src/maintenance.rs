@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use corridor_core::audit::AuditStamp;
-use corridor_core::{Clock as _, OsEntropy, SystemClock};
+use corridor_core::{Clock as _, DatasetState, OsEntropy, SignedCertificate, SystemClock};
 use corridor_engine::{Engine, EngineError, Garbage, Store, StoreError};
+use corridor_store::StoreOptions;
 
 use crate::config::Config;
 use crate::database::DatabaseConfigError;
@@ -18,6 +19,11 @@ pub enum MaintenanceError {
         "name the new master key under [encryption] of the settings, and give the settings as they were with --from"
     )]
     NoNewKey,
+    /// A certificate of another service.
+    #[error(
+        "a certificate is not signed by the key of this service (certificate.key); nothing was purged: put that key back from its copy"
+    )]
+    OtherSigner,
     /// The settings of the database, credentials or a master key.
     #[error(transparent)]
     Settings(#[from] DatabaseConfigError),
@@ -44,6 +50,42 @@ pub async fn rotate_key(config: &Config, former: &Config) -> Result<u64, Mainten
     let count = store.rewrap_keys(&former_key, &stamp).await;
     store.close().await;
     Ok(count?)
+}
+
+/// Purges the datasets that certificates say were purged. Gives of how many there was something.
+///
+/// # Errors
+/// When a certificate is not signed by the key of this service, before anything is purged, or the store fails.
+pub async fn purge_again(
+    options: &StoreOptions,
+    certificates: &[SignedCertificate],
+) -> Result<usize, MaintenanceError> {
+    let store = Store::open_with(options).await?;
+    let key = store.certificate_key();
+    if certificates
+        .iter()
+        .any(|certificate| certificate.signing_key() != key)
+    {
+        return Err(MaintenanceError::OtherSigner);
+    }
+    let mut count = 0;
+    for certificate in certificates {
+        let certificate = certificate.certificate();
+        let is_there = store
+            .dataset(certificate.dataset)
+            .await?
+            .is_some_and(|dataset| dataset.state != DatasetState::Purged);
+        if is_there {
+            let stamp = AuditStamp::new(None, SystemClock.now(), &mut OsEntropy::default());
+            store
+                .certify_purge(certificate.dataset, certificate.reason, &stamp)
+                .await?;
+            store.remove_purged(certificate.dataset).await?;
+            count += 1;
+        }
+    }
+    store.close().await;
+    Ok(count)
 }
 
 /// Says what can go, a line for each, and removes it when asked to: datasets whose retention is over, and stored bytes that nothing

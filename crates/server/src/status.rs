@@ -188,9 +188,16 @@ pub(crate) fn frame_too_large(limit: usize) -> Status {
 
 /// What a caller is told of a failure. The cause of an inner one goes to the log and nowhere else.
 pub(crate) fn from_engine(error: EngineError) -> Status {
-    let (code, reason) = classify(&error);
+    tell(&error)
+}
+
+fn tell(error: &EngineError) -> Status {
+    if let EngineError::Refused(error) = error {
+        return tell(error);
+    }
+    let (code, reason) = classify(error);
     if matches!(code, Code::Internal | Code::ResourceExhausted | Code::Unavailable) {
-        tracing::error!(reason, error = &error as &dyn std::error::Error, "call failed");
+        tracing::error!(reason, error = error as &dyn std::error::Error, "call failed");
     }
     let message = if code == Code::Internal {
         "the service failed; its operator finds the cause in the log".to_owned()
@@ -202,7 +209,7 @@ pub(crate) fn from_engine(error: EngineError) -> Status {
     } else {
         error.to_string()
     };
-    if let EngineError::GateFailed { report } = &error {
+    if let EngineError::GateFailed { report } = error {
         return gate_failed(report, reason, message);
     }
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
@@ -248,6 +255,7 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::NotReleased => (Code::FailedPrecondition, "NOT_RELEASED"),
         EngineError::NoResult { .. } => (Code::FailedPrecondition, "NO_RESULT"),
         EngineError::NotCancellable { .. } => (Code::FailedPrecondition, "NOT_CANCELLABLE"),
+        EngineError::Refused(error) => classify(error),
         EngineError::ReleasedMeanwhile => (Code::FailedPrecondition, "RELEASED_MEANWHILE"),
         EngineError::RunRefused { .. } => (Code::FailedPrecondition, "RUN_REFUSED"),
         EngineError::Proof(_) => (Code::InvalidArgument, "PROOF"),
