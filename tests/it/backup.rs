@@ -1,9 +1,7 @@
 //! A service is backed up while it runs, destroyed, and restored over the other database.
 
 use corridor_testkit::{PASSWORD, PostgresDatabase};
-use corridor_tests::{Job, Outcome, Terms, server_command, write_private};
-
-use crate::purge::dataset_of;
+use corridor_tests::{Job, Outcome, Terms, dataset_files, server_command, write_private};
 
 fn run_server(job: &Job, arguments: &[&str]) -> Outcome {
     server_command(&job.path("server"), arguments)
@@ -50,7 +48,12 @@ fn what_is_restored_serves_the_same() {
         made.stdout
     );
     // An office has its dataset purged afterwards: the backup does not know of it.
-    let dataset = dataset_of(&job);
+    let stored = dataset_files(&job.path("server").join("data"));
+    let ids = stored
+        .iter()
+        .filter_map(|name| Some(name.rsplit_once('/')?.1.trim_end_matches(".parquet").to_owned()));
+    let is_of_tn = |id: &String| job.run("tn", &["dataset", "show", id]).code == Some(0);
+    let dataset = ids.into_iter().find(is_of_tn).unwrap();
     let purge = [
         "dataset",
         "purge",

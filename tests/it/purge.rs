@@ -334,7 +334,7 @@ fn a_service_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_in_plain()
 }
 
 /// The only dataset there is.
-pub(crate) fn dataset_of(job: &Job) -> String {
+fn dataset_of(job: &Job) -> String {
     let stored = files(&job.path("server").join("data/objects/datasets"));
     let name = stored[0].0.file_stem().unwrap().to_str().unwrap();
     name.to_owned()

@@ -212,14 +212,12 @@ impl StoreError {
         let Self::Database { source, .. } = self else {
             return false;
         };
-        match source {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
-            // PostgreSQL, while it is shut down or started.
-            source => source
-                .as_database_error()
-                .and_then(|error| error.code())
-                .is_some_and(|code| code.starts_with("57P0") || (code.len() == 5 && code.starts_with("08"))),
+        if matches!(source, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+            return true;
         }
+        // PostgreSQL, while it is shut down or started.
+        let code = source.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| code.starts_with("57P0") || (code.len() == 5 && code.starts_with("08")))
     }
 
     /// Whether the disk is full, which an operator can do something about.
