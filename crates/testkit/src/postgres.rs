@@ -1,18 +1,23 @@
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The password of the server's user, which must not be found where passwords are not.
 pub const PASSWORD: &str = "kept-from-logs-7Qz";
 
 const USER: &str = "corridor";
+
+/// How long an order may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An empty database of its own for one test.
 #[derive(Debug, Clone)]
@@ -28,7 +33,6 @@ impl PostgresDatabase {
     /// When PostgreSQL is not installed or does not start.
     pub fn create() -> Self {
         static RUNNING: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-        static MADE: AtomicU32 = AtomicU32::new(0);
         let server = {
             let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             running.upgrade().unwrap_or_else(|| {
@@ -37,6 +41,28 @@ impl PostgresDatabase {
                 server
             })
         };
+        Self::create_on(server)
+    }
+
+    /// Makes a database on a server that nobody else uses, so that it can be stopped.
+    ///
+    /// # Panics
+    /// As [`PostgresDatabase::create`].
+    pub fn create_alone() -> Self {
+        Self::create_on(Arc::new(Server::start()))
+    }
+
+    /// Makes another empty database on the same server.
+    ///
+    /// # Panics
+    /// When the server does not run.
+    #[must_use]
+    pub fn create_beside(&self) -> Self {
+        Self::create_on(Arc::clone(&self.server))
+    }
+
+    fn create_on(server: Arc<Server>) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         server.run_sql("postgres", &format!("CREATE DATABASE {name}"));
         Self { server, name }
@@ -76,28 +102,70 @@ impl PostgresDatabase {
             ),
         );
     }
+
+    /// Stops the server at once, without a word to those connected and without a last checkpoint, as when its process crashes.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn stop_server(&self) {
+        self.server.order("stop", STOPPED);
+    }
+
+    /// Starts the server again on what is on its disk, and waits until it has recovered.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_server(&self) {
+        self.server.order("start", READY);
+    }
 }
 
-/// A server in a temporary folder. A shell keeps it and waits for the end of its standard input: that comes when this value
-/// is dropped, and also when the test's process is killed.
+/// A server in a temporary folder. A shell keeps it, takes orders on its standard input and waits for the end of it: that comes
+/// when this value is dropped, and also when the test's process is killed.
 #[derive(Debug)]
 struct Server {
     folder: PathBuf,
     binaries: PathBuf,
-    keeper: Child,
+    keeper: Mutex<Keeper>,
     log: Option<JoinHandle<()>>,
 }
+
+#[derive(Debug)]
+struct Keeper {
+    shell: Child,
+    /// [`READY`] and [`STOPPED`], each time it is said.
+    said: Receiver<String>,
+}
+
+/// What the server says when it can be used, and its keeper when it has stopped.
+const READY: &str = "ready to accept connections";
+const STOPPED: &str = "the keeper stopped it";
 
 /// Arguments: folder of the programs, the server's folder.
 const KEEP: &str = r#"
 trap '' HUP INT TERM
 "$0/initdb" --pgdata="$1/data" --username=corridor --pwfile="$1/password" --auth=scram-sha-256 --no-sync \
     --encoding=UTF8 --locale=C >&2 || exit 1
-"$0/postgres" -D "$1/data" -k "$1" -c listen_addresses='' -c fsync=off -c max_connections=200 -c shared_buffers=16MB \
-    </dev/null >&2 &
-read -r _
-kill -QUIT $!
-wait $!
+start() {
+    "$0/postgres" -D "$1/data" -k "$1" -c listen_addresses='' -c fsync=off -c max_connections=200 \
+        -c shared_buffers=16MB </dev/null >&2 &
+    server=$!
+}
+stop() {
+    if [ -n "$server" ]; then
+        kill -QUIT "$server"
+        wait "$server"
+        server=
+    fi
+}
+start "$1"
+while read -r order; do
+    case $order in
+    stop) stop && echo "the keeper stopped it" >&2 ;;
+    start) start "$1" ;;
+    esac
+done
+stop
 rm -rf "$1"
 "#;
 
@@ -126,29 +194,49 @@ impl Server {
             }
             command.uid(user).gid(group);
         }
-        let mut keeper = command
+        let mut shell = command
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("a shell runs");
-        let mut log = BufReader::new(keeper.stderr.take().expect("standard error is piped")).lines();
+        let mut log = BufReader::new(shell.stderr.take().expect("standard error is piped")).lines();
         let mut said = String::new();
-        while !said.contains("ready to accept connections") {
+        while !said.contains(READY) {
             let line = log.next().and_then(Result::ok);
             let line = line.unwrap_or_else(|| panic!("PostgreSQL ended: {said}"));
             said += &line;
             said.push('\n');
         }
+        let (sender, said) = mpsc::channel();
         // Reading on keeps the pipe from filling.
-        let log = std::thread::spawn(move || log.for_each(drop));
+        let log = std::thread::spawn(move || {
+            for line in log.map_while(Result::ok) {
+                if let Some(words) = [READY, STOPPED].into_iter().find(|words| line.contains(words)) {
+                    // There is nobody to tell while the server is being dropped.
+                    drop(sender.send(words.to_owned()));
+                }
+            }
+        });
         Self {
             folder,
             binaries,
-            keeper,
+            keeper: Mutex::new(Keeper { shell, said }),
             log: Some(log),
         }
+    }
+
+    /// Gives an order and waits until it is carried out.
+    fn order(&self, order: &str, done: &str) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = keeper.shell.stdin.as_mut().expect("standard input is piped");
+        writeln!(orders, "{order}").expect("the keeper takes orders");
+        let said = keeper
+            .said
+            .recv_timeout(PATIENCE)
+            .expect("the order is carried out");
+        assert_eq!(said, done, "the order was {order}");
     }
 
     fn run_sql(&self, database: &str, statement: &str) -> String {
@@ -171,9 +259,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        let keeper = self.keeper.get_mut().unwrap_or_else(PoisonError::into_inner);
         // The end of its input is the sign to end.
-        drop(self.keeper.stdin.take());
-        drop(self.keeper.wait());
+        drop(keeper.shell.stdin.take());
+        drop(keeper.shell.wait());
         if let Some(log) = self.log.take() {
             drop(log.join());
         }
