@@ -169,7 +169,7 @@ impl ServerProcess {
         Self::start_command(command)
     }
 
-    /// The same with the data folder on a file system of its own of `kib` KiB.
+    /// The same with the data folder, or one below it, on a file system of its own of `kib` KiB.
     ///
     /// # Panics
     /// When it ends instead, or no file system can be mounted.
@@ -184,6 +184,24 @@ impl ServerProcess {
             .current_dir(folder)
             .stdin(Stdio::null());
         Self::start_command(command)
+    }
+
+    /// Has a file system that was made for this service be read-only, or written again. Gives whether it could be done: it cannot
+    /// while a file on it is open to be written.
+    ///
+    /// # Panics
+    /// When the system has no `nsenter`.
+    pub fn remount(&self, place: &Path, is_writable: bool) -> bool {
+        let options = if is_writable { "remount,rw" } else { "remount,ro" };
+        let output = Command::new("nsenter")
+            .args(["--target", &self.child.id().to_string()])
+            .args(["--user", "--mount", "--preserve-credentials"])
+            .args(["mount", "-o", options])
+            .arg(place)
+            .stdin(Stdio::null())
+            .output()
+            .expect("nsenter runs");
+        output.status.success()
     }
 
     fn start_command(mut command: Command) -> Self {

@@ -22,7 +22,9 @@ pub use binaries::{Outcome, ServerProcess, binaries, command, corridor, server_c
 pub use breaking::breaking_changes;
 pub use codegen::{GENERATED_FILES, generate};
 #[cfg(feature = "programs")]
-pub use faults::{CampaignReport, CampaignTerms, ClockSteps, LargeUpload, Phase, run_campaign};
+pub use faults::{
+    CampaignReport, CampaignTerms, ClockSteps, Databases, LargeUpload, Phase, Sabotage, run_campaign,
+};
 pub use job::{Job, OFFICES, Terms, fixture, write_private};
 #[cfg(feature = "programs")]
 pub use load::{LoadReport, LoadTerms, run_load};

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::draw::draw;
 use crate::poor_line::LineFaults;
 use crate::sample::{ORIGIN, Sample, SampleFilters, SampleTerms};
-use crate::world::{CALLERS, World};
+use crate::world::{CALLERS, Storage, World};
 
 /// What load is to be made.
 #[derive(Debug, Clone, Copy)]
@@ -167,7 +167,7 @@ const RECORDS: usize = 2000;
 /// When the harness fails: no service that starts, an agreement that is refused.
 pub async fn run_load(terms: LoadTerms) -> LoadReport {
     let limits = if terms.raised_limits { RAISED } else { &[] };
-    let world = World::start_with(LineFaults::NONE, None, limits);
+    let world = World::start_with(LineFaults::NONE, (Storage::Folder, None), limits);
     let scene = Scene::set(&world, terms).await;
     let mut report = LoadReport {
         clients: terms.clients,

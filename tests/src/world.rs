@@ -4,16 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use corridor_cli::Connection;
-use corridor_core::{SeededEntropy, fill};
+use corridor_core::{Digest, SeededEntropy, fill};
+use corridor_testkit::{PASSWORD, PostgresDatabase};
 use tempfile::TempDir;
 
 use crate::binaries::{Outcome, ServerProcess, corridor, server_command};
 use crate::draw::draw;
+use crate::job::write_private;
 use crate::poor_line::{LineFaults, PoorLine};
 use crate::sample::{DESTINATION, ORIGIN};
 
 /// The sample config of the same version, so that a program built once goes on working while the tree changes.
 const SAMPLE_CONFIG: &str = include_str!("../../deploy/corridor-server.toml");
+
+/// The folder of uploads under way.
+const STAGING: &str = "data/staging";
 
 /// Who calls: the two offices of [`crate::sample`].
 pub(crate) const CALLERS: [&str; 2] = [ORIGIN, DESTINATION];
@@ -25,7 +30,21 @@ pub(crate) struct World {
     /// What was logged by the processes that ended.
     log: Mutex<String>,
     line: PoorLine,
-    disk_kib: Option<u32>,
+    storage: Storage,
+    database: Option<PostgresDatabase>,
+}
+
+/// On what a service keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// A folder, with SQLite in it.
+    Folder,
+    /// The same on a new disk of so many KiB, which goes with its service.
+    SmallDisk(u32),
+    /// The same with uploads under way on a new disk of so many KiB, which goes with its service.
+    StagingDisk(u32),
+    /// A folder, and a database of PostgreSQL.
+    Postgres,
 }
 
 /// How a service ends.
@@ -42,19 +61,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    /// Starts a service on an empty folder or, where `disk_kib` is given, on a new disk of so many KiB.
+    /// Starts a service that has nothing yet.
     ///
     /// # Panics
     /// When it does not start.
-    pub(crate) fn start(faults: LineFaults, disk_kib: Option<u32>) -> Self {
-        Self::start_with(faults, disk_kib, &[])
+    pub(crate) fn start(faults: LineFaults, storage: Storage, database: Option<PostgresDatabase>) -> Self {
+        Self::start_with(faults, (storage, database), &[])
     }
 
     /// The same with texts of the sample config replaced by others.
     ///
     /// # Panics
     /// As [`World::start`], and when a text is not there.
-    pub(crate) fn start_with(faults: LineFaults, disk_kib: Option<u32>, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(
+        faults: LineFaults,
+        (storage, database): (Storage, Option<PostgresDatabase>),
+        settings: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let offices = CALLERS.map(|office| ["--office", office]);
         let arguments = [
@@ -74,10 +97,20 @@ impl World {
             assert!(config.contains(text), "{text:?} is in the sample config");
             config = config.replace(text, other);
         }
+        if let Some(database) = &database {
+            config.push_str("\n[database]\nurl_file = \"database.url\"\n");
+            write_private(&folder.path().join("database.url"), &database.url())
+                .expect("a file can be written");
+        }
         fs::write(folder.path().join("server.toml"), config).expect("a file can be written");
-        let server = match disk_kib {
-            None => ServerProcess::start(folder.path(), "server.toml"),
-            Some(kib) => ServerProcess::start_on_small_disk(folder.path(), "server.toml", "data", kib),
+        let server = match storage {
+            Storage::Folder | Storage::Postgres => ServerProcess::start(folder.path(), "server.toml"),
+            Storage::SmallDisk(kib) => {
+                ServerProcess::start_on_small_disk(folder.path(), "server.toml", "data", kib)
+            }
+            Storage::StagingDisk(kib) => {
+                ServerProcess::start_on_small_disk(folder.path(), "server.toml", STAGING, kib)
+            }
         };
         let line = PoorLine::start(server.address(), faults);
         Self {
@@ -85,7 +118,8 @@ impl World {
             server: Mutex::new(Some(server)),
             log: Mutex::new(String::new()),
             line,
-            disk_kib,
+            storage,
+            database,
         }
     }
 
@@ -152,7 +186,7 @@ impl World {
     /// # Panics
     /// When it does not run, or does not end.
     pub(crate) fn end(&self, ending: Ending) {
-        assert!(self.disk_kib.is_none(), "a small disk goes with its service");
+        assert!(self.is_lasting(), "a small disk goes with its service");
         let server = lock(&self.server).take().expect("the service runs");
         let log = match ending {
             Ending::Kill => server.kill(),
@@ -222,14 +256,7 @@ impl World {
     /// # Panics
     /// When the service does not run.
     pub(crate) fn fill_disk(&self) -> PathBuf {
-        let process = self.process().expect("the service runs");
-        let data = self.data();
-        let inside = data.strip_prefix("/").expect("an absolute path");
-        let filler = Path::new("/proc")
-            .join(process.to_string())
-            .join("root")
-            .join(inside)
-            .join("filler");
+        let filler = self.data().join("filler");
         let mut file = fs::File::create(&filler).expect("a file can be made");
         for piece in [1 << 16, 512] {
             while file.write_all(&vec![0; piece]).is_ok() {}
@@ -237,17 +264,107 @@ impl World {
         filler
     }
 
+    /// Has the disk of the uploads be read-only, or written again; whether it could be done, which it cannot while a file is open
+    /// to be written.
+    ///
+    /// # Panics
+    /// When the service does not run.
+    pub(crate) fn set_staging_writable(&self, is_writable: bool) -> bool {
+        let staging = self.folder.path().join(STAGING);
+        let server = lock(&self.server);
+        let server = server.as_ref().expect("the service runs");
+        server.remount(&staging, is_writable)
+    }
+
+    /// Whether what is stored outlives its service.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        match self.storage {
+            Storage::Folder | Storage::Postgres => true,
+            Storage::SmallDisk(_) | Storage::StagingDisk(_) => false,
+        }
+    }
+
+    /// The PostgreSQL server is gone from one moment to the next.
+    ///
+    /// # Panics
+    /// When there is none, or it is gone already.
+    pub(crate) fn stop_database(&self) {
+        self.database.as_ref().expect("it is PostgreSQL").stop_server();
+    }
+
+    /// The PostgreSQL server is back.
+    ///
+    /// # Panics
+    /// When there is none, or it does not start.
+    pub(crate) fn start_database(&self) {
+        self.database.as_ref().expect("it is PostgreSQL").start_server();
+    }
+
+    /// A digest of the stored bytes of a sealed dataset, encrypted as they are; `None` when there are none.
+    pub(crate) fn stored(&self, dataset: Digest) -> Option<Digest> {
+        fs::read(self.object(dataset))
+            .ok()
+            .map(|bytes| Digest::of(&bytes))
+    }
+
+    /// Puts bytes where those of a dataset were.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub(crate) fn plant(&self, dataset: Digest) {
+        fs::write(self.object(dataset), b"back again").expect("a file can be written");
+    }
+
+    fn object(&self, dataset: Digest) -> PathBuf {
+        self.data().join(format!("objects/datasets/{dataset}.parquet"))
+    }
+
+    /// Files of the data folder that belong to a dataset or a run by their name or by that of a folder they are in, below it.
+    pub(crate) fn files_of(&self, id: Digest) -> Vec<String> {
+        let (data, id) = (self.data(), id.to_string());
+        let mut found = Vec::new();
+        let mut open = vec![data.clone()];
+        while let Some(folder) = open.pop() {
+            // A folder may go while it is looked at.
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    open.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(&data).ok().and_then(Path::to_str);
+                found.extend(name.filter(|name| name.contains(&id)).map(str::to_owned));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// The data folder, as its service sees it.
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let data = self.folder.path().join("data");
+        if self.is_lasting() {
+            return data;
+        }
+        let process = self.process().expect("the service runs");
+        let inside = data.strip_prefix("/").expect("an absolute path");
+        Path::new("/proc")
+            .join(process.to_string())
+            .join("root")
+            .join(inside)
     }
 
     /// What all processes logged. Ends the one that runs.
+    ///
+    /// # Panics
+    /// When the password of the database is in it.
     pub(crate) fn into_log(self) -> String {
         let running = lock(&self.server).take();
         let mut log = self.log.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = running {
             log.push_str(&server.kill());
         }
+        assert!(!log.contains(PASSWORD), "a password is in the log");
         log
     }
 }

@@ -1,4 +1,4 @@
-//! Kills, cuts, torn writes, full disks and clock steps, against real services: see [`corridor_tests::run_campaign`].
+//! Kills, cuts, torn writes, bad disks, clock steps and a database that crashes, against real services: see [`corridor_tests::run_campaign`].
 //!
 //! Exit code 0 when everything held, 1 when something did not.
 
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use corridor_tests::{CampaignTerms, ClockSteps, run_campaign, use_binaries};
+use corridor_tests::{CampaignTerms, ClockSteps, Databases, run_campaign, use_binaries};
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -15,7 +15,7 @@ struct Arguments {
     /// Everything is drawn from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// SIGKILLs in all.
+    /// SIGKILLs in all; those that come when the work they were meant for is done are not counted.
     #[arg(long, default_value_t = 300)]
     kills: u32,
     /// Records of each dataset.
@@ -24,6 +24,12 @@ struct Arguments {
     /// Megabytes of a dataset that is uploaded over a poor line before the rounds; none when 0. Both programs hold it in memory.
     #[arg(long, default_value_t = 0)]
     upload_mb: usize,
+    /// Has every round keep metadata in PostgreSQL, which goes away and returns; some do when nothing is said.
+    #[arg(long, conflicts_with = "no_postgres")]
+    postgres: bool,
+    /// Has no round keep metadata in PostgreSQL.
+    #[arg(long)]
+    no_postgres: bool,
     /// A folder with `corridor` and `corridor-server`; built from the tree when not given.
     #[arg(long, value_name = "FOLDER")]
     binaries: Option<PathBuf>,
@@ -40,7 +46,12 @@ async fn main() -> std::io::Result<ExitCode> {
         kills: arguments.kills,
         records: arguments.records,
         upload_mb: arguments.upload_mb,
-        sabotage: false,
+        databases: match (arguments.postgres, arguments.no_postgres) {
+            (true, _) => Databases::PostgresOnly,
+            (false, true) => Databases::SqliteOnly,
+            (false, false) => Databases::Drawn,
+        },
+        sabotage: None,
         clock_steps: ClockSteps::find(),
     };
     if let Some(folder) = arguments.binaries {

@@ -6,7 +6,7 @@ use crate::faults::ledger::Ledger;
 use crate::faults::office::{Broken, OfficeClient};
 use crate::poor_line::LineFaults;
 use crate::sample::{ORIGIN, Sample, SampleFilters, SampleTerms};
-use crate::world::{CALLERS, World};
+use crate::world::{CALLERS, Storage, World};
 
 /// What an upload over a poor line took.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +54,14 @@ pub(crate) async fn play(seed: u64, megabytes: usize) -> Result<LargeUpload, Bro
         stalls_one_in: 10,
         ..LineFaults::NONE
     };
-    let world = World::start(faults, None);
+    let world = World::start(faults, Storage::Folder, None);
     let agreement = sample.agreement.digest();
     let ledger = Ledger::new(agreement);
     let offices = CALLERS.map(|name| OfficeClient {
         name,
         connection: world.connection(name),
         ledger: &ledger,
+        waits_out: &[],
     });
     offices[0].propose(&sample.agreement.to_canonical_bytes()).await?;
     for (office, (_, signature)) in offices.iter().zip(&sample.signatures()) {

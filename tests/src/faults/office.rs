@@ -24,6 +24,9 @@ pub(crate) struct OfficeClient<'a> {
     pub(crate) name: &'static str,
     pub(crate) connection: Connection,
     pub(crate) ledger: &'a Ledger,
+    /// Reasons of refusals, besides those that pass by themselves, after which the office calls again: those of a fault under way
+    /// that somebody ends.
+    pub(crate) waits_out: &'static [&'static str],
 }
 
 /// What must not be, in words.
@@ -44,7 +47,7 @@ impl OfficeClient<'_> {
             .await;
             match outcome {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) if may_pass(&error) => {}
+                Ok(Err(error)) if self.may_pass(&error) => {}
                 Ok(Err(error)) => return Err(format!("{} {what}: {error}", self.name)),
                 Err(_) => {}
             }
@@ -73,7 +76,7 @@ impl OfficeClient<'_> {
                 client.sign_agreement(agreement, signature).await
             })
             .await?;
-        self.ledger.signed(self.name);
+        self.ledger.signed(self.name, signature);
         Ok(signed)
     }
 
@@ -91,6 +94,7 @@ impl OfficeClient<'_> {
         let client = self
             .persist("connects", async |client: &Client| Ok(client.clone()))
             .await?;
+        self.ledger.declares(self.name, declaration);
         let begun = Instant::now();
         let status = loop {
             let tell = &mut |event: UploadEvent<'_>| match event {
@@ -103,7 +107,7 @@ impl OfficeClient<'_> {
             {
                 Ok(status) => break status,
                 // The command ends with such an error; somebody makes room, and it is run again.
-                Err(error) if may_pass(&error) && begun.elapsed() < PATIENCE => sleep(PAUSE).await,
+                Err(error) if self.may_pass(&error) && begun.elapsed() < PATIENCE => sleep(PAUSE).await,
                 Err(error) => return Err(format!("{} uploads: {error}", self.name)),
             }
         };
@@ -150,6 +154,56 @@ impl OfficeClient<'_> {
         Ok(())
     }
 
+    /// Purges its dataset, and asks for the certificate once more.
+    pub(crate) async fn purge(&self) -> Result<(), Broken> {
+        let id = self.ledger.dataset_of(self.name);
+        let id = id.ok_or_else(|| format!("{} has no dataset to purge", self.name))?;
+        self.ledger.purges(self.name);
+        let certificate = self
+            .persist("purges", async |client: &Client| client.purge_dataset(id).await)
+            .await?;
+        self.ledger.purged(self.name, certificate)?;
+        let again = self
+            .persist("asks for the certificate", async |client: &Client| {
+                client.deletion_certificate(id).await
+            })
+            .await?;
+        self.ledger.certified(self.name, again)
+    }
+
+    /// Tries to have its purged dataset again.
+    pub(crate) async fn is_refused_what_it_purged(
+        &self,
+        declaration: &DatasetDeclaration,
+    ) -> Result<(), Broken> {
+        let id = self.ledger.dataset_of(self.name);
+        let id = id.ok_or_else(|| format!("{} has purged no dataset", self.name))?;
+        let tries = self
+            .persist("asks for what is purged", async |client: &Client| {
+                let declared = client.declare_dataset(declaration).await;
+                let sealed = client.seal_dataset(id).await;
+                let mut reasons = Vec::new();
+                for outcome in [declared, sealed] {
+                    match outcome {
+                        Ok(status) => reasons.push(format!("{:?}", status.state)),
+                        Err(error) if self.may_pass(&error) => return Err(error),
+                        Err(error) => reasons.push(error.reason().unwrap_or_default().to_owned()),
+                    }
+                }
+                Ok(reasons)
+            })
+            .await?;
+        if tries.iter().all(|reason| reason == "DATASET_PURGED") {
+            Ok(())
+        } else {
+            Err(format!(
+                "{} asks for its purged dataset and is answered {}",
+                self.name,
+                tries.join(", ")
+            ))
+        }
+    }
+
     /// Reads the result, and works out its digest.
     pub(crate) async fn read(&self, run: Digest) -> Result<Digest, Broken> {
         let (table, report, digest) = self
@@ -161,22 +215,31 @@ impl OfficeClient<'_> {
             Err(format!("{} reads another result than was released", self.name))
         }
     }
+
+    /// Whether an error goes away by itself or when somebody makes room.
+    fn may_pass(&self, error: &ClientError) -> bool {
+        match error {
+            ClientError::Connect(_) | ClientError::Cut(_) | ClientError::Stalled(_) => true,
+            ClientError::Refused {
+                reason, retry_after, ..
+            } => {
+                let is_waited_out = |reason: &str| self.waits_out.contains(&reason);
+                retry_after.is_some() || reason.as_deref().is_some_and(is_waited_out)
+            }
+            ClientError::Answer(_) => false,
+        }
+    }
 }
+
+/// Reasons of a disk that is full, until somebody makes room.
+pub(crate) const FULL_DISK: &[&str] = &["DISK_FULL"];
+
+/// Reasons of a disk that cannot be written: the service says that it failed.
+pub(crate) const READ_ONLY_DISK: &[&str] = &["INTERNAL"];
 
 fn result_of(status: &RunStatus) -> Result<Digest, Broken> {
     match (status.state, status.result) {
         (RunState::Reconciled | RunState::Released, Some(result)) => Ok(result),
         (state, _) => Err(format!("the run ended as {state}: {}", status.reason)),
-    }
-}
-
-/// Whether an error goes away by itself or when somebody makes room.
-fn may_pass(error: &ClientError) -> bool {
-    match error {
-        ClientError::Connect(_) | ClientError::Cut(_) | ClientError::Stalled(_) => true,
-        ClientError::Refused {
-            reason, retry_after, ..
-        } => retry_after.is_some() || reason.as_deref() == Some("DISK_FULL"),
-        ClientError::Answer(_) => false,
     }
 }
