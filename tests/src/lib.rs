@@ -27,7 +27,7 @@ pub use faults::{
 };
 pub use job::{Job, OFFICES, Terms, fixture, write_private};
 #[cfg(feature = "programs")]
-pub use load::{LoadReport, LoadTerms, run_load};
+pub use load::{LoadReport, LoadTerms, StageReport, run_load};
 pub use poor_line::{LineFaults, PoorLine};
 pub use stored::dataset_files;
 pub use workspace::{rust_files, workspace_root};

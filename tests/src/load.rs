@@ -1,30 +1,34 @@
-//! Load: many clients of two offices at one service of its own process, mixing uploads, watches and reads.
+//! Load: many clients of two offices at one service of its own process, mixing uploads, jobs, watches and reads.
 //!
-//! First half of the clients call, then all. Small calls are timed, errors counted by code, and the service's memory is looked at
-//! every second. Clients pause between calls as programs of offices do; uploads follow each other without a pause.
+//! First all clients call for a while, which is not timed; then half of them, then all. Small calls are timed, errors counted by
+//! reason, and the service's memory is looked at every second. Clients pause between calls as programs of offices do; uploads
+//! follow each other without a pause. Some that upload do the whole job of both offices again and again: they agree, have datasets
+//! sealed, and start a run, which others watch while it is under way.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod report;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use corridor_cli::{Client, ClientError, ClientResult};
-use corridor_core::{DatasetDeclaration, Digest, SeededEntropy, ThresholdPolicy, fill};
-use futures::stream::{FuturesUnordered, StreamExt as _};
-use tokio::time::{Instant, sleep, timeout_at};
+use corridor_cli::{Client, ClientError, ClientResult, Connection};
+use corridor_core::{DatasetDeclaration, Digest, RunState, RunStatus, SeededEntropy, ThresholdPolicy, fill};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::draw::draw;
 use crate::poor_line::LineFaults;
-use crate::sample::{ORIGIN, Sample, SampleFilters, SampleTerms};
+use crate::sample::{Sample, SampleFilters, SampleTerms};
 use crate::world::{CALLERS, Storage, World};
+pub use report::{LoadReport, StageReport};
 
 /// What load is to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadTerms {
     /// Clients, each with a connection of its own.
     pub clients: usize,
-    /// Seconds in all: half of them with half of the clients.
+    /// Seconds in all: a fifth of them to warm up, and of the rest half with half of the clients.
     pub seconds: u64,
     /// Bytes of an upload.
     pub upload_bytes: usize,
@@ -42,124 +46,24 @@ const RAISED: &[(&str, &str)] = &[
     ("max_streams = 32", "max_streams = 10000"),
 ];
 
-/// What the service did under a load.
-#[derive(Debug, Default)]
-pub struct LoadReport {
-    /// Clients.
-    pub clients: usize,
-    /// Under half and under full load.
-    pub halves: [HalfReport; 2],
-    /// Megabytes of memory of the service, each second.
-    pub memory_mb: Vec<f64>,
-}
-
-/// What was measured with one number of clients.
-#[derive(Debug, Default, Clone)]
-pub struct HalfReport {
-    /// Clients that called.
-    pub clients: usize,
-    /// Seconds.
-    pub seconds: f64,
-    /// Milliseconds of small calls, in order.
-    pub small_calls_ms: Vec<f64>,
-    /// Bytes acknowledged.
-    pub uploaded_bytes: u64,
-    /// Runs watched to their end.
-    pub watched: u64,
-    /// Refusals that are stated limits, by reason.
-    pub limited: BTreeMap<String, u64>,
-    /// Other errors, by what they were. There must be none.
-    pub errors: BTreeMap<String, u64>,
-}
-
-impl HalfReport {
-    /// Milliseconds under which so many of a hundred small calls were; 0 when there was none.
-    pub fn percentile_ms(&self, percent: usize) -> f64 {
-        let place =
-            (self.small_calls_ms.len() * percent / 100).min(self.small_calls_ms.len().saturating_sub(1));
-        self.small_calls_ms.get(place).copied().unwrap_or(0.0)
-    }
-}
-
-impl LoadReport {
-    /// Whether nothing went wrong but what the service says it will do.
-    pub fn holds(&self) -> bool {
-        self.halves.iter().all(|half| half.errors.is_empty())
-    }
-}
-
-impl fmt::Display for LoadReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for half in &self.halves {
-            let mb = Bytes1e6(half.uploaded_bytes).to_mb();
-            writeln!(f, "{} clients for {:.0} s", half.clients, half.seconds)?;
-            writeln!(
-                f,
-                "  small calls     {} ({:.0} a second), p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-                half.small_calls_ms.len(),
-                to_f64(half.small_calls_ms.len()) / half.seconds.max(0.001),
-                half.percentile_ms(50),
-                half.percentile_ms(99),
-                half.percentile_ms(100)
-            )?;
-            writeln!(
-                f,
-                "  uploaded        {mb:.1} MB ({:.1} MB a second)",
-                mb / half.seconds.max(0.001)
-            )?;
-            writeln!(f, "  watched         {} runs to their end", half.watched)?;
-            writeln!(f, "  limits met      {}", to_list(&half.limited))?;
-            writeln!(f, "  errors          {}", to_list(&half.errors))?;
-        }
-        let parts: Vec<String> = tenths(&self.memory_mb).map(|mb| format!("{mb:.0}")).collect();
-        writeln!(
-            f,
-            "service's memory, MB, by tenth of the time: {}",
-            parts.join(", ")
-        )
-    }
-}
-
-struct Bytes1e6(u64);
-
-impl Bytes1e6 {
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    fn to_mb(&self) -> f64 {
-        self.0 as f64 / 1e6
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn to_f64(count: usize) -> f64 {
-    count as f64
-}
-
-fn to_list(counts: &BTreeMap<String, u64>) -> String {
-    if counts.is_empty() {
-        return "none".to_owned();
-    }
-    let parts: Vec<String> = counts
-        .iter()
-        .map(|(what, count)| format!("{count} {what}"))
-        .collect();
-    parts.join(", ")
-}
-
-/// The largest value of each tenth of a series.
-fn tenths(series: &[f64]) -> impl Iterator<Item = f64> {
-    series
-        .chunks(series.len().div_ceil(10).max(1))
-        .map(|part| part.iter().copied().fold(0.0, f64::max))
-}
-
 /// One client in so many uploads, and one watches; the others read.
 const ROLES: usize = 5;
+
+/// One client that uploads in so many does jobs instead.
+const JOBS: usize = 4;
 
 /// Pause of a client between two small calls.
 const PAUSE_MS: (u64, u64) = (50, 150);
 
-/// Records of the run that is watched and read.
+/// Records of the run that is read, and of the datasets of jobs.
 const RECORDS: usize = 2000;
+const JOB_RECORDS: usize = 400;
+
+/// Seconds between the beginnings of two jobs.
+const JOB_EVERY_S: u64 = 2;
+
+/// How long a job may take before it counts as an error.
+const JOB: Duration = Duration::from_secs(120);
 
 /// Makes the load on a service of its own process.
 ///
@@ -168,119 +72,130 @@ const RECORDS: usize = 2000;
 pub async fn run_load(terms: LoadTerms) -> LoadReport {
     let limits = if terms.raised_limits { RAISED } else { &[] };
     let world = World::start_with(LineFaults::NONE, (Storage::Folder, None), limits);
-    let scene = Scene::set(&world, terms).await;
-    let mut report = LoadReport {
-        clients: terms.clients,
-        ..LoadReport::default()
-    };
-    let seconds = Duration::from_secs(terms.seconds) / 2;
-    for (half, clients) in [terms.clients / 2, terms.clients].into_iter().enumerate() {
-        let begun = Instant::now();
-        let until = begun + seconds;
-        let tally = Mutex::new(HalfReport {
-            clients,
-            ..HalfReport::default()
-        });
-        let mut calling: FuturesUnordered<_> = (0..clients)
-            .map(|number| scene.client(&world, number, until, &tally))
-            .collect();
-        let all = async { while calling.next().await.is_some() {} };
-        let looking = async {
-            let mut seen = Vec::new();
-            while Instant::now() < until {
-                seen.extend(world.process().and_then(memory_mb));
-                sleep(Duration::from_secs(1)).await;
-            }
-            seen
-        };
-        let ((), seen) = tokio::join!(all, looking);
-        report.memory_mb.extend(seen);
-        drop(calling);
-        let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-        tally.seconds = begun.elapsed().as_secs_f64();
-        tally.small_calls_ms.sort_by(f64::total_cmp);
-        report.halves[half] = tally;
+    let memory = || world.process().and_then(memory_mb);
+    let memory_at_start_mb = memory().unwrap_or_default();
+    let scene = Arc::new(Scene::set(&world, terms).await);
+    let warm_up = Duration::from_secs(terms.seconds) / 5;
+    let measured = Duration::from_secs(terms.seconds).saturating_sub(warm_up) / 2;
+    LoadReport {
+        memory_at_start_mb,
+        warm_up: make_stage(&scene, terms.clients, warm_up, &memory).await,
+        half: make_stage(&scene, terms.clients / 2, measured, &memory).await,
+        full: make_stage(&scene, terms.clients, measured, &memory).await,
     }
-    report
 }
 
-/// What clients call about: a run that is released, and an agreement of each that uploads.
+/// So many clients call for a while.
+async fn make_stage(
+    scene: &Arc<Scene>,
+    clients: usize,
+    time: Duration,
+    memory: &dyn Fn() -> Option<f64>,
+) -> StageReport {
+    let begun = Instant::now();
+    let until = begun + time;
+    let tally = Arc::new(Mutex::new(StageReport {
+        clients,
+        ..StageReport::default()
+    }));
+    let mut calling = JoinSet::new();
+    for number in 0..clients {
+        let (scene, tally) = (Arc::clone(scene), Arc::clone(&tally));
+        calling.spawn(async move { scene.client(number, until, &tally).await });
+    }
+    let looking = async {
+        let mut seen = Vec::new();
+        while Instant::now() < until {
+            seen.extend(memory());
+            sleep(Duration::from_secs(1)).await;
+        }
+        seen
+    };
+    let (_, seen) = tokio::join!(calling.join_all(), looking);
+    let mut stage = lock(&tally).clone();
+    stage.seconds = begun.elapsed().as_secs_f64();
+    stage.small_calls_ms.sort_by(f64::total_cmp);
+    stage.memory_mb = seen;
+    stage
+}
+
+/// What clients call about: a run that is released, an agreement of each that uploads, and an agreement of each job.
 struct Scene {
+    connections: [Connection; 2],
     run: Digest,
     agreements: Vec<Sample>,
     result: Sample,
     upload: Bytes,
+    jobs: Vec<Sample>,
+    next_job: AtomicUsize,
+    begun: Instant,
+    /// The run of the job that was started last.
+    under_way: Mutex<Option<Digest>>,
+}
+
+fn sample_of(records: usize, seed: usize) -> Sample {
+    Sample::of(&SampleTerms {
+        records,
+        filters: SampleFilters::Groups(3),
+        threshold: ThresholdPolicy::Fixed("0.5".parse().expect("a threshold")),
+        seed: u64::try_from(seed).expect("few"),
+        ..SampleTerms::default()
+    })
 }
 
 impl Scene {
     async fn set(world: &World, terms: LoadTerms) -> Self {
-        let of = |records, seed| {
-            Sample::of(&SampleTerms {
-                records,
-                filters: SampleFilters::Groups(3),
-                threshold: ThresholdPolicy::Fixed("0.5".parse().expect("a threshold")),
-                seed,
-                ..SampleTerms::default()
-            })
-        };
-        let result = of(RECORDS, 1);
-        let uploaders = terms.clients.div_ceil(ROLES).try_into().expect("few");
-        let agreements: Vec<Sample> = (0..uploaders).map(|number: u64| of(10, 2 + number)).collect();
-        let clients = CALLERS.map(|office| world.straight_connection(office));
-        let [origin, destination] = &clients;
-        let origin = Client::connect(origin).await.expect("the service answers");
-        let destination = Client::connect(destination).await.expect("the service answers");
-        for sample in agreements.iter().chain([&result]) {
-            let canonical = sample.agreement.to_canonical_bytes();
-            origin.propose_agreement(canonical).await.expect("it is sound");
-            let [(_, one), (_, other)] = sample.signatures();
-            let digest = sample.agreement.digest();
-            origin.sign_agreement(digest, &one).await.expect("it is signed");
-            destination
-                .sign_agreement(digest, &other)
+        let result = sample_of(RECORDS, 1);
+        let uploaders = terms.clients.div_ceil(ROLES);
+        let agreements: Vec<Sample> = (0..uploaders).map(|number| sample_of(10, 2 + number)).collect();
+        let jobs = usize::try_from(terms.seconds / JOB_EVERY_S).expect("few");
+        let jobs = (0..jobs)
+            .map(|number| sample_of(JOB_RECORDS, 2 + uploaders + number))
+            .collect();
+        let connections = CALLERS.map(|office| world.straight_connection(office));
+        let clients = [
+            Client::connect(&connections[0])
                 .await
-                .expect("it is signed");
-        }
-        for (client, (declaration, bytes)) in [&origin, &destination].into_iter().zip(&result.datasets) {
-            client
-                .upload(declaration, bytes, &|_| {})
+                .expect("the service answers"),
+            Client::connect(&connections[1])
                 .await
-                .expect("it is sound");
+                .expect("the service answers"),
+        ];
+        for sample in &agreements {
+            agree(&clients, sample).await.expect("it is signed");
         }
-        let run = origin
-            .start_run(result.agreement.digest())
-            .await
-            .expect("both have uploaded");
-        let run = origin.watch_run(run.id, &|_| {}).await.expect("it ends");
+        let run = do_job(&clients, &result, &|_| {}).await.expect("a run that ends");
         let released = result.release_signatures(run.result.expect("there is a result"));
-        for (client, (_, signature)) in [&origin, &destination].into_iter().zip(&released) {
+        for (client, (_, signature)) in clients.iter().zip(&released) {
             client.release(run.id, signature).await.expect("it is released");
         }
         let mut upload = vec![0; terms.upload_bytes];
         fill(&mut SeededEntropy::new(1, "upload"), &mut upload);
         Self {
+            connections,
             run: run.id,
             agreements,
             result,
             upload: upload.into(),
+            jobs,
+            next_job: AtomicUsize::new(0),
+            begun: Instant::now(),
+            under_way: Mutex::new(None),
         }
     }
 
     /// One client, until `until`.
-    async fn client(&self, world: &World, number: usize, until: Instant, tally: &Mutex<HalfReport>) {
-        let office = CALLERS[number / ROLES % 2];
-        let connection = world.straight_connection(if number.is_multiple_of(ROLES) {
-            ORIGIN
-        } else {
-            office
-        });
+    async fn client(&self, number: usize, until: Instant, tally: &Mutex<StageReport>) {
+        let uploads = number.is_multiple_of(ROLES);
+        let does_jobs = uploads && (number / ROLES).is_multiple_of(JOBS);
+        let connection = &self.connections[if uploads { 0 } else { number / ROLES % 2 }];
         let mut entropy = SeededEntropy::new(number.try_into().expect("few"), "pauses");
         let mut turn = number;
         let mut client = None;
         while Instant::now() < until {
             let connected = match client.take() {
                 Some(connected) => connected,
-                None => match Client::connect(&connection).await {
+                None => match Client::connect(connection).await {
                     Ok(connected) => connected,
                     Err(error) => {
                         note(tally, &error);
@@ -289,33 +204,76 @@ impl Scene {
                     }
                 },
             };
-            let outcome = match number % ROLES {
-                0 => {
-                    self.upload_once(&connected, number / ROLES, turn, until, tally)
-                        .await
+            let job = if does_jobs { self.due_job() } else { None };
+            let outcome = if let Some(job) = job {
+                self.job_once(&connected, job, tally).await
+            } else {
+                match number % ROLES {
+                    0 if !does_jobs => {
+                        self.upload_once(&connected, number / ROLES, turn, until, tally)
+                            .await
+                    }
+                    1 if turn.is_multiple_of(2) => self.watch_once(&connected, until, tally).await,
+                    _ => self.small_call(&connected, turn, tally).await,
                 }
-                1 if turn.is_multiple_of(2) => self.watch_once(&connected, tally).await,
-                _ => self.small_call(&connected, turn, tally).await,
             };
             match outcome {
                 Ok(()) => client = Some(connected),
                 Err(error) => {
                     note(tally, &error);
-                    if let ClientError::Refused {
-                        retry_after: Some(wait),
-                        ..
-                    } = error
-                    {
+                    if let Some(wait) = retry_after(&error) {
                         drop(timeout_at(until, sleep(wait)).await);
                     }
                 }
             }
             turn += 1;
-            if !number.is_multiple_of(ROLES) {
+            if !uploads || does_jobs {
                 let pause = Duration::from_millis(draw(&mut entropy, PAUSE_MS.0, PAUSE_MS.1));
                 drop(timeout_at(until, sleep(pause)).await);
             }
         }
+    }
+
+    /// A job whose time has come, and which nobody does.
+    fn due_job(&self) -> Option<&Sample> {
+        let due = self.begun.elapsed().as_secs() / JOB_EVERY_S;
+        let taken = self
+            .next_job
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
+                (u64::try_from(next).expect("few") <= due).then_some(next + 1)
+            });
+        self.jobs.get(taken.ok()?)
+    }
+
+    /// The job of both offices, again from where it was where the service says when to come back.
+    async fn job_once(&self, client: &Client, job: &Sample, tally: &Mutex<StageReport>) -> ClientResult<()> {
+        let clients = [client.clone(), Client::connect(&self.connections[1]).await?];
+        let started = |run| *lock(&self.under_way) = Some(run);
+        let patiently = async {
+            loop {
+                match do_job(&clients, job, &started).await {
+                    Err(error) if retry_after(&error).is_some() => {
+                        note(tally, &error);
+                        sleep(retry_after(&error).unwrap_or_default()).await;
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        let outcome = timeout(JOB, patiently).await;
+        let mut tally = lock(tally);
+        let error = match outcome {
+            Ok(Ok(run)) if run.state == RunState::Reconciled => {
+                tally.sealed += 2;
+                tally.runs += 1;
+                return Ok(());
+            }
+            Ok(Ok(run)) => format!("run that is {}", run.state),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => format!("job not done after {JOB:?}"),
+        };
+        *tally.errors.entry(error).or_default() += 1;
+        Ok(())
     }
 
     /// Uploads something else each time: it takes the place of what was not sealed.
@@ -325,7 +283,7 @@ impl Scene {
         agreement: usize,
         turn: usize,
         until: Instant,
-        tally: &Mutex<HalfReport>,
+        tally: &Mutex<StageReport>,
     ) -> ClientResult<()> {
         let (declaration, _) = &self.agreements[agreement].datasets[0];
         let declaration = DatasetDeclaration {
@@ -336,7 +294,7 @@ impl Scene {
         let status = client.declare_dataset(&declaration).await?;
         let before = Mutex::new(status.acknowledged_bytes);
         let told = |acknowledged: u64| {
-            let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut before = lock(&before);
             lock(tally).uploaded_bytes += acknowledged.saturating_sub(*before);
             *before = acknowledged;
         };
@@ -348,13 +306,27 @@ impl Scene {
         }
     }
 
-    async fn watch_once(&self, client: &Client, tally: &Mutex<HalfReport>) -> ClientResult<()> {
-        client.watch_run(self.run, &|_| {}).await?;
-        lock(tally).watched += 1;
-        Ok(())
+    /// Watches the run that was started last, or the released one as long as there is none.
+    async fn watch_once(
+        &self,
+        client: &Client,
+        until: Instant,
+        tally: &Mutex<StageReport>,
+    ) -> ClientResult<()> {
+        let under_way = *lock(&self.under_way);
+        let run = under_way.unwrap_or(self.run);
+        match timeout_at(until, client.watch_run(run, &|_| {})).await {
+            Ok(outcome) => {
+                outcome?;
+                lock(tally).watched += 1;
+                Ok(())
+            }
+            // The time is up.
+            Err(_) => Ok(()),
+        }
     }
 
-    async fn small_call(&self, client: &Client, turn: usize, tally: &Mutex<HalfReport>) -> ClientResult<()> {
+    async fn small_call(&self, client: &Client, turn: usize, tally: &Mutex<StageReport>) -> ClientResult<()> {
         let begun = Instant::now();
         match turn % 4 {
             0 => client.run(self.run).await.map(drop),
@@ -369,26 +341,62 @@ impl Scene {
     }
 }
 
+/// Both offices agree.
+async fn agree(clients: &[Client; 2], sample: &Sample) -> ClientResult<()> {
+    let canonical = sample.agreement.to_canonical_bytes();
+    clients[0].propose_agreement(canonical).await?;
+    for (client, (_, signature)) in clients.iter().zip(&sample.signatures()) {
+        client
+            .sign_agreement(sample.agreement.digest(), signature)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Both offices agree and have their dataset sealed; one starts the run, of which `started` is told, and the other watches it to its
+/// end.
+async fn do_job(
+    clients: &[Client; 2],
+    sample: &Sample,
+    started: &(dyn Fn(Digest) + Sync),
+) -> ClientResult<RunStatus> {
+    agree(clients, sample).await?;
+    for (client, (declaration, bytes)) in clients.iter().zip(&sample.datasets) {
+        client.upload(declaration, bytes, &|_| {}).await?;
+    }
+    let run = clients[0].start_run(sample.agreement.digest()).await?;
+    started(run.id);
+    clients[1].watch_run(run.id, &|_| {}).await
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Counts an error: as a limit where the service said when to come back, else as one that must not be.
-fn note(tally: &Mutex<HalfReport>, error: &ClientError) {
-    let mut tally = lock(tally);
-    let (counts, what) = match error {
-        ClientError::Refused {
-            reason: Some(reason),
-            retry_after: Some(_),
-            ..
-        } => (&mut tally.limited, reason.clone()),
-        ClientError::Refused { reason, message, .. } => (
-            &mut tally.errors,
-            reason.clone().unwrap_or_else(|| message.clone()),
-        ),
+/// How long the service asked to wait, when a limit of its own was met. No time at all is what the client makes of a service that
+/// is not available and does not say for how long, which is no limit.
+fn retry_after(error: &ClientError) -> Option<Duration> {
+    match error {
+        ClientError::Refused { retry_after, .. } => retry_after.filter(|wait| !wait.is_zero()),
         ClientError::Answer(_) | ClientError::Connect(_) | ClientError::Cut(_) | ClientError::Stalled(_) => {
-            (&mut tally.errors, error.to_string())
+            None
         }
+    }
+}
+
+/// Counts an error: as a limit where the service said when to come back, else as one that must not be.
+fn note(tally: &Mutex<StageReport>, error: &ClientError) {
+    let what = match error {
+        ClientError::Refused { reason, message, .. } => reason.clone().unwrap_or_else(|| message.clone()),
+        ClientError::Answer(_) | ClientError::Connect(_) | ClientError::Cut(_) | ClientError::Stalled(_) => {
+            error.to_string()
+        }
+    };
+    let mut tally = lock(tally);
+    let counts = if retry_after(error).is_some() {
+        &mut tally.limited
+    } else {
+        &mut tally.errors
     };
     *counts.entry(what).or_default() += 1;
 }
