@@ -17,6 +17,7 @@ use crate::data_keys::KeyPurpose;
 use crate::random::SealedFile;
 use crate::s3::{S3Options, open_s3};
 use crate::staging::on_disk;
+use crate::unnamed::remove_unnamed;
 use crate::{Store, StoreError};
 
 /// Where datasets and results are kept.
@@ -193,24 +194,19 @@ impl Bulk {
     /// Removes what the object store of a folder was writing when its service was killed: files that have no name yet, which it
     /// does not list. Only where no other service is at work.
     pub(crate) async fn remove_unnamed(&self) -> Result<(), StoreError> {
-        let Some(folder) = self.objects_folder.clone() else {
+        self.remove_unnamed_in("", |_| true).await
+    }
+
+    /// The same below a folder, of names that are meant.
+    async fn remove_unnamed_in(
+        &self,
+        below: &str,
+        is_meant: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let Some(folder) = self.objects_folder.as_ref().map(|folder| folder.join(below)) else {
             return Ok(());
         };
-        on_disk(move || {
-            let mut open = vec![folder];
-            while let Some(folder) = open.pop() {
-                for entry in std::fs::read_dir(&folder).map_err(StoreError::Staging)? {
-                    let entry = entry.map_err(StoreError::Staging)?;
-                    if entry.file_type().map_err(StoreError::Staging)?.is_dir() {
-                        open.push(entry.path());
-                    } else if is_unnamed(&entry.file_name().to_string_lossy()) {
-                        std::fs::remove_file(entry.path()).map_err(StoreError::Staging)?;
-                    }
-                }
-            }
-            Ok(())
-        })
-        .await
+        on_disk(move || remove_unnamed(folder, &is_meant).map_err(StoreError::Staging)).await
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectPath>, StoreError> {
@@ -221,12 +217,6 @@ impl Bulk {
     pub(crate) fn staging_path(&self, dataset: Digest) -> PathBuf {
         self.staging.join(dataset.to_string())
     }
-}
-
-/// `name#1` and so on, as the object store calls a file until it is whole.
-fn is_unnamed(name: &str) -> bool {
-    name.rsplit_once('#')
-        .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 async fn make_folder(path: &Path) -> Result<(), StoreError> {
@@ -379,7 +369,12 @@ impl Store {
     /// # Errors
     /// When the object store fails.
     pub async fn remove_dataset(&self, id: Digest) -> Result<(), StoreError> {
-        self.bulk.remove(&dataset_path(id)).await
+        self.bulk.remove(&dataset_path(id)).await?;
+        // Also half of it, which has no name yet.
+        let name = id.to_string();
+        self.bulk
+            .remove_unnamed_in("datasets", move |file| file.starts_with(&name))
+            .await
     }
 
     /// The file of a sealed dataset.
@@ -528,10 +523,14 @@ impl Store {
         for purpose in [KeyPurpose::Run, KeyPurpose::Result] {
             let kept = self.runs_with_key(purpose).await?;
             for run in runs.iter().filter(|run| !kept.contains(run.as_bytes())) {
-                for path in self.bulk.list(&format!("runs/{run}")).await? {
+                let folder = format!("runs/{run}");
+                for path in self.bulk.list(&folder).await? {
                     if purpose_of(&path) == purpose {
                         self.bulk.remove(&path).await?;
                     }
+                }
+                if purpose == KeyPurpose::Run {
+                    self.bulk.remove_unnamed_in(&folder, |_| true).await?;
                 }
             }
         }

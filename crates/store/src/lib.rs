@@ -53,6 +53,7 @@ mod runs;
 mod s3;
 mod service_key;
 mod staging;
+mod unnamed;
 
 pub use audit::AuditRow;
 pub use audit_key::AuditKey;
