@@ -329,7 +329,7 @@ async fn staged_bytes_that_were_altered_end_the_upload_and_it_can_be_done_again(
             .await
             .unwrap_err();
         assert!(
-            matches!(error, EngineError::Store(StoreError::Altered { .. })),
+            matches!(error.cause(), EngineError::Store(StoreError::Altered { .. })),
             "{error}"
         );
         assert!(!staged.exists() && !object_path(folder.path(), id).exists());

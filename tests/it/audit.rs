@@ -41,17 +41,14 @@ fn link(job: &Job, agreement: &str, dataset: &str) -> String {
     started.line().to_owned()
 }
 
+/// What was done, of the entries whose text is there.
 fn actions(export: &Path) -> Vec<AuditAction> {
     let text = fs::read_to_string(export).unwrap();
     let (_, entries) = text.split_once("entries\n").unwrap();
-    let entry = |line: &str| line.splitn(3, ' ').nth(2).unwrap().to_owned();
     entries
         .lines()
-        .map(|line| {
-            AuditEntry::from_canonical_bytes(entry(line).as_bytes())
-                .unwrap()
-                .action
-        })
+        .filter_map(|line| line.splitn(3, ' ').nth(2))
+        .map(|entry| AuditEntry::from_canonical_bytes(entry.as_bytes()).unwrap().action)
         .collect()
 }
 
@@ -84,7 +81,7 @@ fn what_happened_can_be_proved_and_a_result_made_again() {
         A::AgreementProposed,
         A::AgreementSigned,
         A::AgreementSigned,
-        A::DatasetDeclared,
+        // What the other office declared is its own business.
         A::DatasetSealed,
         A::DatasetDeclared,
         A::DatasetSealed,
@@ -112,7 +109,7 @@ fn what_happened_can_be_proved_and_a_result_made_again() {
     };
     let held = verify("log", &[]).succeeded().stdout;
     assert!(
-        held.starts_with("holds: 16 entries, 16 of them readable"),
+        held.starts_with("holds: 16 entries, 15 of them readable"),
         "{held}"
     );
     let script = workspace_root()
@@ -120,7 +117,7 @@ fn what_happened_can_be_proved_and_a_result_made_again() {
         .display()
         .to_string();
     let checked = python(&[&script, "verify", "log"], &job.path("it")).succeeded();
-    assert_eq!(checked.line(), "16 entries, 16 readable");
+    assert_eq!(checked.line(), "16 entries, 15 readable");
     let text = fs::read_to_string(job.path("it/log")).unwrap();
     for (from, to, expected) in [
         (
@@ -161,20 +158,15 @@ fn what_happened_can_be_proved_and_a_result_made_again() {
         ]
     );
 
-    // A database of before released tables were noted for good: they are at the next start.
-    assert_eq!(job.terminate_server().1, Some(0));
-    sql(
-        &job,
-        "DROP TRIGGER released_tables_stay; DELETE FROM released_tables",
-    );
-    job.start_server();
-    // The first run is purged behind the service's back; its released table is held against all the same.
+    // The first run is gone behind the service's back, but for its table, which is held against all the same.
     assert_eq!(job.terminate_server().1, Some(0));
     sql(
         &job,
         &format!("DELETE FROM tiles; DELETE FROM runs WHERE hex(id) = upper('{first_run}')"),
     );
-    fs::remove_dir_all(job.path("server/data/objects/runs").join(&first_run)).unwrap();
+    let objects = job.path("server/data/objects/runs").join(&first_run);
+    fs::remove_dir_all(objects.join("tiles")).unwrap();
+    fs::remove_file(objects.join("links.parquet")).unwrap();
     job.start_server();
     let second = job.agree(&Terms {
         seed: 2,

@@ -165,7 +165,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 /// Both directions of a connection, and what they may still carry.
 struct Connection {
     faults: LineFaults,
-    left: AtomicU64,
+    left: Mutex<u64>,
     stalls: bool,
     has_ended: AtomicBool,
     shared: Arc<Shared>,
@@ -181,7 +181,7 @@ fn carry(number: u64, client: TcpStream, server: TcpStream, shared: &Arc<Shared>
     let stalls = faults.stalls_one_in > 0 && draw(&mut entropy, 1, faults.stalls_one_in.into()) == 1;
     let connection = Arc::new(Connection {
         faults,
-        left: AtomicU64::new(left),
+        left: Mutex::new(left),
         stalls,
         has_ended: AtomicBool::new(false),
         shared: Arc::clone(shared),
@@ -224,20 +224,21 @@ impl Connection {
                 Err(_) => break,
             };
             let wanted = u64::try_from(read).expect("a piece is small");
-            let before = self
-                .left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                    Some(left.saturating_sub(wanted))
-                })
-                .expect("always some");
+            let before = {
+                // Counted in one step with what is left: whoever meets the end knows of all that was carried before.
+                let mut left = lock(&self.left);
+                let before = *left;
+                *left = before.saturating_sub(wanted);
+                self.shared
+                    .carried
+                    .fetch_add(before.min(wanted), Ordering::Relaxed);
+                before
+            };
             let taken = usize::try_from(before.min(wanted)).expect("a piece is small");
             self.wait_for(taken);
             if to.write_all(&piece[..taken]).is_err() {
                 break;
             }
-            self.shared
-                .carried
-                .fetch_add(before.min(wanted), Ordering::Relaxed);
             if taken < read {
                 self.end();
                 break;

@@ -152,6 +152,14 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// The failure itself, where this tells of one again.
+    pub fn cause(&self) -> &Self {
+        if let Self::Refused(error) = self {
+            return error.cause();
+        }
+        self
+    }
+
     /// Why a dataset was refused or a run failed, in a word for the audit log.
     pub(crate) fn to_word(&self) -> &'static str {
         match self {

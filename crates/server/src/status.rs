@@ -188,13 +188,7 @@ pub(crate) fn frame_too_large(limit: usize) -> Status {
 
 /// What a caller is told of a failure. The cause of an inner one goes to the log and nowhere else.
 pub(crate) fn from_engine(error: EngineError) -> Status {
-    tell(&error)
-}
-
-fn tell(error: &EngineError) -> Status {
-    if let EngineError::Refused(error) = error {
-        return tell(error);
-    }
+    let error = error.cause();
     let (code, reason) = classify(error);
     if matches!(code, Code::Internal | Code::ResourceExhausted | Code::Unavailable) {
         tracing::error!(reason, error = error as &dyn std::error::Error, "call failed");
