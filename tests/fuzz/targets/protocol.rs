@@ -24,7 +24,10 @@ fuzz_target!(|data: &[u8]| {
             if let Some(message) = decoded::<v1::CreateAgreementRequest>(bytes)
                 && let Ok(agreement) = message.to_agreement()
             {
-                assert!(agreement.to_canonical_bytes() == message.canonical, "another digest");
+                assert!(
+                    agreement.to_canonical_bytes() == message.canonical,
+                    "another digest"
+                );
             }
         }
         7 => {
