@@ -48,11 +48,13 @@ const GROWTH_FACTOR: f64 = 1.1;
 const GROWTH_MB: f64 = 16.0;
 
 impl StageReport {
-    /// Milliseconds under which so many of a hundred small calls were; 0 when there was none.
+    /// Milliseconds that so many of a hundred small calls took at most, by nearest rank; 0 when there was none.
     pub fn percentile_ms(&self, percent: usize) -> f64 {
-        let place =
-            (self.small_calls_ms.len() * percent / 100).min(self.small_calls_ms.len().saturating_sub(1));
-        self.small_calls_ms.get(place).copied().unwrap_or(0.0)
+        let rank = (self.small_calls_ms.len() * percent).div_ceil(100);
+        self.small_calls_ms
+            .get(rank.saturating_sub(1))
+            .copied()
+            .unwrap_or(0.0)
     }
 
     /// The most memory in the last third of the stage.
