@@ -4,7 +4,8 @@
 
 use std::fmt::Debug;
 
-use corridor_core::{DatasetStatus, Disclosure, GateReport, RunStatus, SignedAgreement, SignedCertificate};
+use corridor_core::audit::Disclosure;
+use corridor_core::{DatasetStatus, GateReport, RunStatus, SignedAgreement, SignedCertificate};
 use corridor_wire::v1;
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
