@@ -188,6 +188,11 @@ impl TryFrom<v1::GateReport> for GateReport {
                     return Err(unknown("checks.outcome", "expected a known outcome"));
                 }
             };
+            // What is no number is within no bounds, and outside of none.
+            let figures = [Some(check.figure), check.least, check.most];
+            if !figures.into_iter().flatten().all(f64::is_finite) {
+                return Err(unknown("checks.figure", "expected numbers"));
+            }
             Ok(GateCheck {
                 name: GateCheckName::from_word(&check.name)
                     .ok_or_else(|| unknown("checks.name", "expected a known check"))?,
@@ -228,6 +233,10 @@ mod tests {
         let mut message = v1::GateReport::from(&report);
         assert_eq!(GateReport::try_from(message.clone()), Ok(report));
         message.checks[0].outcome = 9;
-        assert_eq!(GateReport::try_from(message).unwrap_err().field, "checks.outcome");
+        let unknown = GateReport::try_from(message.clone()).unwrap_err();
+        assert_eq!(unknown.field, "checks.outcome");
+        message.checks[0].outcome = 1;
+        message.checks[0].most = Some(f64::NAN);
+        assert_eq!(GateReport::try_from(message).unwrap_err().field, "checks.figure");
     }
 }
