@@ -171,7 +171,7 @@ impl Try<'_> {
         // and sent as a whole.
         if self.is_sealing.load(Relaxed) {
             match client.seal_dataset(self.declaration.to_id()).await {
-                Err(error) if error.reason() == Some("NOT_FOUND") => {}
+                Err(error) if matches!(error.reason(), Some("NOT_FOUND" | "DATASET_INCOMPLETE")) => {}
                 outcome => return outcome,
             }
         }
