@@ -140,7 +140,7 @@ impl Store {
     pub async fn audit_rows(&self, first: u64, count: u64) -> Result<Vec<AuditRow>, StoreError> {
         const NAME: &str = "audit_rows";
         self.database
-            .run_tx(NAME, move |tx| Box::pin(select_rows(tx, first, count, NAME)))
+            .query(NAME, move |tx| Box::pin(select_rows(tx, first, count, NAME)))
             .await
     }
 
@@ -206,7 +206,7 @@ impl Store {
     async fn audit_head(&self) -> Result<u64, StoreError> {
         const NAME: &str = "audit_head";
         self.database
-            .run_tx(NAME, |tx| {
+            .query(NAME, |tx| {
                 Box::pin(async move {
                     let size: i64 = sqlx::query_scalar("SELECT size FROM audit_head WHERE id = 1")
                         .fetch_one(tx)
@@ -268,7 +268,7 @@ impl Store {
         const NAME: &str = "latest_checkpoint";
         let note: Option<String> = self
             .database
-            .run_tx(NAME, |tx| {
+            .query(NAME, |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar("SELECT note FROM audit_checkpoints ORDER BY size DESC LIMIT 1")
                         .fetch_optional(tx)

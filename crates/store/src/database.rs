@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{self, AtomicU64};
+use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -17,15 +17,30 @@ use crate::{DatabaseOptions, StoreError, StoreOptions};
 pub(crate) type TxResult<T> = Result<T, StoreError>;
 
 /// The metadata database: SQLite or PostgreSQL, with the same statements. Everything that changes something goes through
-/// [`Database::run_tx`].
+/// [`Database::run_tx`], everything else through [`Database::query`] and [`Database::run_read`], which wait for no writer.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    pool: AnyPool,
+    /// Of SQLite one connection: it has one writer at a time, and those who wait for a connection are served in the order they came,
+    /// while those who wait for its lock are not.
+    writing: AnyPool,
+    reading: AnyPool,
     dialect: Dialect,
     /// Held by the one service that makes use of a SQLite file; let go by [`Database::close`].
     alone: Option<Arc<File>>,
     /// Transactions that were tried again.
     retries: Arc<AtomicU64>,
+    scrubs: Arc<Scrubs>,
+}
+
+/// Scrubs of a database, one at a time and numbered from 1.
+#[derive(Debug, Default)]
+struct Scrubs {
+    turn: tokio::sync::Mutex<()>,
+    begun: AtomicU64,
+    /// The last that came to a good end.
+    done: AtomicU64,
+    /// Whether one will begin by itself.
+    is_due: AtomicBool,
 }
 
 /// Which database it is. Statements are the same; how a transaction begins and which failures pass by themselves are not.
@@ -33,6 +48,17 @@ pub(crate) struct Database {
 pub(crate) enum Dialect {
     Sqlite,
     Postgres,
+}
+
+/// What a transaction does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// It sees and leaves the database as if it were alone.
+    Writing,
+    /// It sees everything as it is at one moment and is in nobody's way.
+    Reading,
+    /// The same for a single statement, which needs no transaction for it.
+    Statement,
 }
 
 /// What a failure says about a transaction.
@@ -46,20 +72,14 @@ enum Failure {
 }
 
 impl Dialect {
-    /// A transaction sees and leaves the database as if it were alone.
-    const fn begin(self) -> &'static str {
-        match self {
+    const fn begin(self, access: Access) -> Option<&'static str> {
+        match (self, access) {
             // Takes the write lock at the start, so that a transaction never fails half-way for it.
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-        }
-    }
-
-    /// A transaction that reads everything as it is at one moment and is in nobody's way.
-    const fn begin_snapshot(self) -> &'static str {
-        match self {
-            Self::Sqlite => "BEGIN DEFERRED",
-            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            (Self::Sqlite, Access::Writing) => Some("BEGIN IMMEDIATE"),
+            (Self::Postgres, Access::Writing) => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+            (Self::Sqlite, Access::Reading) => Some("BEGIN DEFERRED"),
+            (Self::Postgres, Access::Reading) => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            (Self::Sqlite | Self::Postgres, Access::Statement) => None,
         }
     }
 
@@ -105,6 +125,12 @@ const ATTEMPTS: u32 = 16;
 /// The longest time between two of them.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
+/// Connections to SQLite that read.
+const READERS: u32 = 4;
+
+/// How soon what nobody waits for is scrubbed.
+const SCRUB_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
@@ -148,28 +174,31 @@ impl Database {
             .create_if_missing(create)
             .to_url_lossy();
         let options = AnyConnectOptions::from_url(&url).map_err(fail)?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(4)
-            .after_connect(|connection, _| {
-                // FULL: what was acknowledged survives a loss of power, too.
-                Box::pin(async move {
-                    connection
-                        .execute(
-                            "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-                             PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
-                        )
-                        .await
-                        .map(drop)
+        // FULL: what was acknowledged survives a loss of power, too.
+        let pool = |connections, settings: &'static str| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        connection
+                            .execute(
+                                "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+                                 PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
+                            )
+                            .await?;
+                        connection.execute(settings).await.map(drop)
+                    })
                 })
-            })
-            .connect_with(options)
-            .await
-            .map_err(fail)?;
+                .connect_with(options.clone())
+        };
         Ok(Self {
-            pool,
+            // First: it makes the file.
+            writing: pool(1, "PRAGMA query_only = OFF").await.map_err(fail)?,
+            reading: pool(READERS, "PRAGMA query_only = ON").await.map_err(fail)?,
             dialect: Dialect::Sqlite,
             alone: None,
             retries: Arc::default(),
+            scrubs: Arc::default(),
         })
     }
 
@@ -185,10 +214,12 @@ impl Database {
                 source,
             })?;
         Ok(Self {
-            pool,
+            writing: pool.clone(),
+            reading: pool,
             dialect: Dialect::Postgres,
             alone: None,
             retries: Arc::default(),
+            scrubs: Arc::default(),
         })
     }
 
@@ -197,8 +228,8 @@ impl Database {
         let migrator = self.dialect.migrator();
         let known = newest(&migrator);
         let migrated = match to {
-            Some(version) => migrator.run_to(version, &self.pool).await,
-            None => migrator.run(&self.pool).await,
+            Some(version) => migrator.run_to(version, &self.writing).await,
+            None => migrator.run(&self.writing).await,
         };
         migrated.map_err(|error| {
             if let MigrateError::VersionMissing(found) = error {
@@ -219,7 +250,7 @@ impl Database {
     /// The step the schema is at.
     pub(crate) async fn schema(&self) -> TxResult<i64> {
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-            .fetch_one(&self.pool)
+            .fetch_one(&self.reading)
             .await
             .in_tx("schema")
     }
@@ -241,10 +272,33 @@ impl Database {
     where
         F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
     {
+        self.run(Access::Writing, name, work).await
+    }
+
+    /// Runs `work`, which changes nothing, on the database as it is at one moment, again when the connection was lost.
+    pub(crate) async fn run_read<T, F>(&self, name: &'static str, work: F) -> TxResult<T>
+    where
+        F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
+    {
+        self.run(Access::Reading, name, work).await
+    }
+
+    /// Runs `work`, which is one statement that changes nothing, again when the connection was lost.
+    pub(crate) async fn query<T, F>(&self, name: &'static str, work: F) -> TxResult<T>
+    where
+        F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
+    {
+        self.run(Access::Statement, name, work).await
+    }
+
+    async fn run<T, F>(&self, access: Access, name: &'static str, work: F) -> TxResult<T>
+    where
+        F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
+    {
         let mut attempt = 1;
         let mut pause = Duration::from_millis(2);
         loop {
-            let (error, failure) = match self.try_tx(name, &work).await {
+            let (error, failure) = match self.try_tx(access, name, &work).await {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
@@ -259,7 +313,19 @@ impl Database {
         }
     }
 
-    async fn try_tx<T, F>(&self, name: &'static str, work: &F) -> Result<T, (StoreError, Failure)>
+    const fn pool(&self, access: Access) -> &AnyPool {
+        match access {
+            Access::Writing => &self.writing,
+            Access::Reading | Access::Statement => &self.reading,
+        }
+    }
+
+    async fn try_tx<T, F>(
+        &self,
+        access: Access,
+        name: &'static str,
+        work: &F,
+    ) -> Result<T, (StoreError, Failure)>
     where
         F: for<'c> Fn(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
     {
@@ -274,15 +340,17 @@ impl Database {
             })
         };
         // Waits, and tries again, by itself.
-        let mut connection = self.pool.acquire().await.map_err(|source| {
+        let mut connection = self.pool(access).acquire().await.map_err(|source| {
             let error = StoreError::Database {
                 transaction: name,
                 source,
             };
             (error, Failure::Other)
         })?;
-        let begun = connection.begin_with(self.dialect.begin()).await;
-        let mut transaction = begun.map_err(in_tx)?;
+        let Some(begin) = self.dialect.begin(access) else {
+            return work(&mut connection).await.map_err(failed);
+        };
+        let mut transaction = connection.begin_with(begin).await.map_err(in_tx)?;
         match work(&mut transaction).await {
             Ok(value) => match transaction.commit().await {
                 Ok(()) => Ok(value),
@@ -308,11 +376,11 @@ impl Database {
     where
         F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, TxResult<T>>,
     {
-        let mut connection = self.pool.acquire().await.in_tx(name)?;
-        let mut transaction = connection
-            .begin_with(self.dialect.begin_snapshot())
-            .await
-            .in_tx(name)?;
+        let mut connection = self.reading.acquire().await.in_tx(name)?;
+        let Some(begin) = self.dialect.begin(Access::Reading) else {
+            return read(&mut connection).await;
+        };
+        let mut transaction = connection.begin_with(begin).await.in_tx(name)?;
         let outcome = read(&mut transaction).await;
         // Nothing was changed: the end of it matters to nobody.
         drop(transaction.rollback().await);
@@ -330,16 +398,50 @@ impl Database {
     }
 
     /// Sees to it that what was deleted stands in no file of the database any more. SQLite overwrites what it deletes, which counts
-    /// when it is moved from the log to the database and the log is cut.
+    /// when it is moved from the log to the database and the log is cut. Writers wait meanwhile: who asks while others do shares
+    /// with them the next one.
     pub(crate) async fn scrub(&self) -> TxResult<()> {
+        let begun = self.scrubs.begun.load(atomic::Ordering::SeqCst);
+        let _turn = self.scrubs.turn.lock().await;
+        if self.scrubs.done.load(atomic::Ordering::SeqCst) > begun {
+            return Ok(());
+        }
+        let number = self.scrubs.begun.fetch_add(1, atomic::Ordering::SeqCst) + 1;
+        self.scrub_alone().await?;
+        self.scrubs.done.store(number, atomic::Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The same in a second, once for all who ask meanwhile: for what nobody waits for. Gives at once when it is under way.
+    pub(crate) async fn scrub_soon(&self) -> TxResult<()> {
+        if self.scrubs.is_due.swap(true, atomic::Ordering::SeqCst) {
+            return Ok(());
+        }
+        loop {
+            tokio::time::sleep(SCRUB_WITHIN).await;
+            self.scrubs.is_due.store(false, atomic::Ordering::SeqCst);
+            match self.scrub().await {
+                Err(StoreError::NotScrubbed) => {}
+                scrubbed => return scrubbed,
+            }
+        }
+    }
+
+    async fn scrub_alone(&self) -> TxResult<()> {
         const NAME: &str = "scrub";
         match self.dialect {
             Dialect::Sqlite => {
-                let mut connection = self.pool.acquire().await.in_tx(NAME)?;
+                // One that reads may do so, and those that write are not kept waiting for it to come again.
+                let mut connection = self.reading.acquire().await.in_tx(NAME)?;
                 // Writers wait while it waits for readers: it does so in short pieces.
                 connection.execute("PRAGMA busy_timeout = 50").await.in_tx(NAME)?;
                 let mut scrubbed = Err(StoreError::NotScrubbed);
                 let mut pause = Duration::from_millis(2);
+                // Most of it in nobody's way, so that little is left for which writers wait.
+                connection
+                    .execute("PRAGMA wal_checkpoint(PASSIVE)")
+                    .await
+                    .in_tx(NAME)?;
                 for _ in 0..ATTEMPTS {
                     let cut = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
                         .fetch_one(&mut *connection)
@@ -361,7 +463,7 @@ impl Database {
                 scrubbed
             }
             Dialect::Postgres => sqlx::query("VACUUM data_keys")
-                .execute(&self.pool)
+                .execute(&self.writing)
                 .await
                 .in_tx(NAME)
                 .map(drop),
@@ -369,7 +471,9 @@ impl Database {
     }
 
     pub(crate) async fn close(&self) {
-        self.pool.close().await;
+        self.reading.close().await;
+        // Last: it takes the log of SQLite with it.
+        self.writing.close().await;
         if let Some(file) = &self.alone {
             // The end of the process lets go of it at the latest.
             drop(file.unlock());

@@ -248,7 +248,7 @@ impl Store {
     ) -> Result<Vec<Disclosure>, StoreError> {
         const NAME: &str = "disclosures";
         self.database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     let filter = if agreement.is_some() { "AND agreement = $3" } else { "" };
                     let statement = format!(
@@ -285,7 +285,7 @@ impl Store {
         const NAME: &str = "released_tables";
         let scope = scope.clone();
         self.database
-            .run_tx(NAME, move |tx| {
+            .run_read(NAME, move |tx| {
                 let scope = scope.clone();
                 Box::pin(async move { select_released(tx, &scope, run, NAME).await })
             })

@@ -90,7 +90,7 @@ impl Store {
         const NAME: &str = "gate_record";
         let sealed = self
             .database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_as::<_, SealedRecord>(
                         "SELECT report, column_profile FROM gate_reports WHERE dataset = $1",

@@ -29,7 +29,7 @@ impl Store {
     pub async fn run_manifest(&self, run: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         const NAME: &str = "run_manifest";
         self.database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar("SELECT canonical FROM run_manifests WHERE run = $1")
                         .bind(run.as_bytes().as_slice())

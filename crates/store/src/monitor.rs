@@ -74,7 +74,7 @@ impl Store {
         const NAME: &str = "count_runs";
         let rows: Vec<(String, i64)> = self
             .database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_as("SELECT state, count(*) FROM runs GROUP BY state ORDER BY state")
                         .fetch_all(tx)

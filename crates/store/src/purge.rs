@@ -240,7 +240,7 @@ impl Store {
         const NAME: &str = "remove_purged";
         let runs = self
             .database
-            .run_tx(NAME, move |tx| Box::pin(runs_over(tx, id, NAME)))
+            .query(NAME, move |tx| Box::pin(runs_over(tx, id, NAME)))
             .await?;
         self.remove_dataset(id).await?;
         self.remove_staged(id).await?;
@@ -268,7 +268,7 @@ impl Store {
     pub async fn unfinished_purges(&self) -> Result<Vec<Digest>, StoreError> {
         const NAME: &str = "unfinished_purges";
         self.database
-            .run_tx(NAME, |tx| {
+            .query(NAME, |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar::<_, Vec<u8>>("SELECT dataset FROM unfinished_purges ORDER BY dataset")
                         .fetch_all(tx)
@@ -293,7 +293,7 @@ impl Store {
     pub async fn deletion_certificate(&self, id: Digest) -> Result<Option<SignedCertificate>, StoreError> {
         const NAME: &str = "deletion_certificate";
         self.database
-            .run_tx(NAME, move |tx| Box::pin(find_certificate(tx, id, NAME)))
+            .query(NAME, move |tx| Box::pin(find_certificate(tx, id, NAME)))
             .await
     }
 
@@ -305,7 +305,7 @@ impl Store {
         const NAME: &str = "retained";
         let rows = self
             .database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_as::<_, (Vec<u8>, Vec<u8>, String)>(
                         "SELECT datasets.id, datasets.agreement, runs.released_at FROM datasets JOIN runs
@@ -339,7 +339,7 @@ impl Store {
         const NAME: &str = "runs_with_key";
         let owners = self
             .database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar::<_, Vec<u8>>("SELECT owner FROM data_keys WHERE purpose = $1")
                         .bind(purpose.as_str())
@@ -364,7 +364,7 @@ impl Store {
         const NAME: &str = "results_of_runs";
         let rows: Vec<(Vec<u8>, Vec<u8>)> = self
             .database
-            .run_tx(NAME, |tx| {
+            .query(NAME, |tx| {
                 Box::pin(async move {
                     sqlx::query_as("SELECT id, result FROM runs WHERE result IS NOT NULL")
                         .fetch_all(tx)

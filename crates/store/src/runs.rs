@@ -288,7 +288,7 @@ impl Store {
     pub async fn run(&self, id: Digest) -> Result<Option<RunStatus>, StoreError> {
         const NAME: &str = "run";
         self.database
-            .run_tx(NAME, move |tx| Box::pin(find_run(tx, id, NAME)))
+            .query(NAME, move |tx| Box::pin(find_run(tx, id, NAME)))
             .await
     }
 
@@ -299,7 +299,7 @@ impl Store {
     pub async fn runs_of(&self, agreement: Digest) -> Result<Vec<RunStatus>, StoreError> {
         const NAME: &str = "runs_of";
         self.database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_as::<_, RunRow>(sqlx::AssertSqlSafe(format!(
                         "{SELECT} WHERE agreement = $1 ORDER BY created_at, id"
@@ -466,7 +466,7 @@ impl Store {
     pub async fn tiles_done(&self, run: Digest) -> Result<Vec<u64>, StoreError> {
         const NAME: &str = "tiles_done";
         self.database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar::<_, i64>("SELECT tile FROM tiles WHERE run = $1 ORDER BY tile")
                         .bind(run.as_bytes().as_slice())
@@ -488,7 +488,7 @@ impl Store {
     pub async fn candidates_stored(&self, run: Digest) -> Result<u64, StoreError> {
         const NAME: &str = "candidates_stored";
         self.database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     let sum: i64 = sqlx::query_scalar(
                         "SELECT CAST(coalesce(sum(pair_count), 0) AS BIGINT) FROM tiles WHERE run = $1",
