@@ -9,6 +9,9 @@ pub struct Compute {
     pool: Arc<rayon::ThreadPool>,
 }
 
+/// Niceness of threads in the background: a tenth of what a thread that answers calls gets, when both want the same core.
+const BEHIND_CALLS: i32 = 10;
+
 /// Work that gave no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ComputeError {
@@ -29,7 +32,23 @@ impl Compute {
     /// # Errors
     /// When the system gives no threads.
     pub fn new(threads: usize) -> Result<Self, ComputeError> {
-        rayon::ThreadPoolBuilder::new()
+        Self::build(threads, rayon::ThreadPoolBuilder::new())
+    }
+
+    /// The same with threads that leave the cores to those that answer calls, whenever there is one to answer.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn in_background(threads: usize) -> Result<Self, ComputeError> {
+        let behind = |_| {
+            // Of the thread alone, on Linux; where the system does not let it be, it is as any other.
+            let _ = rustix::process::setpriority_process(None, BEHIND_CALLS);
+        };
+        Self::build(threads, rayon::ThreadPoolBuilder::new().start_handler(behind))
+    }
+
+    fn build(threads: usize, builder: rayon::ThreadPoolBuilder) -> Result<Self, ComputeError> {
+        builder
             .num_threads(threads)
             .thread_name(|index| format!("compute-{index}"))
             .build()

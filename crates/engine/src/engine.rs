@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use corridor_core::{
     Agreement, Caller, Clock, DatasetDeclaration, DatasetState, DatasetStatus, Digest, OfficeId, Role,
@@ -18,6 +18,7 @@ use crate::locks::Locks;
 use crate::observer::{NoObserver, Observer};
 use crate::refusals::Refusals;
 use crate::released::check_revised;
+use crate::results::ReadResults;
 
 /// What this program writes into every run id, so that another version gives another run.
 pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
@@ -64,6 +65,10 @@ pub struct Engine {
     pub(crate) gate_turns: Locks<OfficeId>,
     /// One hand at a time on the dataset of an office under an agreement.
     uploads: Locks<(Digest, OfficeId)>,
+    /// See [`Engine::frame_threads`].
+    pub(crate) frame_threads: Arc<OnceLock<Compute>>,
+    /// Results that were read last.
+    pub(crate) read_results: ReadResults,
     /// Why datasets were refused.
     pub(crate) refusals: Refusals,
     /// What goes on when its caller has left: writing of frames, seals, purges.
@@ -97,6 +102,8 @@ impl Engine {
             gates: Arc::new(Semaphore::new(GATES_AT_ONCE)),
             gate_turns: Locks::default(),
             uploads: Locks::default(),
+            frame_threads: Arc::default(),
+            read_results: ReadResults::default(),
             refusals: Refusals::default(),
             under_way: TaskTracker::new(),
             lease_timing: LeaseTiming::DEFAULT,
@@ -234,6 +241,12 @@ impl Engine {
             self.store.remove_staged(replaced).await?;
             // A service that stopped while it sealed left it.
             self.store.remove_dataset(replaced).await?;
+            let store = self.store.clone();
+            self.under_way.spawn(async move {
+                if let Err(error) = store.scrub_soon().await {
+                    tracing::warn!(%error, "the key of a replaced upload is not wiped from the database yet; the next start does it");
+                }
+            });
         }
         Ok(declared.status)
     }

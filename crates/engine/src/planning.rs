@@ -29,7 +29,7 @@ impl Engine {
         check_files(file_bytes, &self.limits.run)?;
         let turn = self.plans.lock(caller.party.clone()).await;
         let alone = Arc::clone(&self.planning).lock_owned().await;
-        let compute = Compute::new(self.compute.thread_count())?;
+        let compute = Compute::in_background(self.compute.thread_count())?;
         let origin = self.load(&compute, datasets[0].id).await?;
         let destination = self.load(&compute, datasets[1].id).await?;
         let (limits, clock) = (self.limits.run, Arc::clone(&self.clock));

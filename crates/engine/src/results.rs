@@ -1,5 +1,8 @@
 //! Results: an office's consent that one may leave, and what is sent of it once both gave theirs. Every part is noted before.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use corridor_core::audit::{DisclosedPart, DisclosedResult};
 use corridor_core::{
     Agreement, Caller, Digest, Output, Role, RunState, RunStatus, Signature, SigningPurpose, Standing,
@@ -21,6 +24,35 @@ pub struct ReleasedResult {
     pub report: LinkageReport,
     /// Digest of both, as the offices released it.
     pub digest: Digest,
+}
+
+/// Rows of the tables that are kept at most, in all.
+const MOST_ROWS: usize = 50_000;
+
+/// Released results that were read last, of one run each, the latest at the end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadResults(Arc<Mutex<VecDeque<(Digest, Arc<ReleasedResult>)>>>);
+
+impl ReadResults {
+    fn find(&self, run: Digest, result: Digest) -> Option<Arc<ReleasedResult>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter()
+            .find(|(of, kept)| *of == run && kept.digest == result)
+            .map(|(_, kept)| Arc::clone(kept))
+    }
+
+    fn keep(&self, run: Digest, result: &Arc<ReleasedResult>) {
+        // One of no rows takes room, too.
+        let room = |result: &ReleasedResult| result.table.rows.len() + MOST_ROWS / 100;
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(of, _)| *of != run);
+        all.push_back((run, Arc::clone(result)));
+        let mut taken: usize = all.iter().map(|(_, kept)| room(kept)).sum();
+        while taken > MOST_ROWS {
+            let Some((_, first)) = all.pop_front() else { break };
+            taken -= room(&first);
+        }
+    }
 }
 
 /// What of a released result a caller asks for.
@@ -112,7 +144,7 @@ impl Engine {
         caller: &Caller,
         id: Digest,
         part: ResultPart,
-    ) -> Result<ReleasedResult, EngineError> {
+    ) -> Result<Arc<ReleasedResult>, EngineError> {
         let (run, signed, standing) = self.readable_run(caller, id).await?;
         match standing {
             Standing::Office(_) | Standing::Reader(Role::Researcher) => {}
@@ -122,7 +154,7 @@ impl Engine {
         if !signed.agreement.allows(Output::FlowTable) {
             return Err(EngineError::OutputNotAllowed { what: "flow tables" });
         }
-        let result = self.read_result(id, digest).await?;
+        let result = self.read_released(id, digest).await?;
         if let Some(part) = part.within(result.table.rows.len()) {
             self.disclose(caller, (&run, &signed.agreement), digest, part)
                 .await?;
@@ -159,13 +191,24 @@ impl Engine {
         &self,
         caller: &Caller,
         id: Digest,
-    ) -> Result<(LinkageReport, Digest), EngineError> {
+    ) -> Result<Arc<ReleasedResult>, EngineError> {
         let (run, signed, _) = self.readable_run(caller, id).await?;
         let digest = require_released(&run)?;
-        let report = self.read_result(id, digest).await?.report;
+        let result = self.read_released(id, digest).await?;
         self.disclose(caller, (&run, &signed.agreement), digest, DisclosedPart::Report)
             .await?;
-        Ok((report, digest))
+        Ok(result)
+    }
+
+    /// A result that was released. Whoever reads one asks for the rest of it soon: the last ones are kept, as long as their key is.
+    async fn read_released(&self, run: Digest, digest: Digest) -> Result<Arc<ReleasedResult>, EngineError> {
+        self.store.require_result_key(run).await?;
+        if let Some(result) = self.read_results.find(run, digest) {
+            return Ok(result);
+        }
+        let result = Arc::new(self.read_result(run, digest).await?);
+        self.read_results.keep(run, &result);
+        Ok(result)
     }
 
     /// The stored result of a run, when it is the one of that digest.

@@ -1,12 +1,12 @@
 //! Uploads: frames taken, and whole datasets checked and fixed.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use corridor_core::{
     Agreement, Caller, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset,
 };
-use corridor_store::{DatasetFileError, DatasetReader, FileDigests, Frame, SealedFile, StoreError};
+use corridor_store::{
+    DatasetFileError, DatasetReader, FileDigests, Frame, SealedFile, SealedFrame, StoreError,
+};
 
 use crate::compute::{Compute, ComputeError};
 use crate::engine::Engine;
@@ -66,17 +66,31 @@ impl Engine {
         frames: Vec<(Frame, Bytes)>,
     ) -> Result<ReceivedFrames, EngineError> {
         let status = self.dataset(caller, id).await?;
-        let frames: Arc<[(Frame, Bytes)]> = frames.into();
-        let sound = self.store.count_sound(Arc::clone(&frames)).await?;
-        let unsound = frames.get(sound).map(|(frame, _)| EngineError::FrameChecksum {
-            sequence: frame.sequence,
+        if status.state == DatasetState::Purged {
+            return Err(StoreError::DatasetPurged.into());
+        }
+        let sealer = self.store.frame_sealer(id).await?;
+        let threads = self.frame_threads()?;
+        let sealing = threads.run(move || {
+            let mut sealed = Vec::with_capacity(frames.len());
+            for (frame, data) in frames {
+                match sealer.seal(frame, &data) {
+                    Some(frame) => sealed.push(frame),
+                    None => {
+                        let sequence = frame.sequence;
+                        return (sealed, Some(EngineError::FrameChecksum { sequence }));
+                    }
+                }
+            }
+            (sealed, None)
         });
+        let (sealed, unsound) = sealing.await?;
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes. It goes on when the
         // caller leaves, so that the lock is not let go of while bytes are still being written.
         let engine = self.clone();
         let storing = self.under_way.spawn(async move {
             let _alone = engine.lock_upload(&status.declaration).await?;
-            engine.store_frames(id, &frames[..sound]).await
+            engine.store_frames(id, sealed).await
         });
         let mut received = storing
             .await
@@ -85,51 +99,54 @@ impl Engine {
         Ok(received)
     }
 
+    /// Threads on which frames are checked and sealed: not those of a run, which may take hours, and not one for each upload, for
+    /// they would leave little to other calls.
+    fn frame_threads(&self) -> Result<Compute, ComputeError> {
+        if let Some(threads) = self.frame_threads.get() {
+            return Ok(threads.clone());
+        }
+        let threads = Compute::in_background(self.compute.thread_count())?;
+        Ok(self.frame_threads.get_or_init(|| threads).clone())
+    }
+
     /// Takes frames whose bytes have the checksums they came with.
     async fn store_frames(
         &self,
         id: Digest,
-        frames: &[(Frame, Bytes)],
+        sealed: Vec<SealedFrame>,
     ) -> Result<ReceivedFrames, EngineError> {
-        let checked = self
-            .store
-            .check_frames(id, frames.iter().map(|(frame, _)| *frame).collect())
-            .await?;
-        let next: Vec<(Frame, Bytes)> = checked
+        let frames: Vec<Frame> = sealed.iter().map(SealedFrame::frame).collect();
+        let checked = self.store.check_frames(id, frames.clone()).await?;
+        let next: Vec<SealedFrame> = checked
             .is_next
             .iter()
-            .zip(frames.iter())
-            .filter(|(is_next, _)| **is_next)
-            .map(|(_, frame)| frame.clone())
+            .zip(sealed)
+            .filter_map(|(is_next, frame)| is_next.then_some(frame))
             .collect();
         let mut last = Acknowledgement {
             acknowledged_bytes: checked.status.acknowledged_bytes,
             next_sequence: checked.status.next_sequence,
         };
         if !next.is_empty() {
-            let stored = next.iter().map(|(frame, _)| *frame).collect();
+            let stored = next.iter().map(SealedFrame::frame).collect();
             self.store.stage_frames(id, next).await?;
             self.store.acknowledge_frames(id, stored).await?;
         }
-        for (is_next, (frame, _)) in checked.is_next.iter().zip(frames.iter()) {
+        for (is_next, frame) in checked.is_next.iter().zip(&frames) {
             self.observer.observe(&Happening::Frame {
                 bytes: frame.byte_count,
                 is_repeated: !is_next,
             });
         }
-        let acknowledged = checked
-            .is_next
-            .iter()
-            .zip(frames.iter())
-            .map(|(is_next, (frame, _))| {
-                if *is_next {
-                    last = Acknowledgement {
-                        acknowledged_bytes: frame.offset + frame.byte_count,
-                        next_sequence: frame.sequence + 1,
-                    };
-                }
-                last
-            });
+        let acknowledged = checked.is_next.iter().zip(&frames).map(|(is_next, frame)| {
+            if *is_next {
+                last = Acknowledgement {
+                    acknowledged_bytes: frame.offset + frame.byte_count,
+                    next_sequence: frame.sequence + 1,
+                };
+            }
+            last
+        });
         Ok(ReceivedFrames {
             acknowledged: acknowledged.collect(),
             refused: checked.refused.map(EngineError::from),
@@ -188,7 +205,7 @@ impl Engine {
             // One of each office looks or waits; and not on the threads of a run, which may take hours.
             let _turn = self.gate_turns.lock(caller.party.clone()).await;
             let _place = self.gates.acquire().await.expect("it is never closed");
-            Compute::new(self.compute.thread_count())?
+            Compute::in_background(self.compute.thread_count())?
                 .run(move || {
                     let other = other.as_ref().map(|(_, columns)| columns);
                     check_dataset(&staged, &declaration, &agreement, other)

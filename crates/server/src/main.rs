@@ -468,7 +468,7 @@ fn open_engine(config: &Config, store: Store) -> anyhow::Result<Engine> {
         max_dataset_bytes: config.limits.max_dataset_bytes,
         run: config.limits.to_run_limits(),
     };
-    let compute = Compute::new(config.compute_threads)?;
+    let compute = Compute::in_background(config.compute_threads)?;
     let audit = AuditLog::new(key, entropy);
     Ok(Engine::new(store, compute, Arc::new(SystemClock), audit, limits))
 }

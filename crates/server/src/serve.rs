@@ -68,10 +68,10 @@ pub enum ServeError {
 }
 
 /// Bytes a call may send ahead of being read: one group of frames while the last is written.
-const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 
 /// The same of all calls of a connection.
-const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 
 /// Bytes of an HTTP/2 frame: larger ones than usual cost less for each byte of an upload.
 const HTTP2_FRAME_BYTES: u32 = 256 << 10;

@@ -321,14 +321,14 @@ impl RunService for Services {
     ) -> Result<Response<v1::GetLinkageReportResponse>, Status> {
         let (caller, message) = open(request)?;
         let id = digest(&message.run_id, "run_id")?;
-        let (report, result) = self
+        let result = self
             .engine
             .released_report(&caller, id)
             .await
             .map_err(from_engine)?;
         Ok(Response::new(v1::GetLinkageReportResponse {
-            linkage_report: Some(to_report(&report)),
-            result_digest: result.as_bytes().to_vec(),
+            linkage_report: Some(to_report(&result.report)),
+            result_digest: result.digest.as_bytes().to_vec(),
         }))
     }
 

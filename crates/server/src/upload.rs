@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use corridor_core::{Caller, Digest};
-use corridor_engine::{Acknowledgement, Engine, Frame};
+use corridor_engine::{Acknowledgement, Engine, EngineError, Frame, ReceivedFrames};
 use corridor_wire::v1;
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, stream};
 use tonic::{Status, Streaming};
 
@@ -17,24 +18,36 @@ use crate::status::{frame_too_large, from_engine};
 const MAX_FRAME_BYTES: usize = 1 << 20;
 
 /// Bytes taken together at most. With what the connection holds behind them, this is what one upload has in memory.
-const GROUP_BYTES: usize = 8 << 20;
+const GROUP_BYTES: usize = 4 << 20;
 
 /// Frames taken together at most.
 const GROUP_FRAMES: usize = 256;
 
-/// An upload under way.
+/// An upload under way: while frames are stored, those behind them come in.
 struct Upload {
     engine: Engine,
     caller: Caller,
     frames: Streaming<v1::UploadDatasetRequest>,
     patience: Patience,
-    /// Came, and is of the next group.
+    /// Came, and is to be stored next.
+    gathered: Group,
+    /// Came behind those, and is of another dataset.
     ahead: Option<Received>,
+    /// Is being stored.
+    storing: Option<BoxFuture<'static, Result<ReceivedFrames, EngineError>>>,
     /// To be sent.
     answers: VecDeque<Acknowledgement>,
     /// Ends the upload when the answers before are sent.
     refused: Option<Status>,
     is_over: bool,
+}
+
+/// Frames of one dataset, in the order they came.
+#[derive(Default)]
+struct Group {
+    dataset: Option<Digest>,
+    frames: Vec<(Frame, Bytes)>,
+    byte_count: usize,
 }
 
 struct Received {
@@ -54,7 +67,9 @@ pub(crate) fn take_frames(
         caller,
         frames,
         patience,
+        gathered: Group::default(),
         ahead: None,
+        storing: None,
         answers: VecDeque::new(),
         refused: None,
         is_over: false,
@@ -77,74 +92,86 @@ impl Upload {
             if let Some(answer) = self.answers.pop_front() {
                 return Ok(Some(answer));
             }
-            if let Some(refused) = self.refused.take() {
-                self.is_over = true;
-                return Err(refused);
-            }
-            let Some((dataset, group)) = self.next_group().await else {
-                match self.refused.take() {
-                    Some(refused) => return Err(refused),
-                    None => return Ok(None),
+            self.store_gathered();
+            let is_gathering = self.has_room();
+            let received = match &mut self.storing {
+                None if is_gathering => {
+                    let next = next_frame(&mut self.frames).await;
+                    self.gather(next);
+                    continue;
                 }
+                None => return self.refused.take().map_or(Ok(None), Err),
+                Some(storing) => tokio::select! {
+                    biased;
+                    received = storing => received,
+                    next = next_frame(&mut self.frames), if is_gathering => {
+                        self.gather(next);
+                        continue;
+                    }
+                },
             };
-            let received = self
-                .engine
-                .receive_frames(&self.caller, dataset, group)
-                .await
-                .map_err(from_engine)?;
+            self.storing = None;
+            let received = received.map_err(from_engine)?;
             self.patience.renew();
             self.answers.extend(received.acknowledged);
             if let Some(error) = received.refused {
+                // What came behind it is not looked at.
                 self.refused = Some(from_engine(error));
+                self.is_over = true;
+                self.ahead = None;
+                self.gathered = Group::default();
             }
         }
     }
 
-    /// Waits for a frame, and takes those of the same dataset that are there already with it.
-    async fn next_group(&mut self) -> Option<(Digest, Vec<(Frame, Bytes)>)> {
-        let first = match self.ahead.take() {
-            Some(first) => first,
-            None => self.next_frame().await?,
-        };
-        let dataset = first.dataset;
-        let mut byte_count = first.data.len();
-        let mut group = vec![(first.frame, first.data)];
-        while byte_count < GROUP_BYTES && group.len() < GROUP_FRAMES {
-            let Some(Some(next)) = self.next_frame().now_or_never() else {
+    const fn has_room(&self) -> bool {
+        !self.is_over
+            && self.ahead.is_none()
+            && self.gathered.byte_count < GROUP_BYTES
+            && self.gathered.frames.len() < GROUP_FRAMES
+    }
+
+    /// Begins to store what is there when nothing is being stored.
+    fn store_gathered(&mut self) {
+        if self.storing.is_some() {
+            return;
+        }
+        while self.has_room() {
+            let Some(next) = next_frame(&mut self.frames).now_or_never() else {
                 break;
             };
-            if next.dataset != dataset {
-                self.ahead = Some(next);
-                break;
-            }
-            byte_count += next.data.len();
-            group.push((next.frame, next.data));
+            self.gather(next);
         }
-        Some((dataset, group))
+        let group = std::mem::take(&mut self.gathered);
+        if let Some(ahead) = self.ahead.take() {
+            self.gather(Ok(Some(ahead)));
+        }
+        let Some(dataset) = group.dataset else { return };
+        let (engine, caller) = (self.engine.clone(), self.caller.clone());
+        self.storing = Some(Box::pin(async move {
+            engine.receive_frames(&caller, dataset, group.frames).await
+        }));
     }
 
-    /// The next frame; `None` at the end, and at one that cannot be, which is noted.
-    async fn next_frame(&mut self) -> Option<Received> {
-        if self.is_over {
-            return None;
-        }
-        let message = match self.frames.message().await {
-            Ok(Some(message)) => to_frame(message),
-            Ok(None) => {
-                self.is_over = true;
-                return None;
+    fn gather(&mut self, next: Result<Option<Received>, Status>) {
+        match next {
+            Ok(Some(next)) if *self.gathered.dataset.get_or_insert(next.dataset) == next.dataset => {
+                self.gathered.byte_count += next.data.len();
+                self.gathered.frames.push((next.frame, next.data));
             }
-            Err(status) => Err(status),
-        };
-        match message {
-            Ok(frame) => Some(frame),
+            Ok(Some(next)) => self.ahead = Some(next),
+            Ok(None) => self.is_over = true,
             Err(status) => {
                 self.refused = Some(status);
                 self.is_over = true;
-                None
             }
         }
     }
+}
+
+/// The next frame; `None` at the end. Nothing is lost when it is not waited for.
+async fn next_frame(frames: &mut Streaming<v1::UploadDatasetRequest>) -> Result<Option<Received>, Status> {
+    frames.message().await?.map(to_frame).transpose()
 }
 
 fn to_frame(message: v1::UploadDatasetRequest) -> Result<Received, Status> {

@@ -1,3 +1,8 @@
+//! Agreements, and the signatures they have.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use corridor_core::audit::{AuditAction, AuditStamp};
 use corridor_core::{Agreement, Digest, OfficeId, Side, Signature, SignedAgreement};
 use sqlx::{AnyConnection, FromRow};
@@ -13,23 +18,75 @@ struct AgreementRow {
     destination_signature: Option<Vec<u8>>,
 }
 
-impl TryFrom<AgreementRow> for SignedAgreement {
-    type Error = StoreError;
+impl AgreementRow {
+    fn read(&self) -> Result<Agreement, StoreError> {
+        Agreement::from_canonical_bytes(&self.canonical)
+            .map_err(|_| StoreError::Corrupt { what: "agreement" })
+    }
 
-    fn try_from(row: AgreementRow) -> Result<Self, StoreError> {
-        let corrupt = StoreError::Corrupt { what: "agreement" };
+    fn signed(self, agreement: Agreement) -> Result<SignedAgreement, StoreError> {
         let signature = |bytes: Option<Vec<u8>>| {
             bytes
                 .map(|bytes| Signature::try_from(bytes.as_slice()))
                 .transpose()
                 .map_err(|_| StoreError::Corrupt { what: "signature" })
         };
-        Ok(Self {
-            agreement: Agreement::from_canonical_bytes(&row.canonical).map_err(|_| corrupt)?,
-            origin_signature: signature(row.origin_signature)?,
-            destination_signature: signature(row.destination_signature)?,
+        Ok(SignedAgreement {
+            agreement,
+            origin_signature: signature(self.origin_signature)?,
+            destination_signature: signature(self.destination_signature)?,
         })
     }
+}
+
+impl TryFrom<AgreementRow> for SignedAgreement {
+    type Error = StoreError;
+
+    fn try_from(row: AgreementRow) -> Result<Self, StoreError> {
+        let agreement = row.read()?;
+        row.signed(agreement)
+    }
+}
+
+/// Agreements that are kept as they were read.
+const MOST_READ: usize = 1024;
+
+/// Agreements by their canonical bytes, which say all there is of one: every call asks for some, and reading one costs more than
+/// the call. What the database says is still asked each time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadAgreements(Arc<Mutex<HashMap<Vec<u8>, Agreement>>>);
+
+impl ReadAgreements {
+    fn signed(&self, row: AgreementRow) -> Result<SignedAgreement, StoreError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let agreement = match known.get(&row.canonical) {
+            Some(agreement) => agreement.clone(),
+            None => {
+                let agreement = row.read()?;
+                if known.len() >= MOST_READ {
+                    known.clear();
+                }
+                known.insert(row.canonical.clone(), agreement.clone());
+                agreement
+            }
+        };
+        drop(known);
+        row.signed(agreement)
+    }
+}
+
+async fn select_row(
+    tx: &mut AnyConnection,
+    digest: Digest,
+    name: &'static str,
+) -> TxResult<Option<AgreementRow>> {
+    sqlx::query_as(
+        "SELECT canonical, origin_signature, destination_signature FROM agreements WHERE digest = $1",
+    )
+    .bind(digest.as_bytes().as_slice())
+    .fetch_optional(tx)
+    .await
+    .in_tx(name)
 }
 
 pub(crate) async fn select_agreement(
@@ -37,15 +94,10 @@ pub(crate) async fn select_agreement(
     digest: Digest,
     name: &'static str,
 ) -> TxResult<Option<SignedAgreement>> {
-    sqlx::query_as::<_, AgreementRow>(
-        "SELECT canonical, origin_signature, destination_signature FROM agreements WHERE digest = $1",
-    )
-    .bind(digest.as_bytes().as_slice())
-    .fetch_optional(tx)
-    .await
-    .in_tx(name)?
-    .map(SignedAgreement::try_from)
-    .transpose()
+    select_row(tx, digest, name)
+        .await?
+        .map(SignedAgreement::try_from)
+        .transpose()
 }
 
 impl Store {
@@ -94,9 +146,11 @@ impl Store {
     /// When the database fails.
     pub async fn agreement(&self, digest: Digest) -> Result<Option<SignedAgreement>, StoreError> {
         const NAME: &str = "agreement";
-        self.database
-            .run_tx(NAME, move |tx| Box::pin(select_agreement(tx, digest, NAME)))
-            .await
+        let row = self
+            .database
+            .query(NAME, move |tx| Box::pin(select_row(tx, digest, NAME)))
+            .await?;
+        row.map(|row| self.read_agreements.signed(row)).transpose()
     }
 
     /// The agreements an office is a party of, by digest.
@@ -106,24 +160,23 @@ impl Store {
     pub async fn agreements_of(&self, office: &OfficeId) -> Result<Vec<SignedAgreement>, StoreError> {
         const NAME: &str = "agreements_of";
         let office = office.clone();
-        self.database
-            .run_tx(NAME, move |tx| {
+        let rows: Vec<AgreementRow> = self
+            .database
+            .query(NAME, move |tx| {
                 let office = office.clone();
                 Box::pin(async move {
-                    sqlx::query_as::<_, AgreementRow>(
+                    sqlx::query_as(
                         "SELECT canonical, origin_signature, destination_signature FROM agreements
                          WHERE origin_office = $1 OR destination_office = $1 ORDER BY digest",
                     )
                     .bind(office.as_str())
                     .fetch_all(tx)
                     .await
-                    .in_tx(NAME)?
-                    .into_iter()
-                    .map(SignedAgreement::try_from)
-                    .collect()
+                    .in_tx(NAME)
                 })
             })
-            .await
+            .await?;
+        self.to_signed(rows)
     }
 
     /// Every agreement, by digest.
@@ -132,22 +185,27 @@ impl Store {
     /// When the database fails.
     pub async fn agreements(&self) -> Result<Vec<SignedAgreement>, StoreError> {
         const NAME: &str = "agreements";
-        self.database
-            .run_tx(NAME, move |tx| {
+        let rows: Vec<AgreementRow> = self
+            .database
+            .query(NAME, move |tx| {
                 Box::pin(async move {
-                    sqlx::query_as::<_, AgreementRow>(
+                    sqlx::query_as(
                         "SELECT canonical, origin_signature, destination_signature FROM agreements
                          ORDER BY digest",
                     )
                     .fetch_all(tx)
                     .await
-                    .in_tx(NAME)?
-                    .into_iter()
-                    .map(SignedAgreement::try_from)
-                    .collect()
+                    .in_tx(NAME)
                 })
             })
-            .await
+            .await?;
+        self.to_signed(rows)
+    }
+
+    fn to_signed(&self, rows: Vec<AgreementRow>) -> Result<Vec<SignedAgreement>, StoreError> {
+        rows.into_iter()
+            .map(|row| self.read_agreements.signed(row))
+            .collect()
     }
 
     /// Adds the signature of one office; the same again changes nothing.

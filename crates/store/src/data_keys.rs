@@ -236,7 +236,7 @@ impl Store {
         // Each time: another service may have destroyed it.
         let wrapped = self
             .database
-            .run_tx(NAME, move |tx| Box::pin(find_key(tx, owner, purpose, NAME)))
+            .query(NAME, move |tx| Box::pin(find_key(tx, owner, purpose, NAME)))
             .await?
             .ok_or(StoreError::KeyDestroyed {
                 what: purpose.as_str(),
@@ -249,6 +249,14 @@ impl Store {
         Ok(key)
     }
 
+    /// Refuses when the result of a run cannot be read any more.
+    ///
+    /// # Errors
+    /// When its key was destroyed or was never made, or the database fails.
+    pub async fn require_result_key(&self, run: Digest) -> Result<(), StoreError> {
+        self.data_key(run, KeyPurpose::Result).await.map(drop)
+    }
+
     /// Forgets open keys that are not in the database any more, whoever destroyed them.
     ///
     /// # Errors
@@ -257,7 +265,7 @@ impl Store {
         const NAME: &str = "forget_destroyed_keys";
         let ids: Vec<Vec<u8>> = self
             .database
-            .run_tx(NAME, |tx| {
+            .query(NAME, |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar("SELECT id FROM data_keys")
                         .fetch_all(tx)
@@ -338,7 +346,7 @@ impl Store {
         const NAME: &str = "keys_to_rewrap";
         let mut stored: Vec<WrappedKey> = self
             .database
-            .run_tx(NAME, |tx| {
+            .query(NAME, |tx| {
                 Box::pin(async move {
                     sqlx::query_as::<_, WrappedKeyRow>(sqlx::AssertSqlSafe(format!("{SELECT} ORDER BY id")))
                         .fetch_all(tx)
@@ -403,5 +411,14 @@ impl Store {
     /// for as long as it is set to: there the master key is to be changed after a purge.
     pub(crate) async fn scrub(&self) -> Result<(), StoreError> {
         self.database.scrub().await
+    }
+
+    /// Sees in a second to it that the key of an upload that was replaced is in no file of the database any more, once for all that were
+    /// replaced meanwhile. Where a service stops before, its next start does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn scrub_soon(&self) -> Result<(), StoreError> {
+        self.database.scrub_soon().await
     }
 }

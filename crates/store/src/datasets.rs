@@ -58,7 +58,7 @@ impl TryFrom<DatasetRow> for DatasetStatus {
 pub struct Declared {
     /// The dataset as it stands.
     pub status: DatasetStatus,
-    /// An unfinished upload of other content that this one replaced, whose bytes can go.
+    /// An unfinished upload of other content that this one replaced, whose bytes can go; its key went, see [`Store::scrub_soon`].
     pub replaced: Option<Digest>,
 }
 
@@ -320,7 +320,6 @@ impl Store {
             .await?;
         if declared.replaced.is_some() {
             self.forget_destroyed_keys().await?;
-            self.scrub().await?;
         }
         Ok(declared)
     }
@@ -332,7 +331,7 @@ impl Store {
     pub async fn dataset(&self, id: Digest) -> Result<Option<DatasetStatus>, StoreError> {
         const NAME: &str = "dataset";
         self.database
-            .run_tx(NAME, move |tx| Box::pin(find_dataset(tx, id, NAME)))
+            .query(NAME, move |tx| Box::pin(find_dataset(tx, id, NAME)))
             .await
     }
 
@@ -343,7 +342,7 @@ impl Store {
     pub async fn datasets_of(&self, agreement: Digest) -> Result<Vec<DatasetStatus>, StoreError> {
         const NAME: &str = "datasets_of";
         self.database
-            .run_tx(NAME, move |tx| Box::pin(select_datasets_of(tx, agreement, NAME)))
+            .query(NAME, move |tx| Box::pin(select_datasets_of(tx, agreement, NAME)))
             .await
     }
 
@@ -351,7 +350,7 @@ impl Store {
     pub(crate) async fn dataset_states(&self) -> Result<Vec<(Digest, DatasetState)>, StoreError> {
         const NAME: &str = "dataset_states";
         self.database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
                         "SELECT {COLUMNS} FROM datasets"
@@ -375,7 +374,7 @@ impl Store {
     pub async fn check_frames(&self, id: Digest, frames: Vec<Frame>) -> Result<CheckedFrames, StoreError> {
         const NAME: &str = "check_frames";
         self.database
-            .run_tx(NAME, move |tx| {
+            .run_read(NAME, move |tx| {
                 let frames = frames.clone();
                 Box::pin(async move {
                     let status = select_dataset(tx, id, NAME).await?;

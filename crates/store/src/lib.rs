@@ -75,7 +75,9 @@ pub use restore::restore;
 pub use runs::{FailureReason, Release, RunChange};
 pub use s3::S3Options;
 pub use service_key::ServiceKey;
+pub use staging::{FrameSealer, SealedFrame};
 
+use agreements::ReadAgreements;
 use audit::AuditState;
 use bulk::Bulk;
 use data_keys::Keyring;
@@ -88,6 +90,7 @@ pub struct Store {
     bulk: Bulk,
     audit: AuditState,
     keyring: Arc<Keyring>,
+    read_agreements: ReadAgreements,
     signer: Arc<dyn CertificateSigner>,
 }
 
@@ -178,6 +181,7 @@ impl Store {
             database,
             bulk,
             keyring: Arc::new(options.encryption.to_keyring(&options.folder)?),
+            read_agreements: ReadAgreements::default(),
             signer: open_signer(&options.folder)?,
             audit: AuditState::default(),
         })

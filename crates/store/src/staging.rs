@@ -1,11 +1,12 @@
 //! Frames of an upload, each sealed as a chunk and appended to the staging file, so that no plain byte is ever on the disk.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
+
 use corridor_core::{Digest, OsEntropy};
 
 use crate::chunks::{CHUNK_OVERHEAD, ChunkCipher, DataKey, Place};
@@ -48,10 +49,55 @@ pub(crate) async fn on_disk<T: Send + 'static>(
     }
 }
 
-/// Writes sealed bytes behind what was acknowledged and waits until they are on the disk. What an earlier, unacknowledged write
-/// left there is cut off.
-fn write(path: &Path, start: u64, sealed: &[u8]) -> std::io::Result<()> {
+/// Seals frames of one dataset: work for a processor, which needs no disk and no database.
+pub struct FrameSealer(ChunkCipher);
+
+impl fmt::Debug for FrameSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FrameSealer")
+    }
+}
+
+impl FrameSealer {
+    /// The frame as it is stored; `None` when its bytes are not those of its checksum.
+    pub fn seal(&self, frame: Frame, data: &[u8]) -> Option<SealedFrame> {
+        if Digest::of(data) != frame.checksum {
+            return None;
+        }
+        let mut sealed = Vec::with_capacity(data.len() + CHUNK_OVERHEAD);
+        let place = place(frame.sequence, frame.offset);
+        self.0.seal(place, data, &mut OsEntropy::default(), &mut sealed);
+        Some(SealedFrame { frame, sealed })
+    }
+}
+
+/// A frame as it is stored.
+pub struct SealedFrame {
+    frame: Frame,
+    sealed: Vec<u8>,
+}
+
+impl fmt::Debug for SealedFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedFrame({})", self.frame.sequence)
+    }
+}
+
+impl SealedFrame {
+    /// What it is.
+    pub const fn frame(&self) -> Frame {
+        self.frame
+    }
+}
+
+/// Writes frames behind what was acknowledged and waits until they are on the disk. What an earlier, unacknowledged write left
+/// there is cut off.
+fn write(path: &Path, frames: &[SealedFrame]) -> std::io::Result<()> {
     use std::io::{Seek as _, SeekFrom};
+    let Some(first) = frames.first() else {
+        return Ok(());
+    };
+    let start = position(&first.frame);
     let mut file = OpenOptions::new()
         .create(true)
         .write(true)
@@ -65,7 +111,9 @@ fn write(path: &Path, start: u64, sealed: &[u8]) -> std::io::Result<()> {
     }
     file.set_len(start)?;
     file.seek(SeekFrom::Start(start))?;
-    file.write_all(sealed)?;
+    for frame in frames {
+        file.write_all(&frame.sealed)?;
+    }
     file.sync_data()?;
     // The first frames made the file: its name must be on the disk, too.
     if start == 0
@@ -77,45 +125,22 @@ fn write(path: &Path, start: u64, sealed: &[u8]) -> std::io::Result<()> {
 }
 
 impl Store {
-    /// How many of these frames, from the first on, have the bytes their checksum says.
+    /// What seals the frames of a dataset.
     ///
     /// # Errors
-    /// When the system gives no thread for it.
-    pub async fn count_sound(&self, frames: Arc<[(Frame, Bytes)]>) -> Result<usize, StoreError> {
-        on_disk(move || {
-            let is_sound = |(frame, data): &(Frame, Bytes)| Digest::of(data) == frame.checksum;
-            Ok(frames.iter().take_while(|frame| is_sound(frame)).count())
-        })
-        .await
+    /// When the key of the dataset was destroyed, or the database fails.
+    pub async fn frame_sealer(&self, dataset: Digest) -> Result<FrameSealer, StoreError> {
+        let key = self.data_key(dataset, KeyPurpose::Dataset).await?;
+        Ok(FrameSealer(staged_cipher(&key, dataset)))
     }
 
-    /// Writes the bytes of frames that follow one another at their place in the staging file, encrypted, and waits until they are
-    /// on the disk.
+    /// Writes sealed frames that follow one another at their place in the staging file, and waits until they are on the disk.
     ///
     /// # Errors
-    /// When the disk is full or fails, or the key of the dataset was destroyed.
-    pub async fn stage_frames(&self, dataset: Digest, frames: Vec<(Frame, Bytes)>) -> Result<(), StoreError> {
-        let key = self.data_key(dataset, KeyPurpose::Dataset).await?;
+    /// When the disk is full or fails.
+    pub async fn stage_frames(&self, dataset: Digest, frames: Vec<SealedFrame>) -> Result<(), StoreError> {
         let path = self.bulk.staging_path(dataset);
-        on_disk(move || {
-            let Some((first, _)) = frames.first() else {
-                return Ok(());
-            };
-            let cipher = staged_cipher(&key, dataset);
-            let mut entropy = OsEntropy::default();
-            let room = frames.iter().map(|(_, data)| data.len() + CHUNK_OVERHEAD).sum();
-            let mut sealed = Vec::with_capacity(room);
-            for (frame, data) in &frames {
-                cipher.seal(
-                    place(frame.sequence, frame.offset),
-                    data,
-                    &mut entropy,
-                    &mut sealed,
-                );
-            }
-            write(&path, position(first), &sealed).map_err(StoreError::Staging)
-        })
-        .await
+        on_disk(move || write(&path, &frames).map_err(StoreError::Staging)).await
     }
 
     /// The acknowledged bytes of a dataset, for reading in any order.
@@ -127,7 +152,7 @@ impl Store {
         let key = self.data_key(dataset, KeyPurpose::Dataset).await?;
         let byte_counts = self
             .database
-            .run_tx(NAME, move |tx| {
+            .query(NAME, move |tx| {
                 Box::pin(async move {
                     sqlx::query_scalar::<_, i64>(
                         "SELECT byte_count FROM frames WHERE dataset = $1 ORDER BY sequence",

@@ -1,4 +1,4 @@
-use corridor_core::{Agreement, Signature, SignedAgreement};
+use corridor_core::{Agreement, Digest, Signature, SignedAgreement};
 
 use crate::field::{FieldViolation, Reason, to_signature};
 use crate::v1;
@@ -11,9 +11,11 @@ impl From<&SignedAgreement> for v1::Agreement {
         let bytes = |signature: Option<&Signature>| {
             signature.map_or_else(Vec::new, |signature| signature.as_bytes().to_vec())
         };
+        let canonical = signed.agreement.to_canonical_bytes();
         Self {
-            digest: signed.agreement.digest().as_bytes().to_vec(),
-            canonical: signed.agreement.to_canonical_bytes(),
+            // As `Agreement::digest` does, without writing it a second time.
+            digest: Digest::of(&canonical).as_bytes().to_vec(),
+            canonical,
             origin_signature: bytes(signed.origin_signature.as_ref()),
             destination_signature: bytes(signed.destination_signature.as_ref()),
         }

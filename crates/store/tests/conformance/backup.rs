@@ -75,11 +75,16 @@ async fn busy(store: &Store) -> [RunStatus; 2] {
         .unwrap()
         .status
         .id;
-    store
-        .stage_frames(id, vec![(frame(0), Bytes::from_static(&[1; 10]))])
-        .await
-        .unwrap();
-    store.acknowledge_frames(id, vec![frame(0)]).await.unwrap();
+    let bytes = [1; 10];
+    let staged = corridor_store::Frame {
+        checksum: Digest::of(&bytes),
+        ..frame(0)
+    };
+    let sealer = store.frame_sealer(id).await.unwrap();
+    assert!(sealer.seal(frame(0), &bytes).is_none(), "another checksum");
+    let sealed = sealer.seal(staged, &bytes).unwrap();
+    store.stage_frames(id, vec![sealed]).await.unwrap();
+    store.acknowledge_frames(id, vec![staged]).await.unwrap();
     runs.try_into().unwrap()
 }
 
