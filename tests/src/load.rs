@@ -1,9 +1,10 @@
 //! Load: many clients of two offices at one service of its own process, mixing uploads, jobs, watches and reads.
 //!
-//! First all clients call for a while, which is not timed; then half of them, then all. Small calls are timed, errors counted by
-//! reason, and the service's memory is looked at every second. Clients pause between calls as programs of offices do; uploads
-//! follow each other without a pause. Some that upload do the whole job of both offices again and again: they agree, have datasets
-//! sealed, and start a run, which others watch while it is under way.
+//! First all clients call for a while, which is not timed. Then they call as fast as they can under full load: uploads follow each
+//! other without a pause, and readers pause between calls as programs of offices do. What the service took then is its capacity,
+//! and under half of the load all clients together call, upload and begin jobs half as often. Small calls are timed, errors counted
+//! by reason, and the service's memory is looked at every second. Some that upload do the whole job of both offices again and again:
+//! they agree, have datasets sealed, and start a run, which others watch while it is under way.
 
 mod report;
 
@@ -14,8 +15,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use corridor_cli::{Client, ClientError, ClientResult, Connection};
 use corridor_core::{DatasetDeclaration, Digest, RunState, RunStatus, SeededEntropy, ThresholdPolicy, fill};
+use corridor_wire::v1;
+use corridor_wire::v1::agreement_service_client::AgreementServiceClient;
+use corridor_wire::v1::flow_service_client::FlowServiceClient;
+use corridor_wire::v1::run_service_client::RunServiceClient;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::draw::draw;
 use crate::poor_line::LineFaults;
@@ -28,7 +33,7 @@ pub use report::{LoadReport, StageReport};
 pub struct LoadTerms {
     /// Clients, each with a connection of its own.
     pub clients: usize,
-    /// Seconds in all: a fifth of them to warm up, and of the rest half with half of the clients.
+    /// Seconds in all: a fifth of them to warm up, and of the rest half under each load.
     pub seconds: u64,
     /// Bytes of an upload.
     pub upload_bytes: usize,
@@ -59,8 +64,8 @@ const PAUSE_MS: (u64, u64) = (50, 150);
 const RECORDS: usize = 2000;
 const JOB_RECORDS: usize = 400;
 
-/// Seconds between the beginnings of two jobs.
-const JOB_EVERY_S: u64 = 2;
+/// Between the beginnings of two jobs under full load.
+const JOB_EVERY: Duration = Duration::from_secs(2);
 
 /// How long a job may take before it counts as an error.
 const JOB: Duration = Duration::from_secs(120);
@@ -77,11 +82,54 @@ pub async fn run_load(terms: LoadTerms) -> LoadReport {
     let scene = Arc::new(Scene::set(&world, terms).await);
     let warm_up = Duration::from_secs(terms.seconds) / 5;
     let measured = Duration::from_secs(terms.seconds).saturating_sub(warm_up) / 2;
+    let warm_up = make_stage(&scene, terms.clients, Pace::FULL, warm_up, &memory).await;
+    let full = make_stage(&scene, terms.clients, Pace::FULL, measured, &memory).await;
+    let pace = Pace::half_of(&full, terms);
+    let half = make_stage(&scene, terms.clients, pace, measured, &memory).await;
     LoadReport {
         memory_at_start_mb,
-        warm_up: make_stage(&scene, terms.clients, warm_up, &memory).await,
-        half: make_stage(&scene, terms.clients / 2, measured, &memory).await,
-        full: make_stage(&scene, terms.clients, measured, &memory).await,
+        warm_up,
+        full,
+        half,
+    }
+}
+
+/// How often a client does something. One that is late goes on at once, and does not make up for what it missed.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// Between two beginnings of an upload.
+    upload: Option<Duration>,
+    /// Between two beginnings of a small call, or a watch.
+    call: Option<Duration>,
+    /// Between two beginnings of a job, of all clients.
+    job: Duration,
+}
+
+impl Pace {
+    /// As fast as the service takes it, with the usual pauses.
+    const FULL: Self = Self {
+        upload: None,
+        call: None,
+        job: JOB_EVERY,
+    };
+
+    /// Half as often as all clients did under full load.
+    fn half_of(full: &StageReport, terms: LoadTerms) -> Self {
+        let every = |clients: usize, done: f64| {
+            (done > 0.0).then(|| {
+                let clients = f64::from(u32::try_from(clients).expect("few"));
+                Duration::from_secs_f64(2.0 * clients * full.seconds / done)
+            })
+        };
+        let to_f64 = |count: usize| f64::from(u32::try_from(count).expect("not that many"));
+        let uploads = terms.clients.div_ceil(ROLES);
+        let jobs = uploads.div_ceil(JOBS);
+        let uploaded = to_f64(usize::try_from(full.uploaded_bytes >> 10).expect("fits"));
+        Self {
+            upload: every(uploads - jobs, uploaded / to_f64(terms.upload_bytes >> 10)),
+            call: every(terms.clients - uploads, to_f64(full.small_calls_ms.len())),
+            job: 2 * JOB_EVERY,
+        }
     }
 }
 
@@ -89,9 +137,11 @@ pub async fn run_load(terms: LoadTerms) -> LoadReport {
 async fn make_stage(
     scene: &Arc<Scene>,
     clients: usize,
+    pace: Pace,
     time: Duration,
     memory: &dyn Fn() -> Option<f64>,
 ) -> StageReport {
+    *lock(&scene.next_job_at) = Instant::now();
     let begun = Instant::now();
     let until = begun + time;
     let tally = Arc::new(Mutex::new(StageReport {
@@ -101,7 +151,7 @@ async fn make_stage(
     let mut calling = JoinSet::new();
     for number in 0..clients {
         let (scene, tally) = (Arc::clone(scene), Arc::clone(&tally));
-        calling.spawn(async move { scene.client(number, until, &tally).await });
+        calling.spawn(async move { scene.client(number, pace, until, &tally).await });
     }
     let looking = async {
         let mut seen = Vec::new();
@@ -114,7 +164,9 @@ async fn make_stage(
     let (_, seen) = tokio::join!(calling.join_all(), looking);
     let mut stage = lock(&tally).clone();
     stage.seconds = begun.elapsed().as_secs_f64();
-    stage.small_calls_ms.sort_by(f64::total_cmp);
+    stage
+        .small_calls_ms
+        .sort_by(|(one, _), (other, _)| one.total_cmp(other));
     stage.memory_mb = seen;
     stage
 }
@@ -128,7 +180,7 @@ struct Scene {
     upload: Bytes,
     jobs: Vec<Sample>,
     next_job: AtomicUsize,
-    begun: Instant,
+    next_job_at: Mutex<Instant>,
     /// The run of the job that was started last.
     under_way: Mutex<Option<Digest>>,
 }
@@ -148,7 +200,7 @@ impl Scene {
         let result = sample_of(RECORDS, 1);
         let uploaders = terms.clients.div_ceil(ROLES);
         let agreements: Vec<Sample> = (0..uploaders).map(|number| sample_of(10, 2 + number)).collect();
-        let jobs = usize::try_from(terms.seconds / JOB_EVERY_S).expect("few");
+        let jobs = usize::try_from(terms.seconds / JOB_EVERY.as_secs()).expect("few");
         let jobs = (0..jobs)
             .map(|number| sample_of(JOB_RECORDS, 2 + uploaders + number))
             .collect();
@@ -179,20 +231,25 @@ impl Scene {
             upload: upload.into(),
             jobs,
             next_job: AtomicUsize::new(0),
-            begun: Instant::now(),
+            next_job_at: Mutex::new(Instant::now()),
             under_way: Mutex::new(None),
         }
     }
 
     /// One client, until `until`.
-    async fn client(&self, number: usize, until: Instant, tally: &Mutex<StageReport>) {
+    async fn client(&self, number: usize, pace: Pace, until: Instant, tally: &Mutex<StageReport>) {
         let uploads = number.is_multiple_of(ROLES);
         let does_jobs = uploads && (number / ROLES).is_multiple_of(JOBS);
         let connection = &self.connections[if uploads { 0 } else { number / ROLES % 2 }];
         let mut entropy = SeededEntropy::new(number.try_into().expect("few"), "pauses");
+        let every = if uploads { pace.upload } else { pace.call };
+        let mut due = Instant::now() + every.map_or(Duration::ZERO, |every| draw_part(&mut entropy, every));
         let mut turn = number;
         let mut client = None;
         while Instant::now() < until {
+            if every.is_some() && !does_jobs && timeout_at(until, sleep_until(due)).await.is_err() {
+                break;
+            }
             let connected = match client.take() {
                 Some(connected) => connected,
                 None => match Client::connect(connection).await {
@@ -204,7 +261,7 @@ impl Scene {
                     }
                 },
             };
-            let job = if does_jobs { self.due_job() } else { None };
+            let job = if does_jobs { self.due_job(pace) } else { None };
             let outcome = if let Some(job) = job {
                 self.job_once(&connected, job, tally).await
             } else {
@@ -227,7 +284,11 @@ impl Scene {
                 }
             }
             turn += 1;
-            if !uploads || does_jobs {
+            if let Some(every) = every {
+                // Half of it, and what is drawn of a whole one: it all together, on average.
+                due = Instant::now().max(due + every / 2 + draw_part(&mut entropy, every));
+            }
+            if does_jobs || (!uploads && every.is_none()) {
                 let pause = Duration::from_millis(draw(&mut entropy, PAUSE_MS.0, PAUSE_MS.1));
                 drop(timeout_at(until, sleep(pause)).await);
             }
@@ -235,14 +296,13 @@ impl Scene {
     }
 
     /// A job whose time has come, and which nobody does.
-    fn due_job(&self) -> Option<&Sample> {
-        let due = self.begun.elapsed().as_secs() / JOB_EVERY_S;
-        let taken = self
-            .next_job
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
-                (u64::try_from(next).expect("few") <= due).then_some(next + 1)
-            });
-        self.jobs.get(taken.ok()?)
+    fn due_job(&self, pace: Pace) -> Option<&Sample> {
+        let mut due = lock(&self.next_job_at);
+        if Instant::now() < *due {
+            return None;
+        }
+        *due += pace.job;
+        self.jobs.get(self.next_job.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The job of both offices, again from where it was where the service says when to come back.
@@ -327,16 +387,41 @@ impl Scene {
     }
 
     async fn small_call(&self, client: &Client, turn: usize, tally: &Mutex<StageReport>) -> ClientResult<()> {
+        let run_id = self.run.as_bytes().to_vec();
+        // Not by the methods of the client, which check what they are given, at the cost of the cores the service runs on.
+        let mut agreements = AgreementServiceClient::new(client.channel());
+        let mut flows = FlowServiceClient::new(client.channel());
         let begun = Instant::now();
-        match turn % 4 {
-            0 => client.run(self.run).await.map(drop),
-            1 => client.agreement(self.result.agreement.digest()).await.map(drop),
-            2 => client.list_agreements().await.map(drop),
-            _ => client.flow_table(self.run).await.map(drop),
-        }?;
-        lock(tally)
-            .small_calls_ms
-            .push(begun.elapsed().as_secs_f64() * 1000.0);
+        let kind = match turn % 5 {
+            0 => {
+                let request = v1::GetRunRequest { run_id };
+                RunServiceClient::new(client.channel()).get_run(request).await?;
+                "GetRun"
+            }
+            1 => {
+                let agreement_digest = self.result.agreement.digest().as_bytes().to_vec();
+                let request = v1::GetAgreementRequest { agreement_digest };
+                agreements.get_agreement(request).await?;
+                "GetAgreement"
+            }
+            2 => {
+                let request = v1::ListAgreementsRequest {};
+                agreements.list_agreements(request).await?;
+                "ListAgreements"
+            }
+            3 => {
+                flows.get_flow_table(v1::GetFlowTableRequest { run_id }).await?;
+                "GetFlowTable"
+            }
+            _ => {
+                let request = v1::StreamFlowRowsRequest { run_id };
+                let mut rows = flows.stream_flow_rows(request).await?.into_inner();
+                while rows.message().await?.is_some() {}
+                "StreamFlowRows"
+            }
+        };
+        let took = begun.elapsed().as_secs_f64() * 1000.0;
+        lock(tally).small_calls_ms.push((took, kind));
         Ok(())
     }
 }
@@ -367,6 +452,12 @@ async fn do_job(
     let run = clients[0].start_run(sample.agreement.digest()).await?;
     started(run.id);
     clients[1].watch_run(run.id, &|_| {}).await
+}
+
+/// Some part of a time.
+fn draw_part(entropy: &mut SeededEntropy, time: Duration) -> Duration {
+    let millis = u64::try_from(time.as_millis()).expect("a short time");
+    Duration::from_millis(draw(entropy, 0, millis.max(1)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,8 +1,9 @@
 //! How fast the service takes an upload, beside a plain program on the same disk: `upload MIB [ROUNDS]`; and what a whole dataset
-//! takes: `upload dataset RECORDS`.
+//! takes: `upload dataset RECORDS`. Before either, `--binaries FOLDER` names a folder with the service's binaries; they are built from
+//! the tree when it is not given.
 //!
 //! The load comes from this process; the service and the plain program are processes of their own, in turn, over mutual TLS on
-//! loopback, with the same stack (rustls with ring). The plain program reads, writes what it read when it is a group of 8 MiB,
+//! loopback, with the same stack (rustls with ring). The plain program reads, writes what it read when it is a group of 4 MiB,
 //! waits for the disk and answers with a byte. The service does that too, and also takes frames out of gRPC messages, checks the
 //! SHA-256 of each, encrypts them and notes them in its database.
 
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use corridor_cli::{Client, Connection, to_frames};
 use corridor_core::{DatasetDeclaration, Digest, SeededEntropy, Stopwatch, SystemClock, fill};
 use corridor_tests::sample::{self, Sample, SampleTerms};
-use corridor_tests::{ServerProcess, server_command, workspace_root};
+use corridor_tests::{ServerProcess, server_command, use_binaries, workspace_root};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,18 +26,24 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// What the plain program writes before it waits for the disk: as much as the service takes together.
-const GROUP_BYTES: usize = 8 << 20;
+const GROUP_BYTES: usize = 4 << 20;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["--binaries", folder, ..] = words[..] {
+        use_binaries(folder.into());
+        words.drain(..2);
+    }
     match words[..] {
         ["sink", folder] => sink(Path::new(folder)).await,
         ["dataset", records] => dataset(records.parse()?).await,
         [mib] => compare(mib.parse()?, 3).await,
         [mib, rounds] => compare(mib.parse()?, rounds.parse()?).await,
-        _ => Err("upload MIB [ROUNDS], or upload dataset RECORDS".into()),
+        _ => Err(
+            "upload [--binaries FOLDER] MIB [ROUNDS], or upload [--binaries FOLDER] dataset RECORDS".into(),
+        ),
     }
 }
 

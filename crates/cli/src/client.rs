@@ -262,6 +262,11 @@ impl Client {
         Ok(Self { channel, endpoint })
     }
 
+    /// What it calls over, for calls of one's own.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     fn agreements(&self) -> AgreementServiceClient<Channel> {
         AgreementServiceClient::new(self.channel.clone())
     }

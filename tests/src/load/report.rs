@@ -6,23 +6,23 @@ use std::fmt;
 pub struct LoadReport {
     /// All clients call, so that what is kept for them is there; nothing is timed.
     pub warm_up: StageReport,
-    /// Half of the clients call.
-    pub half: StageReport,
-    /// All clients call.
+    /// All clients call as fast as they can.
     pub full: StageReport,
+    /// All clients call half as often.
+    pub half: StageReport,
     /// Megabytes of memory of the service before anybody called.
     pub memory_at_start_mb: f64,
 }
 
-/// What was measured with one number of clients.
+/// What was measured under one load.
 #[derive(Debug, Default, Clone)]
 pub struct StageReport {
     /// Clients that called.
     pub clients: usize,
     /// Seconds.
     pub seconds: f64,
-    /// Milliseconds of small calls, in order.
-    pub small_calls_ms: Vec<f64>,
+    /// Milliseconds of small calls, and what was called, by time.
+    pub small_calls_ms: Vec<(f64, &'static str)>,
     /// Bytes acknowledged, other than those of datasets that were sealed.
     pub uploaded_bytes: u64,
     /// Datasets sealed.
@@ -42,7 +42,7 @@ pub struct StageReport {
 /// Milliseconds under which 99 of a hundred small calls must be under half of the load.
 const MOST_P99_MS: f64 = 50.0;
 
-/// By how much the service's memory may grow from the end of the warm-up to that of the full load: a tenth, since an allocator does
+/// By how much the service's memory may grow from the end of the warm-up to the end: a tenth, since an allocator does
 /// not give back all at once, and some megabytes for what is kept of runs.
 const GROWTH_FACTOR: f64 = 1.1;
 const GROWTH_MB: f64 = 16.0;
@@ -50,11 +50,20 @@ const GROWTH_MB: f64 = 16.0;
 impl StageReport {
     /// Milliseconds that so many of a hundred small calls took at most, by nearest rank; 0 when there was none.
     pub fn percentile_ms(&self, percent: usize) -> f64 {
-        let rank = (self.small_calls_ms.len() * percent).div_ceil(100);
-        self.small_calls_ms
-            .get(rank.saturating_sub(1))
-            .copied()
-            .unwrap_or(0.0)
+        let times: Vec<f64> = self.small_calls_ms.iter().map(|(time, _)| *time).collect();
+        nearest_rank(&times, percent)
+    }
+
+    /// Milliseconds that half, and 99 of a hundred, of the small calls of each kind took at most.
+    fn percentiles_by_kind(&self) -> Vec<(&'static str, f64, f64)> {
+        let mut kinds: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+        for (time, kind) in &self.small_calls_ms {
+            kinds.entry(kind).or_default().push(*time);
+        }
+        kinds
+            .into_iter()
+            .map(|(kind, times)| (kind, nearest_rank(&times, 50), nearest_rank(&times, 99)))
+            .collect()
     }
 
     /// The most memory in the last third of the stage.
@@ -86,7 +95,7 @@ impl LoadReport {
                 "p99 of small calls under half of the load is {p99:.1} ms, not below {MOST_P99_MS:.0} ms"
             ));
         }
-        let (warm, end) = (self.warm_up.memory_at_end_mb(), self.full.memory_at_end_mb());
+        let (warm, end) = (self.warm_up.memory_at_end_mb(), self.memory_at_end_mb());
         let most = most_memory_mb(warm);
         if end > most {
             broken.push(format!(
@@ -113,10 +122,21 @@ impl LoadReport {
     fn stages(&self) -> [(&'static str, &StageReport); 3] {
         [
             ("warm-up", &self.warm_up),
-            ("half load", &self.half),
             ("full load", &self.full),
+            ("half load", &self.half),
         ]
     }
+
+    /// The most memory at the end of either load.
+    fn memory_at_end_mb(&self) -> f64 {
+        self.full.memory_at_end_mb().max(self.half.memory_at_end_mb())
+    }
+}
+
+/// Of times in order, the one that so many of a hundred are at most; 0 when there is none.
+fn nearest_rank(times: &[f64], percent: usize) -> f64 {
+    let rank = (times.len() * percent).div_ceil(100);
+    times.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
 /// Megabytes up to which memory is flat, when so many were taken after the warm-up.
@@ -140,6 +160,9 @@ impl fmt::Display for LoadReport {
                     stage.percentile_ms(99),
                     stage.percentile_ms(100)
                 )?;
+                for (kind, p50, p99) in stage.percentiles_by_kind() {
+                    writeln!(f, "                  {kind}: p50 {p50:.1} ms, p99 {p99:.1} ms")?;
+                }
             }
             writeln!(
                 f,
@@ -159,7 +182,7 @@ impl fmt::Display for LoadReport {
             f,
             "memory            {:.0} MB at the start, {warm:.0} MB after the warm-up, {:.0} MB at the end; flat up to {:.0} MB",
             self.memory_at_start_mb,
-            self.full.memory_at_end_mb(),
+            self.memory_at_end_mb(),
             most_memory_mb(warm)
         )?;
         let broken = self.broken();
@@ -196,7 +219,7 @@ mod tests {
         StageReport {
             clients: 2,
             seconds: 10.0,
-            small_calls_ms: vec![5.0; 200],
+            small_calls_ms: vec![(5.0, "GetRun"); 200],
             uploaded_bytes: 1000,
             sealed: 2,
             runs: 1,
@@ -236,7 +259,7 @@ mod tests {
         );
         // Three of two hundred are more than one of a hundred.
         expect(
-            &|report| report.half.small_calls_ms[197..].fill(50.0),
+            &|report| report.half.small_calls_ms[197..].fill((50.0, "GetRun")),
             "p99 of small calls",
         );
         expect(
@@ -250,8 +273,8 @@ mod tests {
     #[test]
     fn what_is_slow_under_full_load_is_no_fault() {
         let mut report = sound();
-        report.full.small_calls_ms.fill(80.0);
-        report.half.small_calls_ms[198..].fill(80.0);
+        report.full.small_calls_ms.fill((80.0, "GetRun"));
+        report.half.small_calls_ms[198..].fill((80.0, "GetRun"));
         assert!(report.holds(), "{report}");
     }
 }
