@@ -143,6 +143,7 @@ async fn make_stage(
 ) -> StageReport {
     *lock(&scene.next_job_at) = Instant::now();
     let begun = Instant::now();
+    let ticks = processor_ticks();
     let until = begun + time;
     let tally = Arc::new(Mutex::new(StageReport {
         clients,
@@ -168,6 +169,11 @@ async fn make_stage(
         .small_calls_ms
         .sort_by(|(one, _), (other, _)| one.total_cmp(other));
     stage.memory_mb = seen;
+    stage.stolen = ticks.zip(processor_ticks()).and_then(|(before, after)| {
+        let [all, stolen] = [0, 1].map(|kind| after[kind].saturating_sub(before[kind]));
+        let to_f64 = |count: u64| u32::try_from(count).ok().map(f64::from);
+        (all > 0).then_some(to_f64(stolen)? / to_f64(all)?)
+    });
     stage
 }
 
@@ -490,6 +496,21 @@ fn note(tally: &Mutex<StageReport>, error: &ClientError) {
         &mut tally.errors
     };
     *counts.entry(what).or_default() += 1;
+}
+
+/// What the processors did so far, in ticks: all there were, and those another machine on the same host had; `None` where the system
+/// does not say.
+fn processor_ticks() -> Option<[u64; 2]> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let ticks: Vec<u64> = stat
+        .lines()
+        .next()?
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .map(|ticks| ticks.parse().ok())
+        .collect::<Option<_>>()?;
+    Some([ticks.iter().sum(), *ticks.get(7)?])
 }
 
 /// Megabytes of memory a process has now; `None` where the system does not say.

@@ -41,8 +41,10 @@ impl Compute {
     /// When the system gives no threads.
     pub fn in_background(threads: usize) -> Result<Self, ComputeError> {
         let behind = |_| {
-            // Of the thread alone, on Linux; where the system does not let it be, it is as any other.
-            let _ = rustix::process::setpriority_process(None, BEHIND_CALLS);
+            // Of the thread alone, on Linux.
+            if rustix::process::setpriority_process(None, BEHIND_CALLS).is_err() {
+                tracing::debug!("a thread for runs has the priority of those that answer calls");
+            }
         };
         Self::build(threads, rayon::ThreadPoolBuilder::new().start_handler(behind))
     }

@@ -57,7 +57,7 @@ pub use corridor_flows::{CarriedError, Estimate, FlowCounts, FlowRow, FlowTerms,
 pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
 pub use corridor_store::{
     AuditKey, BulkOptions, DatasetFileError, EncryptionOptions, Frame, MasterKey, MasterKeyError, Orphan,
-    S3Options, Store, StoreError,
+    S3Options, SealedFrame, Store, StoreError,
 };
 pub use engine::{Engine, Limits, PROGRAM_VERSION};
 pub use error::EngineError;
@@ -75,4 +75,4 @@ pub use replay::{Replay, ReplayDifference, ReplayInputs, replay};
 pub use results::{ReleasedResult, ResultPart, result_digest};
 pub use retention::{Deadline, Garbage};
 pub use round::{bytes_in_words, count_in_words, seconds_in_words};
-pub use upload::{Acknowledgement, ReceivedFrames};
+pub use upload::{Acknowledgement, FrameDoor, ReceivedFrames};

@@ -31,7 +31,10 @@ const MOST_ROWS: usize = 50_000;
 
 /// Released results that were read last, of one run each, the latest at the end.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ReadResults(Arc<Mutex<VecDeque<(Digest, Arc<ReleasedResult>)>>>);
+pub(crate) struct ReadResults(Arc<Mutex<VecDeque<OfRun>>>);
+
+/// A result, and its run.
+type OfRun = (Digest, Arc<ReleasedResult>);
 
 impl ReadResults {
     fn find(&self, run: Digest, result: Digest) -> Option<Arc<ReleasedResult>> {

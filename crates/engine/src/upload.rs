@@ -1,11 +1,13 @@
 //! Uploads: frames taken, and whole datasets checked and fixed.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use corridor_core::{
     Agreement, Caller, DatasetDeclaration, DatasetState, DatasetStatus, Digest, EncodedDataset,
 };
 use corridor_store::{
-    DatasetFileError, DatasetReader, FileDigests, Frame, SealedFile, SealedFrame, StoreError,
+    DatasetFileError, DatasetReader, FileDigests, Frame, FrameSealer, SealedFile, SealedFrame, StoreError,
 };
 
 use crate::compute::{Compute, ComputeError};
@@ -33,7 +35,43 @@ pub struct ReceivedFrames {
     pub refused: Option<EngineError>,
 }
 
+/// What frames of one dataset go through before they are stored.
+#[derive(Debug, Clone)]
+pub struct FrameDoor {
+    threads: Compute,
+    sealer: Arc<FrameSealer>,
+}
+
+impl FrameDoor {
+    /// Checks a frame and seals it, on a thread of its own. Several may be under way.
+    ///
+    /// # Errors
+    /// When the checksum does not fit.
+    pub async fn seal(self, frame: Frame, data: Bytes) -> Result<SealedFrame, EngineError> {
+        let sealer = self.sealer;
+        let sealed = self.threads.run(move || sealer.seal(frame, &data)).await?;
+        sealed.ok_or(EngineError::FrameChecksum {
+            sequence: frame.sequence,
+        })
+    }
+}
+
 impl Engine {
+    /// Opens a dataset of the caller's for frames.
+    ///
+    /// # Errors
+    /// When there is no such dataset of the caller's, it was purged, or the store fails.
+    pub async fn open_upload(&self, caller: &Caller, id: Digest) -> Result<FrameDoor, EngineError> {
+        let status = self.dataset(caller, id).await?;
+        if status.state == DatasetState::Purged {
+            return Err(StoreError::DatasetPurged.into());
+        }
+        Ok(FrameDoor {
+            threads: self.frame_threads()?,
+            sealer: Arc::new(self.store.frame_sealer(id).await?),
+        })
+    }
+
     /// Takes one frame of an upload: its bytes are on the disk when this returns.
     ///
     /// # Errors
@@ -54,8 +92,8 @@ impl Engine {
         }
     }
 
-    /// Takes frames of an upload that came together: the bytes of all that are taken are on the disk when this returns. They are
-    /// written at once and acknowledged at once, so that many frames cost one wait for the disk.
+    /// Takes frames of an upload that came together, one after the other through its door and then as
+    /// [`Engine::receive_sealed_frames`] does.
     ///
     /// # Errors
     /// When there is no such dataset of the caller's, it was purged, or the store fails.
@@ -65,38 +103,45 @@ impl Engine {
         id: Digest,
         frames: Vec<(Frame, Bytes)>,
     ) -> Result<ReceivedFrames, EngineError> {
-        let status = self.dataset(caller, id).await?;
-        if status.state == DatasetState::Purged {
-            return Err(StoreError::DatasetPurged.into());
-        }
-        let sealer = self.store.frame_sealer(id).await?;
-        let threads = self.frame_threads()?;
-        let sealing = threads.run(move || {
-            let mut sealed = Vec::with_capacity(frames.len());
-            for (frame, data) in frames {
-                match sealer.seal(frame, &data) {
-                    Some(frame) => sealed.push(frame),
-                    None => {
-                        let sequence = frame.sequence;
-                        return (sealed, Some(EngineError::FrameChecksum { sequence }));
-                    }
+        let door = self.open_upload(caller, id).await?;
+        let mut sealed = Vec::with_capacity(frames.len());
+        let mut refused = None;
+        for (frame, data) in frames {
+            match door.clone().seal(frame, data).await {
+                Ok(frame) => sealed.push(frame),
+                Err(error) => {
+                    refused = Some(error);
+                    break;
                 }
             }
-            (sealed, None)
-        });
-        let (sealed, unsound) = sealing.await?;
+        }
+        let mut received = self.receive_sealed_frames(caller, id, sealed).await?;
+        received.refused = received.refused.or(refused);
+        Ok(received)
+    }
+
+    /// Takes sealed frames of an upload that came together: the bytes of all that are taken are on the disk when this returns. They
+    /// are written at once and acknowledged at once, so that many frames cost one wait for the disk.
+    ///
+    /// # Errors
+    /// When there is no such dataset of the caller's, it was purged, or the store fails.
+    pub async fn receive_sealed_frames(
+        &self,
+        caller: &Caller,
+        id: Digest,
+        frames: Vec<SealedFrame>,
+    ) -> Result<ReceivedFrames, EngineError> {
+        let status = self.dataset(caller, id).await?;
         // Check, write and acknowledgement are one step: two streams must not write over each other's bytes. It goes on when the
         // caller leaves, so that the lock is not let go of while bytes are still being written.
         let engine = self.clone();
         let storing = self.under_way.spawn(async move {
             let _alone = engine.lock_upload(&status.declaration).await?;
-            engine.store_frames(id, sealed).await
+            engine.store_frames(id, frames).await
         });
-        let mut received = storing
+        storing
             .await
-            .unwrap_or(Err(EngineError::Compute(ComputeError::Panicked)))?;
-        received.refused = received.refused.or(unsound);
-        Ok(received)
+            .unwrap_or(Err(EngineError::Compute(ComputeError::Panicked)))
     }
 
     /// Threads on which frames are checked and sealed: not those of a run, which may take hours, and not one for each upload, for

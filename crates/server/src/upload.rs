@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use corridor_core::{Caller, Digest};
-use corridor_engine::{Acknowledgement, Engine, EngineError, Frame, ReceivedFrames};
+use corridor_engine::{Acknowledgement, Engine, EngineError, Frame, FrameDoor, ReceivedFrames, SealedFrame};
 use corridor_wire::v1;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, stream};
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tonic::{Status, Streaming};
 
 use crate::doorkeeper::Patience;
@@ -23,31 +24,29 @@ const GROUP_BYTES: usize = 4 << 20;
 /// Frames taken together at most.
 const GROUP_FRAMES: usize = 256;
 
-/// An upload under way: while frames are stored, those behind them come in.
+/// An upload under way: while frames are stored, those behind them are sealed, and others come in.
 struct Upload {
     engine: Engine,
     caller: Caller,
     frames: Streaming<v1::UploadDatasetRequest>,
     patience: Patience,
-    /// Came, and is to be stored next.
-    gathered: Group,
+    /// The dataset of the frames that are under way, and what they go through.
+    open: Option<(Digest, FrameDoor)>,
     /// Came behind those, and is of another dataset.
     ahead: Option<Received>,
-    /// Is being stored.
+    /// Are being sealed, in the order they came.
+    sealing: FuturesOrdered<BoxFuture<'static, Result<SealedFrame, EngineError>>>,
+    /// Are to be stored next.
+    sealed: Vec<SealedFrame>,
+    /// Bytes of both.
+    gathered_bytes: usize,
+    /// Are being stored.
     storing: Option<BoxFuture<'static, Result<ReceivedFrames, EngineError>>>,
     /// To be sent.
     answers: VecDeque<Acknowledgement>,
     /// Ends the upload when the answers before are sent.
     refused: Option<Status>,
     is_over: bool,
-}
-
-/// Frames of one dataset, in the order they came.
-#[derive(Default)]
-struct Group {
-    dataset: Option<Digest>,
-    frames: Vec<(Frame, Bytes)>,
-    byte_count: usize,
 }
 
 struct Received {
@@ -67,8 +66,11 @@ pub(crate) fn take_frames(
         caller,
         frames,
         patience,
-        gathered: Group::default(),
+        open: None,
         ahead: None,
+        sealing: FuturesOrdered::new(),
+        sealed: Vec::new(),
+        gathered_bytes: 0,
         storing: None,
         answers: VecDeque::new(),
         refused: None,
@@ -92,80 +94,116 @@ impl Upload {
             if let Some(answer) = self.answers.pop_front() {
                 return Ok(Some(answer));
             }
-            self.store_gathered();
-            let is_gathering = self.has_room();
-            let received = match &mut self.storing {
-                None if is_gathering => {
-                    let next = next_frame(&mut self.frames).await;
-                    self.gather(next);
-                    continue;
+            self.store_sealed();
+            let is_idle = self.storing.is_none() && self.sealing.is_empty();
+            if is_idle && let Some(ahead) = self.ahead.take() {
+                self.open = None;
+                self.take_in(ahead).await;
+                continue;
+            }
+            if is_idle && self.is_over {
+                return self.refused.take().map_or(Ok(None), Err);
+            }
+            let has_room = self.has_room();
+            tokio::select! {
+                biased;
+                received = when_some(&mut self.storing) => {
+                    self.storing = None;
+                    self.note_stored(received.map_err(from_engine)?);
                 }
-                None => return self.refused.take().map_or(Ok(None), Err),
-                Some(storing) => tokio::select! {
-                    biased;
-                    received = storing => received,
-                    next = next_frame(&mut self.frames), if is_gathering => {
-                        self.gather(next);
-                        continue;
-                    }
+                Some(sealed) = self.sealing.next() => self.note_sealed(sealed),
+                next = next_frame(&mut self.frames), if has_room => match next {
+                    Ok(Some(next)) => self.take_in(next).await,
+                    Ok(None) => self.is_over = true,
+                    Err(status) => self.refuse(status),
                 },
-            };
-            self.storing = None;
-            let received = received.map_err(from_engine)?;
-            self.patience.renew();
-            self.answers.extend(received.acknowledged);
-            if let Some(error) = received.refused {
-                // What came behind it is not looked at.
-                self.refused = Some(from_engine(error));
-                self.is_over = true;
-                self.ahead = None;
-                self.gathered = Group::default();
             }
         }
     }
 
-    const fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         !self.is_over
             && self.ahead.is_none()
-            && self.gathered.byte_count < GROUP_BYTES
-            && self.gathered.frames.len() < GROUP_FRAMES
+            && self.gathered_bytes < GROUP_BYTES
+            && self.sealing.len() + self.sealed.len() < GROUP_FRAMES
     }
 
-    /// Begins to store what is there when nothing is being stored.
-    fn store_gathered(&mut self) {
+    /// Begins to seal a frame.
+    async fn take_in(&mut self, next: Received) {
+        let door = match &self.open {
+            Some((dataset, door)) if *dataset == next.dataset => door.clone(),
+            Some(_) => {
+                self.ahead = Some(next);
+                return;
+            }
+            None => match self.engine.open_upload(&self.caller, next.dataset).await {
+                Ok(door) => {
+                    self.open = Some((next.dataset, door.clone()));
+                    door
+                }
+                Err(error) => return self.refuse(from_engine(error)),
+            },
+        };
+        self.gathered_bytes += next.data.len();
+        self.sealing.push_back(Box::pin(door.seal(next.frame, next.data)));
+    }
+
+    fn note_sealed(&mut self, sealed: Result<SealedFrame, EngineError>) {
+        match sealed {
+            Ok(frame) => self.sealed.push(frame),
+            Err(error) => {
+                // What came behind it is not looked at.
+                self.sealing.clear();
+                self.ahead = None;
+                self.refuse(from_engine(error));
+            }
+        }
+    }
+
+    /// Begins to store what is sealed when nothing is being stored.
+    fn store_sealed(&mut self) {
         if self.storing.is_some() {
             return;
         }
-        while self.has_room() {
-            let Some(next) = next_frame(&mut self.frames).now_or_never() else {
-                break;
-            };
-            self.gather(next);
+        while let Some(Some(sealed)) = self.sealing.next().now_or_never() {
+            self.note_sealed(sealed);
         }
-        let group = std::mem::take(&mut self.gathered);
-        if let Some(ahead) = self.ahead.take() {
-            self.gather(Ok(Some(ahead)));
-        }
-        let Some(dataset) = group.dataset else { return };
-        let (engine, caller) = (self.engine.clone(), self.caller.clone());
+        let (Some((dataset, _)), false) = (&self.open, self.sealed.is_empty()) else {
+            return;
+        };
+        let frames = std::mem::take(&mut self.sealed);
+        let stored: usize = frames.iter().map(SealedFrame::data_len).sum();
+        self.gathered_bytes = self.gathered_bytes.saturating_sub(stored);
+        let (engine, caller, dataset) = (self.engine.clone(), self.caller.clone(), *dataset);
         self.storing = Some(Box::pin(async move {
-            engine.receive_frames(&caller, dataset, group.frames).await
+            engine.receive_sealed_frames(&caller, dataset, frames).await
         }));
     }
 
-    fn gather(&mut self, next: Result<Option<Received>, Status>) {
-        match next {
-            Ok(Some(next)) if *self.gathered.dataset.get_or_insert(next.dataset) == next.dataset => {
-                self.gathered.byte_count += next.data.len();
-                self.gathered.frames.push((next.frame, next.data));
-            }
-            Ok(Some(next)) => self.ahead = Some(next),
-            Ok(None) => self.is_over = true,
-            Err(status) => {
-                self.refused = Some(status);
-                self.is_over = true;
-            }
+    fn note_stored(&mut self, received: ReceivedFrames) {
+        self.patience.renew();
+        self.answers.extend(received.acknowledged);
+        if let Some(error) = received.refused {
+            // What came behind it is not looked at.
+            self.sealing.clear();
+            self.sealed.clear();
+            self.ahead = None;
+            self.refuse(from_engine(error));
         }
+    }
+
+    /// Ends the upload after what came before.
+    fn refuse(&mut self, status: Status) {
+        self.refused = Some(status);
+        self.is_over = true;
+    }
+}
+
+/// What becomes of a future, when there is one.
+async fn when_some<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
     }
 }
 

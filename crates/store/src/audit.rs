@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::audit_key::AuditKey;
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::disclosures::WaitingDisclosures;
 use crate::{Store, StoreError};
 
 /// Entries read at once.
@@ -22,7 +23,9 @@ const PAGE: u64 = 1000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AuditState {
     /// One transaction that logs at a time: they all take the same row first, and would only fail for each other.
-    turn: Arc<Mutex<()>>,
+    pub(crate) turn: Arc<Mutex<()>>,
+    /// Disclosures that wait for it.
+    pub(crate) waiting: WaitingDisclosures,
     /// The tree over the leaves read so far.
     tree: Arc<Mutex<LogTree>>,
 }

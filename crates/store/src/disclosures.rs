@@ -1,9 +1,14 @@
 //! What left the service: each part of a released result that was sent, and the tables later ones must not be subtracted from.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use corridor_core::audit::{AuditStamp, DisclosedPart, DisclosedResult, Disclosure};
 use corridor_core::{Agreement, Digest, DisclosureMethod};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::audit::append;
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
@@ -156,6 +161,41 @@ impl TryFrom<ReleasedRow> for ReleasedTable {
     }
 }
 
+/// Disclosures noted in one transaction at most.
+const MOST_TOGETHER: usize = 32;
+
+/// Disclosures that were not noted yet, first those that came first: every reader waits for one, and one transaction for all of them
+/// costs little more than one for each of them does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WaitingDisclosures(Arc<Mutex<VecDeque<WaitingDisclosure>>>);
+
+#[derive(Debug)]
+struct WaitingDisclosure {
+    disclosure: Disclosure,
+    stamp: AuditStamp,
+    /// Is told the place of its entry.
+    noted: oneshot::Sender<u64>,
+}
+
+impl WaitingDisclosures {
+    fn add(&self, disclosure: Disclosure, stamp: AuditStamp) -> oneshot::Receiver<u64> {
+        let (noted, told) = oneshot::channel();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push_back(WaitingDisclosure {
+            disclosure,
+            stamp,
+            noted,
+        });
+        told
+    }
+
+    fn take(&self) -> Vec<WaitingDisclosure> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.len().min(MOST_TOGETHER);
+        all.drain(..count).collect()
+    }
+}
+
 /// Tables about the same that were released in other runs, by result.
 pub(crate) async fn select_released(
     tx: &mut AnyConnection,
@@ -228,12 +268,60 @@ impl Store {
         const NAME: &str = "disclose";
         let disclosure =
             Disclosure::new(result, part, stamp).ok_or(StoreError::NotFound { what: "caller" })?;
-        let stamp = stamp.clone();
-        self.run_logged(NAME, move |tx| {
-            let (disclosure, stamp) = (disclosure.clone(), stamp.clone());
-            Box::pin(async move { insert_disclosure(tx, &disclosure, &stamp, NAME).await })
-        })
-        .await
+        let mut noted = self.audit.waiting.add(disclosure.clone(), stamp.clone());
+        let _turn = self.audit.turn.lock().await;
+        loop {
+            match noted.try_recv() {
+                Ok(sequence) => return Ok(sequence),
+                Err(TryRecvError::Empty) => self.note_waiting(NAME).await?,
+                // Whoever was to note it could not: perhaps for another one's sake.
+                Err(TryRecvError::Closed) => {
+                    return Ok(self
+                        .note_disclosures(&[(disclosure, stamp.clone())], NAME)
+                        .await?[0]);
+                }
+            }
+        }
+    }
+
+    /// Notes those that waited longest, in one transaction. Where it fails, each is tried again by who waits for it.
+    async fn note_waiting(&self, name: &'static str) -> Result<(), StoreError> {
+        let waiting = self.audit.waiting.take();
+        let (disclosures, tellers): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .map(|one| ((one.disclosure, one.stamp), one.noted))
+            .unzip();
+        let sequences = self.note_disclosures(&disclosures, name).await?;
+        for (teller, sequence) in tellers.into_iter().zip(sequences) {
+            if teller.send(sequence).is_err() {
+                tracing::debug!(
+                    sequence,
+                    "noted as disclosed for a caller that left, to whom nothing was sent"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes disclosures in one transaction. Gives the places of their entries.
+    async fn note_disclosures(
+        &self,
+        disclosures: &[(Disclosure, AuditStamp)],
+        name: &'static str,
+    ) -> Result<Vec<u64>, StoreError> {
+        let disclosures: Arc<[(Disclosure, AuditStamp)]> = disclosures.into();
+        self.database
+            .run_tx(name, move |tx| {
+                let disclosures = Arc::clone(&disclosures);
+                Box::pin(async move {
+                    let mut sequences = Vec::with_capacity(disclosures.len());
+                    for (disclosure, stamp) in &*disclosures {
+                        sequences.push(insert_disclosure(tx, disclosure, stamp, name).await?);
+                    }
+                    Ok(sequences)
+                })
+            })
+            .await
     }
 
     /// What left under an agreement, or under all, from one entry of the audit log on, in order.

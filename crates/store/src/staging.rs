@@ -88,6 +88,11 @@ impl SealedFrame {
     pub const fn frame(&self) -> Frame {
         self.frame
     }
+
+    /// Bytes it came with.
+    pub const fn data_len(&self) -> usize {
+        self.sealed.len() - CHUNK_OVERHEAD
+    }
 }
 
 /// Writes frames behind what was acknowledged and waits until they are on the disk. What an earlier, unacknowledged write left

@@ -37,6 +37,8 @@ pub struct StageReport {
     pub errors: BTreeMap<String, u64>,
     /// Megabytes of memory of the service, each second.
     pub memory_mb: Vec<f64>,
+    /// Share of the processors' time that the host gave to other machines, without which no time says much.
+    pub stolen: Option<f64>,
 }
 
 /// Milliseconds under which 99 of a hundred small calls must be under half of the load.
@@ -150,7 +152,15 @@ impl fmt::Display for LoadReport {
             let mb = to_f64(stage.uploaded_bytes) / 1e6;
             let seconds = stage.seconds.max(0.001);
             let calls = u64::try_from(stage.small_calls_ms.len()).unwrap_or(u64::MAX);
-            writeln!(f, "{name}: {} clients for {:.0} s", stage.clients, stage.seconds)?;
+            write!(f, "{name}: {} clients for {:.0} s", stage.clients, stage.seconds)?;
+            match stage.stolen {
+                Some(stolen) => writeln!(
+                    f,
+                    ", {:.0} % of the cores' time stolen by the host",
+                    100.0 * stolen
+                )?,
+                None => writeln!(f)?,
+            }
             if calls > 0 {
                 writeln!(
                     f,
