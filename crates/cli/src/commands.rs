@@ -3,6 +3,7 @@
 use crate::args::{Cli, Command};
 
 mod agreement;
+mod agreement_page;
 mod attack;
 mod audit;
 mod clkhash;

@@ -301,6 +301,7 @@ impl Service {
             Limits {
                 max_dataset_bytes: limits.max_dataset_bytes,
                 run: limits.to_run_limits(),
+                unreleased_days: limits.max_unreleased_days,
             },
         );
         Ok(Self {
