@@ -8,9 +8,10 @@ use corridor_core::{
     Agreement, Caller, Digest, Output, Role, RunState, RunStatus, Signature, SigningPurpose, Standing,
 };
 use corridor_flows::PublishedTable;
-use corridor_store::{Release, ReleasedScope, RunObject, StoreError};
+use corridor_store::{NewDisclosure, Release, ReleasedScope, RunObject, StoreError};
 
 use crate::codec::{StoredLinks, decode_links};
+use crate::compute::ComputeError;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::pipeline::LinkageReport;
@@ -165,7 +166,7 @@ impl Engine {
         Ok(result)
     }
 
-    /// Notes that a part of a released result is about to leave.
+    /// Notes that a part of a released result is about to leave. It goes on when the caller leaves, since others may be noted with it.
     async fn disclose(
         &self,
         caller: &Caller,
@@ -179,9 +180,12 @@ impl Engine {
             result,
             rule: &agreement.disclosure,
         };
-        self.store
-            .disclose(result, part, &self.stamp(Some(caller)))
-            .await?;
+        let disclosure = NewDisclosure::new(result, part, &self.stamp(Some(caller)))?;
+        let store = self.store.clone();
+        let noting = self
+            .under_way
+            .spawn(async move { store.disclose(disclosure).await });
+        noting.await.map_err(|_| ComputeError::Panicked)??;
         Ok(())
     }
 

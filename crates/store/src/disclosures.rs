@@ -161,6 +161,32 @@ impl TryFrom<ReleasedRow> for ReleasedTable {
     }
 }
 
+/// A part of a released result that is about to leave.
+#[derive(Debug, Clone)]
+pub struct NewDisclosure {
+    disclosure: Disclosure,
+    stamp: AuditStamp,
+}
+
+impl NewDisclosure {
+    /// It goes to whoever stamped it.
+    ///
+    /// # Errors
+    /// When the stamp is the service's own, to which nothing goes.
+    pub fn new(
+        result: DisclosedResult<'_>,
+        part: DisclosedPart,
+        stamp: &AuditStamp,
+    ) -> Result<Self, StoreError> {
+        let disclosure =
+            Disclosure::new(result, part, stamp).ok_or(StoreError::NotFound { what: "caller" })?;
+        Ok(Self {
+            disclosure,
+            stamp: stamp.clone(),
+        })
+    }
+}
+
 /// Disclosures noted in one transaction at most.
 const MOST_TOGETHER: usize = 32;
 
@@ -191,6 +217,8 @@ impl WaitingDisclosures {
 
     fn take(&self) -> Vec<WaitingDisclosure> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // To whom nobody waits for, nothing is sent.
+        all.retain(|one| !one.noted.is_closed());
         let count = all.len().min(MOST_TOGETHER);
         all.drain(..count).collect()
     }
@@ -255,26 +283,21 @@ pub(crate) async fn insert_released(
 }
 
 impl Store {
-    /// Notes that a part of a released result is about to leave. Only then may it be sent.
+    /// Notes that a part of a released result is about to leave. Only then may it be sent. It must not be given up before its end:
+    /// others that wait may be noted with it, and would note themselves again.
     ///
     /// # Errors
-    /// When the stamp is the service's own, to which nothing goes, or the database fails.
-    pub async fn disclose(
-        &self,
-        result: DisclosedResult<'_>,
-        part: DisclosedPart,
-        stamp: &AuditStamp,
-    ) -> Result<u64, StoreError> {
+    /// When the database fails.
+    pub async fn disclose(&self, new: NewDisclosure) -> Result<u64, StoreError> {
         const NAME: &str = "disclose";
-        let disclosure =
-            Disclosure::new(result, part, stamp).ok_or(StoreError::NotFound { what: "caller" })?;
+        let NewDisclosure { disclosure, stamp } = new;
         let mut noted = self.audit.waiting.add(disclosure.clone(), stamp.clone());
         let _turn = self.audit.turn.lock().await;
         loop {
             match noted.try_recv() {
                 Ok(sequence) => return Ok(sequence),
-                Err(TryRecvError::Empty) => self.note_waiting(NAME).await?,
-                // Whoever was to note it could not: perhaps for another one's sake.
+                Err(TryRecvError::Empty) => self.note_waiting(NAME).await,
+                // It could not be noted with others: perhaps for another one's sake.
                 Err(TryRecvError::Closed) => {
                     return Ok(self
                         .note_disclosures(&[(disclosure, stamp.clone())], NAME)
@@ -284,14 +307,21 @@ impl Store {
         }
     }
 
-    /// Notes those that waited longest, in one transaction. Where it fails, each is tried again by who waits for it.
-    async fn note_waiting(&self, name: &'static str) -> Result<(), StoreError> {
+    /// Notes those that waited longest, in one transaction. Where it fails, each is tried again by who waits for it, who is told why
+    /// that fails.
+    async fn note_waiting(&self, name: &'static str) {
         let waiting = self.audit.waiting.take();
         let (disclosures, tellers): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .map(|one| ((one.disclosure, one.stamp), one.noted))
             .unzip();
-        let sequences = self.note_disclosures(&disclosures, name).await?;
+        let sequences = match self.note_disclosures(&disclosures, name).await {
+            Ok(sequences) => sequences,
+            Err(error) => {
+                tracing::debug!(%error, "disclosures were not noted together; each is tried by itself");
+                return;
+            }
+        };
         for (teller, sequence) in tellers.into_iter().zip(sequences) {
             if teller.send(sequence).is_err() {
                 tracing::debug!(
@@ -300,7 +330,6 @@ impl Store {
                 );
             }
         }
-        Ok(())
     }
 
     /// Notes disclosures in one transaction. Gives the places of their entries.

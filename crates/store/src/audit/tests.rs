@@ -4,6 +4,7 @@ use futures::future::join_all;
 use sqlx::Executor as _;
 
 use super::*;
+use crate::NewDisclosure;
 
 fn stamp(seed: u64) -> AuditStamp {
     let caller = Caller {
@@ -267,7 +268,8 @@ async fn a_disclosure_stands_in_both_logs_and_stays() {
         DisclosedPart::Links,
     ];
     for (seed, part) in (5..).zip(parts) {
-        store.disclose(result, part, &stamp(seed)).await.unwrap();
+        let new = NewDisclosure::new(result, part, &stamp(seed)).unwrap();
+        store.disclose(new).await.unwrap();
     }
     let disclosures = store.disclosures(None, 0, 10).await.unwrap();
     assert_eq!(disclosures.iter().map(|d| d.part).collect::<Vec<_>>(), parts);
@@ -289,7 +291,7 @@ async fn a_disclosure_stands_in_both_logs_and_stays() {
         caller: None,
         ..stamp(1)
     };
-    assert!(store.disclose(result, DisclosedPart::Links, &own).await.is_err());
+    assert!(NewDisclosure::new(result, DisclosedPart::Links, &own).is_err());
     for statement in [
         "DELETE FROM disclosures",
         "UPDATE disclosures SET party = 'NOBODY'",

@@ -6,6 +6,7 @@ mod backend;
 mod backup;
 mod contention;
 mod datasets;
+mod disclosures;
 mod installation;
 mod lease_machine;
 mod leases;
