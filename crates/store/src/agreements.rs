@@ -48,25 +48,32 @@ impl TryFrom<AgreementRow> for SignedAgreement {
     }
 }
 
-/// Agreements that are kept as they were read.
-const MOST_READ: usize = 1024;
+/// Bytes of the agreements that are kept as they were read, in canonical form.
+const MOST_BYTES: usize = 4 << 20;
 
 /// Agreements by their canonical bytes, which say all there is of one: every call asks for some, and reading one costs more than
 /// the call. What the database says is still asked each time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ReadAgreements(Arc<Mutex<HashMap<Vec<u8>, Agreement>>>);
+pub(crate) struct ReadAgreements(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    agreements: HashMap<Vec<u8>, Agreement>,
+    byte_count: usize,
+}
 
 impl ReadAgreements {
     fn signed(&self, row: AgreementRow) -> Result<SignedAgreement, StoreError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let agreement = match known.get(&row.canonical) {
+        let agreement = match known.agreements.get(&row.canonical) {
             Some(agreement) => agreement.clone(),
             None => {
                 let agreement = row.read()?;
-                if known.len() >= MOST_READ {
-                    known.clear();
+                if known.byte_count + row.canonical.len() > MOST_BYTES {
+                    *known = Known::default();
                 }
-                known.insert(row.canonical.clone(), agreement.clone());
+                known.byte_count += row.canonical.len();
+                known.agreements.insert(row.canonical.clone(), agreement.clone());
                 agreement
             }
         };

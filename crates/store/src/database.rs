@@ -131,6 +131,9 @@ const READERS: u32 = 4;
 /// How soon what nobody waits for is scrubbed.
 const SCRUB_WITHIN: Duration = Duration::from_secs(1);
 
+/// How often it is tried then, where a long look at the database is in the way.
+const SCRUB_TRIES: u32 = 10;
+
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
@@ -417,14 +420,18 @@ impl Database {
         if self.scrubs.is_due.swap(true, atomic::Ordering::SeqCst) {
             return Ok(());
         }
-        loop {
+        for _ in 1..SCRUB_TRIES {
             tokio::time::sleep(SCRUB_WITHIN).await;
             self.scrubs.is_due.store(false, atomic::Ordering::SeqCst);
-            match self.scrub().await {
-                Err(StoreError::NotScrubbed) => {}
-                scrubbed => return scrubbed,
+            let scrubbed = self.scrub().await;
+            let is_hindered = matches!(scrubbed, Err(StoreError::NotScrubbed));
+            // Another one that began meanwhile goes on for both.
+            if !is_hindered || self.scrubs.is_due.swap(true, atomic::Ordering::SeqCst) {
+                return if is_hindered { Ok(()) } else { scrubbed };
             }
         }
+        self.scrubs.is_due.store(false, atomic::Ordering::SeqCst);
+        Err(StoreError::NotScrubbed)
     }
 
     async fn scrub_alone(&self) -> TxResult<()> {
@@ -433,6 +440,8 @@ impl Database {
             Dialect::Sqlite => {
                 // One that reads may do so, and those that write are not kept waiting for it to come again.
                 let mut connection = self.reading.acquire().await.in_tx(NAME)?;
+                // What is set here is for this connection alone, which goes.
+                connection.close_on_drop();
                 // Writers wait while it waits for readers: it does so in short pieces.
                 connection.execute("PRAGMA busy_timeout = 50").await.in_tx(NAME)?;
                 let mut scrubbed = Err(StoreError::NotScrubbed);
@@ -458,8 +467,6 @@ impl Database {
                     tokio::time::sleep(pause).await;
                     pause = (2 * pause).min(LONGEST_PAUSE);
                 }
-                // Set for this connection alone, which goes.
-                connection.close_on_drop();
                 scrubbed
             }
             Dialect::Postgres => sqlx::query("VACUUM data_keys")
@@ -525,4 +532,85 @@ pub(crate) fn to_sql(count: u64) -> i64 {
 /// A count as stored.
 pub(crate) fn from_sql(count: i64, what: &'static str) -> TxResult<u64> {
     u64::try_from(count).map_err(|_| StoreError::Corrupt { what })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures::FutureExt as _;
+    use futures::future::join_all;
+
+    use super::*;
+
+    async fn open() -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&StoreOptions::in_folder(folder.path()))
+            .await
+            .unwrap();
+        (folder, database)
+    }
+
+    async fn count(connection: &mut AnyConnection) -> TxResult<i64> {
+        sqlx::query_scalar("SELECT count(*) FROM agreements")
+            .fetch_one(connection)
+            .await
+            .in_tx("count")
+    }
+
+    #[tokio::test]
+    async fn who_reads_waits_for_no_writer() {
+        let (_folder, database) = open().await;
+        let writing = database.run_tx("write", |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE probe SET writes = writes + 1 WHERE id = 1")
+                    .execute(tx)
+                    .await
+                    .in_tx("write")?;
+                // It never ends.
+                pending::<TxResult<()>>().await
+            })
+        });
+        let mut writing = Box::pin(writing);
+        // As far as it gets: until nothing moves for a while, it holds the lock.
+        let begun = tokio::time::timeout(Duration::from_millis(300), &mut writing).await;
+        assert!(begun.is_err(), "it is under way");
+        for _ in 0..2 * READERS {
+            assert_eq!(database.query("read", |c| Box::pin(count(c))).await.unwrap(), 0);
+            assert_eq!(
+                database.run_read("read", |c| Box::pin(count(c))).await.unwrap(),
+                0
+            );
+        }
+        assert!((&mut writing).now_or_never().is_none(), "it is under way still");
+    }
+
+    #[tokio::test]
+    async fn what_reads_cannot_write() {
+        let (_folder, database) = open().await;
+        fn write(connection: &mut AnyConnection) -> BoxFuture<'_, TxResult<()>> {
+            Box::pin(async move {
+                sqlx::query("UPDATE probe SET writes = writes + 1")
+                    .execute(connection)
+                    .await
+                    .in_tx("write")
+                    .map(drop)
+            })
+        }
+        assert!(database.query("write", write).await.is_err());
+        assert!(database.run_read("write", write).await.is_err());
+        database.run_tx("write", write).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_asks_while_others_scrub_shares_the_next_one() {
+        let (_folder, database) = open().await;
+        let scrubs = join_all((0..20).map(|_| database.scrub())).await;
+        assert!(scrubs.iter().all(Result::is_ok), "{scrubs:?}");
+        let begun = database.scrubs.begun.load(atomic::Ordering::SeqCst);
+        assert_eq!(
+            begun, 2,
+            "one that was under way, and one for all who asked meanwhile"
+        );
+    }
 }
