@@ -32,6 +32,7 @@ pub(crate) fn to_engine(store: &Store) -> Engine {
     let limits = Limits {
         max_dataset_bytes: 64 << 20,
         run: RunLimits::DEFAULT,
+        unreleased_days: None,
     };
     Engine::new(
         store.clone(),

@@ -37,9 +37,14 @@ impl Clock for SetClock {
 }
 
 fn to_engine(store: &Store, clock: &SetClock) -> Engine {
+    to_engine_keeping(store, clock, Some(365))
+}
+
+fn to_engine_keeping(store: &Store, clock: &SetClock, unreleased_days: Option<u32>) -> Engine {
     let limits = Limits {
         max_dataset_bytes: 64 << 20,
         run: RunLimits::DEFAULT,
+        unreleased_days,
     };
     Engine::new(
         store.clone(),
@@ -192,19 +197,17 @@ async fn retention_ends_so_many_days_after_the_release_and_the_released_table_st
     let ids = upload(&engine, &sample).await;
     let office = &caller(sample::ORIGIN);
     let run = run(&engine, &sample).await;
-    clock.set("2030-01-01T00:00:00Z");
-    assert!(
-        engine.purge_due().await.unwrap().is_empty(),
-        "nothing was released"
-    );
-    assert_eq!(
-        engine
-            .dataset_with_deadline(office, ids[0])
-            .await
+    // As long as nothing is released, the service's days after the seal count.
+    let sealed_at = clock.now();
+    let unreleased = Timestamp::from_second(sealed_at.as_second() + 365 * 86400).unwrap();
+    let status = engine.dataset_with_deadline(office, ids[0]).await.unwrap();
+    assert_eq!(status.purge_at, Some(unreleased));
+    clock.set(
+        &Timestamp::from_second(unreleased.as_second() - 1)
             .unwrap()
-            .purge_at,
-        None
+            .to_string(),
     );
+    assert!(engine.purge_due().await.unwrap().is_empty(), "not yet");
 
     clock.set("2026-03-02T12:00:00Z");
     release(&engine, &sample, run).await;
@@ -338,4 +341,29 @@ fn dataset_of(job: &Job) -> String {
     let stored = files(&job.path("server").join("data/objects/datasets"));
     let name = stored[0].0.file_stem().unwrap().to_str().unwrap();
     name.to_owned()
+}
+
+#[tokio::test]
+async fn what_is_never_released_is_purged_too_unless_the_service_keeps_it_for_ever() {
+    let (folder, sample) = (tempfile::tempdir().unwrap(), linkable(3));
+    let clock = SetClock::at("2026-03-01T12:00:00Z");
+    let store = Store::open(folder.path()).await.unwrap();
+    let engine = to_engine(&store, &clock);
+    agree(&engine, &sample).await;
+    let ids = upload(&engine, &sample).await;
+    run(&engine, &sample).await;
+    clock.set("2027-03-01T12:00:00Z");
+    for (days, count) in [(None, 0), (Some(366), 0), (Some(365), 2)] {
+        let engine = to_engine_keeping(&store, &clock, days);
+        assert_eq!(engine.purge_due().await.unwrap().len(), count, "{days:?}");
+    }
+    for id in ids {
+        let certificate = store.deletion_certificate(id).await.unwrap().unwrap();
+        assert_eq!(certificate.certificate().reason, PurgeReason::Retention);
+    }
+    let error = engine
+        .start_run(&caller(sample::ORIGIN), sample.agreement.digest())
+        .await;
+    assert!(error.is_err(), "nothing is there to be linked: {error:?}");
+    store.close().await;
 }

@@ -18,6 +18,7 @@ async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
     let limits = Limits {
         max_dataset_bytes: 8 << 20,
         run: RunLimits::DEFAULT,
+        unreleased_days: None,
     };
     let engine = Engine::new(
         store.clone(),

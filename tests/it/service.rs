@@ -82,6 +82,7 @@ impl Service {
         let engine_limits = Limits {
             max_dataset_bytes: limits.max_dataset_bytes,
             run: limits.to_run_limits(),
+            unreleased_days: limits.max_unreleased_days,
         };
         let engine = Engine::new(
             store.clone(),

@@ -34,6 +34,7 @@ async fn open(folder: &Path, database: Option<&PostgresDatabase>) -> (Engine, St
     let limits = Limits {
         max_dataset_bytes: 8 << 20,
         run: RunLimits::DEFAULT,
+        unreleased_days: None,
     };
     let engine = Engine::new(
         store.clone(),

@@ -97,6 +97,7 @@ async fn open(folder: &Path) -> Outcome<Engine> {
     let limits = Limits {
         max_dataset_bytes: u64::MAX,
         run: RunLimits::DEFAULT,
+        unreleased_days: None,
     };
     let store = Store::open(folder).await?;
     let mut entropy = OsEntropy::default();

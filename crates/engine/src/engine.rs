@@ -44,6 +44,9 @@ pub struct Limits {
     pub max_dataset_bytes: u64,
     /// Of one run.
     pub run: RunLimits,
+    /// Days after its seal that a dataset is kept over which no table was released; for ever when none. How long one is kept over
+    /// which a table was, the agreement says.
+    pub unreleased_days: Option<u32>,
 }
 
 /// The use cases of the service. Knows no gRPC; cheap to clone.
@@ -238,15 +241,15 @@ impl Engine {
             .declare_dataset(declaration, &self.stamp(Some(caller)))
             .await?;
         if let Some(replaced) = declared.replaced {
-            self.store.remove_staged(replaced).await?;
-            // A service that stopped while it sealed left it.
-            self.store.remove_dataset(replaced).await?;
             let store = self.store.clone();
             self.under_way.spawn(async move {
                 if let Err(error) = store.scrub_soon().await {
                     tracing::warn!(%error, "the key of a replaced upload is not wiped from the database yet; the next start does it");
                 }
             });
+            self.store.remove_staged(replaced).await?;
+            // A service that stopped while it sealed left it.
+            self.store.remove_dataset(replaced).await?;
         }
         Ok(declared.status)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corridor_core::audit::AuditAction;
 use corridor_core::{Caller, DatasetStatus, Digest, PurgeReason, SignedCertificate, Timestamp};
-use corridor_store::Orphan;
+use corridor_store::{Orphan, RetainedSince};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,8 @@ pub struct Deadline {
     pub dataset: Digest,
     /// The agreement it is under.
     pub agreement: Digest,
-    /// The days of retention agreed after the first release of a table over it.
+    /// The days of retention agreed after the first release of a table over it; where none was released, the days of
+    /// [`Limits::unreleased_days`](crate::Limits::unreleased_days) after its seal.
     pub purge_at: Timestamp,
 }
 
@@ -114,14 +115,22 @@ impl Engine {
         let mut deadlines = Vec::new();
         for retained in self.store.retained().await? {
             let agreement = retained.agreement;
+            let (since, unreleased_days) = match retained.since {
+                RetainedSince::Released(at) => (at, None),
+                RetainedSince::Sealed(at) => match self.limits.unreleased_days {
+                    Some(days) => (at, Some(days)),
+                    None => continue,
+                },
+            };
             if !days.contains_key(agreement.as_bytes()) {
                 let signed = self.store.agreement(agreement).await?;
                 let signed = signed.ok_or(EngineError::NotFound { what: "agreement" })?;
                 days.insert(*agreement.as_bytes(), signed.agreement.retention_days);
             }
-            let days = days[agreement.as_bytes()];
-            let released = retained.released_at.as_second();
-            let purge_at = released.saturating_add(i64::from(days) * SECONDS_PER_DAY);
+            let days = unreleased_days.unwrap_or(days[agreement.as_bytes()]);
+            let purge_at = since
+                .as_second()
+                .saturating_add(i64::from(days) * SECONDS_PER_DAY);
             deadlines.push(Deadline {
                 dataset: retained.dataset,
                 agreement,
@@ -202,7 +211,7 @@ impl Engine {
                     dataset = %deadline.dataset.to_short(),
                     agreement = %deadline.agreement.to_short(),
                     purge_at = %deadline.purge_at,
-                    "dataset will be purged: the retention agreed is over then"
+                    "dataset will be purged: its retention is over then"
                 );
             }
         }

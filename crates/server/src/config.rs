@@ -159,6 +159,8 @@ pub struct LimitsConfig {
     pub max_run_candidates: u64,
     /// Seconds one run may be expected to take; as long as it takes when not said.
     pub max_run_seconds: Option<u64>,
+    /// Days after its seal that a dataset is kept over which no table was released; for ever when not said.
+    pub max_unreleased_days: Option<u32>,
 }
 
 impl LimitsConfig {
@@ -187,6 +189,7 @@ impl Default for LimitsConfig {
             max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
             max_run_candidates: RunLimits::DEFAULT.max_candidates,
             max_run_seconds: RunLimits::DEFAULT.max_seconds,
+            max_unreleased_days: None,
         }
     }
 }
@@ -371,6 +374,9 @@ impl Config {
         }
         if self.limits.max_run_seconds == Some(0) {
             return fail("limits.max_run_seconds", "must be above 0, or left out");
+        }
+        if self.limits.max_unreleased_days == Some(0) {
+            return fail("limits.max_unreleased_days", "must be above 0, or left out");
         }
         if self.listen.port() != 0 && self.operations.listen == Some(self.listen) {
             return fail("operations.listen", "must be another address or port than listen");

@@ -467,6 +467,7 @@ fn open_engine(config: &Config, store: Store) -> anyhow::Result<Engine> {
     let limits = Limits {
         max_dataset_bytes: config.limits.max_dataset_bytes,
         run: config.limits.to_run_limits(),
+        unreleased_days: config.limits.max_unreleased_days,
     };
     let compute = Compute::in_background(config.compute_threads)?;
     let audit = AuditLog::new(key, entropy);

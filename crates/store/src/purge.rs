@@ -124,15 +124,35 @@ async fn runs_over(
     .collect()
 }
 
-/// A released result over a dataset that is still there.
+/// A sealed dataset that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retained {
     /// The dataset.
     pub dataset: Digest,
     /// The agreement it is under.
     pub agreement: Digest,
-    /// When a table over it was first released.
-    pub released_at: Timestamp,
+    /// From when on its days count.
+    pub since: RetainedSince,
+}
+
+/// From when on the days count that a dataset is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetainedSince {
+    /// A table over it was first released then.
+    Released(Timestamp),
+    /// It was sealed then, and no table over it was released.
+    Sealed(Timestamp),
+}
+
+impl RetainedSince {
+    /// The earlier of two releases.
+    fn or_earlier(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Released(one), Self::Released(other)) => Self::Released(one.min(other)),
+            (Self::Released(_), Self::Sealed(_)) => self,
+            (Self::Sealed(_), _) => other,
+        }
+    }
 }
 
 impl Store {
@@ -297,7 +317,7 @@ impl Store {
             .await
     }
 
-    /// Datasets that are there, over which a table was released, by id.
+    /// Sealed datasets that are there, by id.
     ///
     /// # Errors
     /// When the database fails.
@@ -307,10 +327,12 @@ impl Store {
             .database
             .query(NAME, move |tx| {
                 Box::pin(async move {
-                    sqlx::query_as::<_, (Vec<u8>, Vec<u8>, String)>(
-                        "SELECT datasets.id, datasets.agreement, runs.released_at FROM datasets JOIN runs
-                         ON runs.origin_dataset = datasets.id OR runs.destination_dataset = datasets.id
-                         WHERE runs.released_at IS NOT NULL AND datasets.purged_at IS NULL ORDER BY datasets.id",
+                    sqlx::query_as::<_, (Vec<u8>, Vec<u8>, String, Option<String>)>(
+                        "SELECT datasets.id, datasets.agreement, coalesce(datasets.sealed_at, datasets.created_at),
+                                runs.released_at
+                         FROM datasets LEFT JOIN runs ON runs.released_at IS NOT NULL
+                              AND (runs.origin_dataset = datasets.id OR runs.destination_dataset = datasets.id)
+                         WHERE datasets.state = 'sealed' AND datasets.purged_at IS NULL ORDER BY datasets.id",
                     )
                     .fetch_all(tx)
                     .await
@@ -318,17 +340,23 @@ impl Store {
                 })
             })
             .await?;
-        let corrupt = || StoreError::Corrupt { what: "run" };
+        let corrupt = || StoreError::Corrupt { what: "dataset" };
+        let time = |text: &str| text.parse::<Timestamp>().map_err(|_| corrupt());
         let mut retained: Vec<Retained> = Vec::new();
-        for (dataset, agreement, released_at) in rows {
-            let found = Retained {
-                dataset: Digest::try_from(dataset.as_slice()).map_err(|_| corrupt())?,
-                agreement: Digest::try_from(agreement.as_slice()).map_err(|_| corrupt())?,
-                released_at: released_at.parse().map_err(|_| corrupt())?,
+        for (dataset, agreement, sealed_at, released_at) in rows {
+            let dataset = Digest::try_from(dataset.as_slice()).map_err(|_| corrupt())?;
+            let since = match released_at {
+                Some(released_at) => RetainedSince::Released(time(&released_at)?),
+                None => RetainedSince::Sealed(time(&sealed_at)?),
             };
-            match retained.last_mut().filter(|last| last.dataset == found.dataset) {
-                Some(last) => last.released_at = last.released_at.min(found.released_at),
-                None => retained.push(found),
+            match retained.last_mut().filter(|last| last.dataset == dataset) {
+                // A row for each release.
+                Some(last) => last.since = last.since.or_earlier(since),
+                None => retained.push(Retained {
+                    dataset,
+                    agreement: Digest::try_from(agreement.as_slice()).map_err(|_| corrupt())?,
+                    since,
+                }),
             }
         }
         Ok(retained)

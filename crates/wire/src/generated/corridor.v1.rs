@@ -1523,7 +1523,8 @@ pub struct Dataset {
     #[prost(uint64, tag = "6")]
     pub next_sequence: u64,
     /// When the service will purge it, as RFC 3339 in UTC: the days of retention agreed after the first release of a table over
-    /// it. Empty before that, and when it was purged.
+    /// it; before that, the days after its seal that the service keeps what nothing was released of. Empty before the seal, where the
+    /// service keeps it for ever, and when it was purged.
     #[prost(string, tag = "7")]
     pub purge_at: ::prost::alloc::string::String,
 }
