@@ -231,6 +231,24 @@ async fn frames_that_are_broken_or_too_large_are_refused() {
     let status = client.declare_dataset(declaration).await.unwrap();
     assert_eq!((status.next_sequence, status.acknowledged_bytes), (0, 0));
 
+    // What came before a frame that is refused is taken, and nothing behind it.
+    let all = to_frames(&status, bytes);
+    assert!(all.len() >= 3, "the sample has several frames");
+    let mut broken = all[1].clone();
+    broken.checksum[0] ^= 1;
+    let frames = vec![all[0].clone(), broken, all[1].clone(), all[2].clone()];
+    let refused = send(&service, sample::ORIGIN, frames).await.unwrap_err();
+    assert_eq!(status_reason(&refused), "FRAME_CHECKSUM");
+    let status = client.declare_dataset(declaration).await.unwrap();
+    assert_eq!((status.next_sequence, status.acknowledged_bytes), (1, 1 << 20));
+    let mut foreign = all[2].clone();
+    foreign.dataset_id = vec![1; 32];
+    let frames = vec![all[1].clone(), foreign, all[2].clone()];
+    let refused = send(&service, sample::ORIGIN, frames).await.unwrap_err();
+    assert_eq!(status_reason(&refused), "NOT_FOUND");
+    let status = client.declare_dataset(declaration).await.unwrap();
+    assert_eq!((status.next_sequence, status.acknowledged_bytes), (2, 2 << 20));
+
     // A dataset beyond the service's limit, and frames beyond the dataset.
     let huge = DatasetDeclaration {
         total_bytes: 1 << 40,

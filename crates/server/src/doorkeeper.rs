@@ -194,14 +194,14 @@ impl HttpBody for Held {
     }
 }
 
-/// By what whoever reads an upload says that it has been busy: what the caller did not send meanwhile is not held against it.
+/// By what whoever reads an upload says that it is busy: what the caller does not send meanwhile is not held against it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patience(Arc<AtomicBool>);
 
 impl Patience {
-    /// From now on the caller is waited for anew.
-    pub(crate) fn renew(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// From now on the caller is waited for, from the beginning, or is not.
+    pub(crate) fn set_busy(&self, is_busy: bool) {
+        self.0.store(is_busy, Ordering::Relaxed);
     }
 }
 
@@ -234,12 +234,17 @@ impl HttpBody for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let this = &mut *self;
-        if this.patience.0.swap(false, Ordering::Relaxed) {
+        let is_busy = this.patience.0.load(Ordering::Relaxed);
+        if is_busy {
             this.waiting = None;
         }
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.waiting = None;
             return Poll::Ready(frame);
+        }
+        if is_busy {
+            // Whoever is busy looks again when it is not.
+            return Poll::Pending;
         }
         let end = Instant::now() + this.idle;
         let waiting = this

@@ -270,7 +270,9 @@ fn classify_store(error: &StoreError) -> (Code, &'static str) {
             (Code::FailedPrecondition, "DATASET_PURGED")
         }
         StoreError::DatasetSealed => (Code::AlreadyExists, "DATASET_SEALED"),
-        StoreError::FrameOutOfOrder { .. } => (Code::Aborted, "FRAME_OUT_OF_ORDER"),
+        StoreError::DeclaredAnew | StoreError::FrameOutOfOrder { .. } => {
+            (Code::Aborted, "FRAME_OUT_OF_ORDER")
+        }
         StoreError::FrameChanged { .. } => (Code::InvalidArgument, "FRAME_CHANGED"),
         StoreError::FramesBeyondDeclared { .. } => (Code::InvalidArgument, "FRAMES_BEYOND_DECLARED"),
         StoreError::KeyCheckMismatch => (Code::FailedPrecondition, "KEY_CHECK_MISMATCH"),

@@ -18,11 +18,12 @@ use crate::status::{frame_too_large, from_engine};
 /// Bytes of data in the largest frame taken. Clients send about 1 MiB.
 const MAX_FRAME_BYTES: usize = 1 << 20;
 
-/// Bytes taken together at most. With what the connection holds behind them, this is what one upload has in memory.
-const GROUP_BYTES: usize = 4 << 20;
+/// Bytes that are sealed or stored at the same time, but for the last frame. With what the connection holds behind them, and the few
+/// that are held plain and sealed while they are sealed, this is what one upload has in memory.
+const MOST_BYTES: usize = 8 << 20;
 
-/// Frames taken together at most.
-const GROUP_FRAMES: usize = 256;
+/// Frames that are sealed, or wait to be stored, at the same time.
+const MOST_FRAMES: usize = 256;
 
 /// An upload under way: while frames are stored, those behind them are sealed, and others come in.
 struct Upload {
@@ -38,10 +39,11 @@ struct Upload {
     sealing: FuturesOrdered<BoxFuture<'static, Result<SealedFrame, EngineError>>>,
     /// Are to be stored next.
     sealed: Vec<SealedFrame>,
-    /// Bytes of both.
-    gathered_bytes: usize,
     /// Are being stored.
     storing: Option<BoxFuture<'static, Result<ReceivedFrames, EngineError>>>,
+    storing_bytes: usize,
+    /// Bytes of all these.
+    gathered_bytes: usize,
     /// To be sent.
     answers: VecDeque<Acknowledgement>,
     /// Ends the upload when the answers before are sent.
@@ -70,8 +72,9 @@ pub(crate) fn take_frames(
         ahead: None,
         sealing: FuturesOrdered::new(),
         sealed: Vec::new(),
-        gathered_bytes: 0,
         storing: None,
+        storing_bytes: 0,
+        gathered_bytes: 0,
         answers: VecDeque::new(),
         refused: None,
         is_over: false,
@@ -104,6 +107,11 @@ impl Upload {
             if is_idle && self.is_over {
                 return self.refused.take().map_or(Ok(None), Err);
             }
+            if is_idle {
+                // Its key may be destroyed while nothing comes: it is not kept here.
+                self.open = None;
+            }
+            self.patience.set_busy(!is_idle);
             let has_room = self.has_room();
             tokio::select! {
                 biased;
@@ -124,8 +132,8 @@ impl Upload {
     fn has_room(&self) -> bool {
         !self.is_over
             && self.ahead.is_none()
-            && self.gathered_bytes < GROUP_BYTES
-            && self.sealing.len() + self.sealed.len() < GROUP_FRAMES
+            && self.gathered_bytes < MOST_BYTES
+            && self.sealing.len() + self.sealed.len() < MOST_FRAMES
     }
 
     /// Begins to seal a frame.
@@ -172,8 +180,7 @@ impl Upload {
             return;
         };
         let frames = std::mem::take(&mut self.sealed);
-        let stored: usize = frames.iter().map(SealedFrame::data_len).sum();
-        self.gathered_bytes = self.gathered_bytes.saturating_sub(stored);
+        self.storing_bytes = frames.iter().map(SealedFrame::data_len).sum();
         let (engine, caller, dataset) = (self.engine.clone(), self.caller.clone(), *dataset);
         self.storing = Some(Box::pin(async move {
             engine.receive_sealed_frames(&caller, dataset, frames).await
@@ -181,7 +188,7 @@ impl Upload {
     }
 
     fn note_stored(&mut self, received: ReceivedFrames) {
-        self.patience.renew();
+        self.gathered_bytes = self.gathered_bytes.saturating_sub(self.storing_bytes);
         self.answers.extend(received.acknowledged);
         if let Some(error) = received.refused {
             // What came behind it is not looked at.

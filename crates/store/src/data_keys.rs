@@ -232,6 +232,31 @@ impl Store {
         owner: Digest,
         purpose: KeyPurpose,
     ) -> Result<Arc<DataKey>, StoreError> {
+        Ok(self.data_key_with_id(owner, purpose).await?.1)
+    }
+
+    /// Id of the key of a dataset or run: another one once the dataset was declared anew.
+    pub(crate) async fn data_key_id(
+        &self,
+        owner: Digest,
+        purpose: KeyPurpose,
+    ) -> Result<[u8; 16], StoreError> {
+        const NAME: &str = "data_key_id";
+        let wrapped = self
+            .database
+            .query(NAME, move |tx| Box::pin(find_key(tx, owner, purpose, NAME)))
+            .await?;
+        wrapped.map(|wrapped| wrapped.id).ok_or(StoreError::KeyDestroyed {
+            what: purpose.as_str(),
+        })
+    }
+
+    /// The open key of a dataset or run, with its id.
+    pub(crate) async fn data_key_with_id(
+        &self,
+        owner: Digest,
+        purpose: KeyPurpose,
+    ) -> Result<([u8; 16], Arc<DataKey>), StoreError> {
         const NAME: &str = "data_key";
         // Each time: another service may have destroyed it.
         let wrapped = self
@@ -242,11 +267,11 @@ impl Store {
                 what: purpose.as_str(),
             })?;
         if let Some(key) = self.keyring.find(&wrapped.id) {
-            return Ok(key);
+            return Ok((wrapped.id, key));
         }
         let key = Arc::new(self.keyring.unwrap(&wrapped, &self.keyring.master).await?);
         self.keyring.keep(wrapped.id, &key);
-        Ok(key)
+        Ok((wrapped.id, key))
     }
 
     /// Refuses when the result of a run cannot be read any more.

@@ -94,6 +94,9 @@ pub enum StoreError {
         /// The limit.
         limit: u64,
     },
+    /// Frames came under the key of an earlier declaration.
+    #[error("the dataset was declared anew while these frames were under way; send them again")]
+    DeclaredAnew,
     /// The key of something that was purged.
     #[error("the {what} key was destroyed when the dataset was purged")]
     KeyDestroyed {

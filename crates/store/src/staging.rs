@@ -50,7 +50,10 @@ pub(crate) async fn on_disk<T: Send + 'static>(
 }
 
 /// Seals frames of one dataset: work for a processor, which needs no disk and no database.
-pub struct FrameSealer(ChunkCipher);
+pub struct FrameSealer {
+    key: [u8; 16],
+    cipher: ChunkCipher,
+}
 
 impl fmt::Debug for FrameSealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,14 +69,21 @@ impl FrameSealer {
         }
         let mut sealed = Vec::with_capacity(data.len() + CHUNK_OVERHEAD);
         let place = place(frame.sequence, frame.offset);
-        self.0.seal(place, data, &mut OsEntropy::default(), &mut sealed);
-        Some(SealedFrame { frame, sealed })
+        self.cipher
+            .seal(place, data, &mut OsEntropy::default(), &mut sealed);
+        Some(SealedFrame {
+            frame,
+            key: self.key,
+            sealed,
+        })
     }
 }
 
 /// A frame as it is stored.
 pub struct SealedFrame {
     frame: Frame,
+    /// Id of the key it is under.
+    key: [u8; 16],
     sealed: Vec<u8>,
 }
 
@@ -135,15 +145,24 @@ impl Store {
     /// # Errors
     /// When the key of the dataset was destroyed, or the database fails.
     pub async fn frame_sealer(&self, dataset: Digest) -> Result<FrameSealer, StoreError> {
-        let key = self.data_key(dataset, KeyPurpose::Dataset).await?;
-        Ok(FrameSealer(staged_cipher(&key, dataset)))
+        let (id, key) = self.data_key_with_id(dataset, KeyPurpose::Dataset).await?;
+        Ok(FrameSealer {
+            key: id,
+            cipher: staged_cipher(&key, dataset),
+        })
     }
 
     /// Writes sealed frames that follow one another at their place in the staging file, and waits until they are on the disk.
     ///
     /// # Errors
-    /// When the disk is full or fails.
+    /// When the disk is full or fails, the key of the dataset was destroyed, or frames were sealed under an earlier one: the dataset
+    /// was declared anew meanwhile.
     pub async fn stage_frames(&self, dataset: Digest, frames: Vec<SealedFrame>) -> Result<(), StoreError> {
+        // Under another key nobody could read them.
+        let key = self.data_key_id(dataset, KeyPurpose::Dataset).await?;
+        if frames.iter().any(|frame| frame.key != key) {
+            return Err(StoreError::DeclaredAnew);
+        }
         let path = self.bulk.staging_path(dataset);
         on_disk(move || write(&path, &frames).map_err(StoreError::Staging)).await
     }
