@@ -123,11 +123,16 @@ impl Pace {
         };
         let to_f64 = |count: usize| f64::from(u32::try_from(count).expect("not that many"));
         let uploads = terms.clients.div_ceil(ROLES);
+        // They make small calls between their jobs.
         let jobs = uploads.div_ceil(JOBS);
+        let watched = usize::try_from(full.watched).expect("fits");
         let uploaded = to_f64(usize::try_from(full.uploaded_bytes >> 10).expect("fits"));
         Self {
             upload: every(uploads - jobs, uploaded / to_f64(terms.upload_bytes >> 10)),
-            call: every(terms.clients - uploads, to_f64(full.small_calls_ms.len())),
+            call: every(
+                terms.clients - uploads + jobs,
+                to_f64(full.small_calls_ms.len() + watched),
+            ),
             job: 2 * JOB_EVERY,
         }
     }
@@ -248,12 +253,16 @@ impl Scene {
         let does_jobs = uploads && (number / ROLES).is_multiple_of(JOBS);
         let connection = &self.connections[if uploads { 0 } else { number / ROLES % 2 }];
         let mut entropy = SeededEntropy::new(number.try_into().expect("few"), "pauses");
-        let every = if uploads { pace.upload } else { pace.call };
+        let every = if uploads && !does_jobs {
+            pace.upload
+        } else {
+            pace.call
+        };
         let mut due = Instant::now() + every.map_or(Duration::ZERO, |every| draw_part(&mut entropy, every));
         let mut turn = number;
         let mut client = None;
         while Instant::now() < until {
-            if every.is_some() && !does_jobs && timeout_at(until, sleep_until(due)).await.is_err() {
+            if every.is_some() && timeout_at(until, sleep_until(due)).await.is_err() {
                 break;
             }
             let connected = match client.take() {
@@ -294,7 +303,7 @@ impl Scene {
                 // Half of it, and what is drawn of a whole one: it all together, on average.
                 due = Instant::now().max(due + every / 2 + draw_part(&mut entropy, every));
             }
-            if does_jobs || (!uploads && every.is_none()) {
+            if every.is_none() && (does_jobs || !uploads) {
                 let pause = Duration::from_millis(draw(&mut entropy, PAUSE_MS.0, PAUSE_MS.1));
                 drop(timeout_at(until, sleep(pause)).await);
             }

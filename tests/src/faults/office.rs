@@ -45,14 +45,17 @@ impl OfficeClient<'_> {
                 call(&Client::connect(&self.connection).await?).await
             })
             .await;
-            match outcome {
+            let last = match outcome {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) if self.may_pass(&error) => {}
+                Ok(Err(error)) if self.may_pass(&error) => error.to_string(),
                 Ok(Err(error)) => return Err(format!("{} {what}: {error}", self.name)),
-                Err(_) => {}
-            }
+                Err(_) => format!("no answer within {CALL:?}"),
+            };
             if begun.elapsed() > PATIENCE {
-                return Err(format!("{} {what}: not done after {PATIENCE:?}", self.name));
+                return Err(format!(
+                    "{} {what}: not done after {PATIENCE:?}, the last time for: {last}",
+                    self.name
+                ));
             }
             sleep(PAUSE).await;
         }

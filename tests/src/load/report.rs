@@ -44,6 +44,9 @@ pub struct StageReport {
 /// Milliseconds under which 99 of a hundred small calls must be under half of the load.
 const MOST_P99_MS: f64 = 50.0;
 
+/// Shares of what the full load reached that half of it must have reached: it would say nothing otherwise.
+const HALF: std::ops::RangeInclusive<f64> = 0.4..=0.65;
+
 /// By how much the service's memory may grow from the end of the warm-up to the end: a tenth, since an allocator does
 /// not give back all at once, and some megabytes for what is kept of runs.
 const GROWTH_FACTOR: f64 = 1.1;
@@ -66,6 +69,12 @@ impl StageReport {
             .into_iter()
             .map(|(kind, times)| (kind, nearest_rank(&times, 50), nearest_rank(&times, 99)))
             .collect()
+    }
+
+    /// Small calls, and bytes uploaded, a second.
+    fn rates(&self) -> [f64; 2] {
+        let calls = u64::try_from(self.small_calls_ms.len()).unwrap_or(u64::MAX);
+        [calls, self.uploaded_bytes].map(|count| to_f64(count) / self.seconds.max(0.001))
     }
 
     /// The most memory in the last third of the stage.
@@ -96,6 +105,18 @@ impl LoadReport {
             broken.push(format!(
                 "p99 of small calls under half of the load is {p99:.1} ms, not below {MOST_P99_MS:.0} ms"
             ));
+        }
+        let rates = self.half.rates().into_iter().zip(self.full.rates());
+        for (what, (half, full)) in ["small calls", "bytes uploaded"].into_iter().zip(rates) {
+            let share = half / full.max(f64::MIN_POSITIVE);
+            if full > 0.0 && half > 0.0 && !HALF.contains(&share) {
+                broken.push(format!(
+                    "half of the load was {:.0} % of the {what} a second of the full load, not {:.0} to {:.0} %",
+                    100.0 * share,
+                    100.0 * HALF.start(),
+                    100.0 * HALF.end()
+                ));
+            }
         }
         let (warm, end) = (self.warm_up.memory_at_end_mb(), self.memory_at_end_mb());
         let most = most_memory_mb(warm);
@@ -243,7 +264,10 @@ mod tests {
     fn sound() -> LoadReport {
         LoadReport {
             warm_up: stage(&[50.0, 90.0, 100.0]),
-            half: stage(&[100.0; 3]),
+            half: StageReport {
+                seconds: 20.0,
+                ..stage(&[100.0; 3])
+            },
             full: stage(&[100.0, 140.0, 120.0]),
             memory_at_start_mb: 40.0,
         }
@@ -275,6 +299,10 @@ mod tests {
         expect(
             &|report| report.full.memory_mb = vec![100.0, 100.0, 127.0],
             "memory grew",
+        );
+        expect(
+            &|report| report.half.uploaded_bytes = 700,
+            "35 % of the bytes uploaded",
         );
         expect(&|report| report.full.runs = 0, "no run came to its end");
         expect(&|report| report.half.sealed = 0, "no dataset was sealed");
