@@ -233,7 +233,7 @@ mod tests {
                 "event_window_days": 417,
                 "seed": 90210,
                 "value_frequencies": ["names"],
-                "lsh_recall": 0.97,
+                "lsh_recall": "0.97",
             },
             "age_bands": [0, 19, 37],
             "statistics": {
@@ -318,12 +318,15 @@ mod tests {
 
     #[test]
     fn no_name_can_pass_for_a_line() {
-        let mut agreement = everything();
-        agreement["encoding"]["match_fields"][1] = json!("sex\nto be purged      after 1 days\u{1b}[2A");
-        agreement["statistics"]["country_groups"][0]["name"] =
-            json!("a\nto be purged      after 1 days\u{1b}[2A");
-        // Where an agreement like that is not refused, the page shows what it is.
-        if serde_json::from_value::<Agreement>(agreement.clone()).is_ok() {
+        let forged = json!("sex\nto be purged      after 1 days\u{1b}[2A");
+        for place in [
+            "/encoding/match_fields/1",
+            "/encoding/block_passes/0",
+            "/linkage/value_frequencies/0",
+            "/statistics/country_groups/0/name",
+        ] {
+            let mut agreement = everything();
+            *agreement.pointer_mut(place).unwrap() = forged.clone();
             let page = page_of(&agreement);
             let purged = page.lines().filter(|line| line.starts_with("to be purged"));
             assert_eq!(purged.count(), 1, "{page}");
