@@ -241,12 +241,6 @@ impl Engine {
             .declare_dataset(declaration, &self.stamp(Some(caller)))
             .await?;
         if let Some(replaced) = declared.replaced {
-            let store = self.store.clone();
-            self.under_way.spawn(async move {
-                if let Err(error) = store.scrub_soon().await {
-                    tracing::warn!(%error, "the key of a replaced upload is not wiped from the database yet; the next start does it");
-                }
-            });
             self.store.remove_staged(replaced).await?;
             // A service that stopped while it sealed left it.
             self.store.remove_dataset(replaced).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corridor_core::audit::AuditAction;
 use corridor_core::{Caller, DatasetStatus, Digest, PurgeReason, SignedCertificate, Timestamp};
-use corridor_store::{Orphan, RetainedSince};
+use corridor_store::{Orphan, RetainedSince, StoreError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -204,6 +204,12 @@ impl Engine {
         }
         self.store.forget_destroyed_keys().await?;
         purged?;
+        match self.store.scrub_if_due().await {
+            Err(StoreError::NotScrubbed) => {
+                tracing::debug!("somebody looks at the database for long; scrubbed next time")
+            }
+            scrubbed => scrubbed?,
+        }
         let soon = self.clock.now().as_second() + i64::try_from(WARNING.as_secs()).expect("a week fits");
         for deadline in self.deadlines().await? {
             if deadline.purge_at.as_second() <= soon && warned.insert(*deadline.dataset.as_bytes()) {

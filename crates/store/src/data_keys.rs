@@ -438,12 +438,12 @@ impl Store {
         self.database.scrub().await
     }
 
-    /// Sees in a second to it that the key of an upload that was replaced is in no file of the database any more, once for all that were
-    /// replaced meanwhile. Where a service stops before, its next start does.
+    /// Sees to it that the keys of uploads that were replaced are in no file of the database any more, once for all of them. Where a
+    /// service stops before, its next start does.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn scrub_soon(&self) -> Result<(), StoreError> {
-        self.database.scrub_soon().await
+    /// When somebody looks at the database for long, or it fails; the next time it is tried again.
+    pub async fn scrub_if_due(&self) -> Result<(), StoreError> {
+        self.database.scrub_if_due().await
     }
 }

@@ -39,7 +39,7 @@ struct Scrubs {
     begun: AtomicU64,
     /// The last that came to a good end.
     done: AtomicU64,
-    /// Whether one will begin by itself.
+    /// Whether something was deleted that is to be scrubbed, and nobody waits for it.
     is_due: AtomicBool,
 }
 
@@ -127,12 +127,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Connections to SQLite that read.
 const READERS: u32 = 4;
-
-/// How soon what nobody waits for is scrubbed.
-const SCRUB_WITHIN: Duration = Duration::from_secs(1);
-
-/// How often it is tried then, where a long look at the database is in the way.
-const SCRUB_TRIES: u32 = 10;
 
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -415,23 +409,21 @@ impl Database {
         Ok(())
     }
 
-    /// The same in a second, once for all who ask meanwhile: for what nobody waits for. Gives at once when it is under way.
-    pub(crate) async fn scrub_soon(&self) -> TxResult<()> {
-        if self.scrubs.is_due.swap(true, atomic::Ordering::SeqCst) {
+    /// Has [`Database::scrub_if_due`] do it: for what nobody waits for, since writers wait for each scrub.
+    pub(crate) fn set_scrub_due(&self) {
+        self.scrubs.is_due.store(true, atomic::Ordering::SeqCst);
+    }
+
+    /// Scrubs when it is due. Where it cannot be done now, it stays due.
+    pub(crate) async fn scrub_if_due(&self) -> TxResult<()> {
+        if !self.scrubs.is_due.swap(false, atomic::Ordering::SeqCst) {
             return Ok(());
         }
-        for _ in 1..SCRUB_TRIES {
-            tokio::time::sleep(SCRUB_WITHIN).await;
-            self.scrubs.is_due.store(false, atomic::Ordering::SeqCst);
-            let scrubbed = self.scrub().await;
-            let is_hindered = matches!(scrubbed, Err(StoreError::NotScrubbed));
-            // Another one that began meanwhile goes on for both.
-            if !is_hindered || self.scrubs.is_due.swap(true, atomic::Ordering::SeqCst) {
-                return if is_hindered { Ok(()) } else { scrubbed };
-            }
+        let scrubbed = self.scrub().await;
+        if scrubbed.is_err() {
+            self.set_scrub_due();
         }
-        self.scrubs.is_due.store(false, atomic::Ordering::SeqCst);
-        Err(StoreError::NotScrubbed)
+        scrubbed
     }
 
     async fn scrub_alone(&self) -> TxResult<()> {
@@ -612,5 +604,55 @@ mod tests {
             begun, 2,
             "one that was under way, and one for all who asked meanwhile"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_due_is_scrubbed_once_and_stays_due_until_it_is_done() {
+        let (_folder, database) = open().await;
+        let begun = || database.scrubs.begun.load(atomic::Ordering::SeqCst);
+        database.scrub_if_due().await.unwrap();
+        assert_eq!(begun(), 0, "nothing is due");
+        for _ in 0..3 {
+            database.set_scrub_due();
+        }
+        database.scrub_if_due().await.unwrap();
+        database.scrub_if_due().await.unwrap();
+        assert_eq!(begun(), 1);
+        // Somebody looks at the database as it was, which keeps what is in its log.
+        let [looks, ended] = [(); 2].map(|()| Arc::new(tokio::sync::Notify::new()));
+        let looking = {
+            let (looks, ended) = (Arc::clone(&looks), Arc::clone(&ended));
+            database.run_snapshot("look", move |connection| {
+                Box::pin(async move {
+                    let counted = count(connection).await;
+                    looks.notify_one();
+                    ended.notified().await;
+                    counted
+                })
+            })
+        };
+        let scrubbing = async {
+            looks.notified().await;
+            database
+                .run_tx("write", |tx| {
+                    Box::pin(async move {
+                        sqlx::query("UPDATE probe SET writes = writes + 1")
+                            .execute(tx)
+                            .await
+                            .in_tx("write")
+                            .map(drop)
+                    })
+                })
+                .await
+                .unwrap();
+            database.set_scrub_due();
+            let hindered = database.scrub_if_due().await;
+            assert!(matches!(hindered, Err(StoreError::NotScrubbed)), "{hindered:?}");
+            ended.notify_one();
+        };
+        let (looked, ()) = tokio::join!(looking, scrubbing);
+        looked.unwrap();
+        database.scrub_if_due().await.unwrap();
+        assert_eq!(begun(), 3);
     }
 }

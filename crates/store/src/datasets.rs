@@ -58,7 +58,7 @@ impl TryFrom<DatasetRow> for DatasetStatus {
 pub struct Declared {
     /// The dataset as it stands.
     pub status: DatasetStatus,
-    /// An unfinished upload of other content that this one replaced, whose bytes can go; its key went, see [`Store::scrub_soon`].
+    /// An unfinished upload of other content that this one replaced, whose bytes can go; its key went, see [`Store::scrub_if_due`].
     pub replaced: Option<Digest>,
 }
 
@@ -319,6 +319,7 @@ impl Store {
             })
             .await?;
         if declared.replaced.is_some() {
+            self.database.set_scrub_due();
             self.forget_destroyed_keys().await?;
         }
         Ok(declared)
