@@ -448,7 +448,6 @@ async fn start(path: &Path, config: Config, metrics: Arc<Metrics>) -> anyhow::Re
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
-    tracing::info!(address = %listener.local_addr()?, audit_key = %engine.audit_key(), "serving");
     let every = Duration::from_secs(config.tls.reload_s);
     let serving = serve(listener, engine, options, shutdown);
     tokio::pin!(serving);

@@ -142,6 +142,10 @@ pub async fn serve(
         .add_service(FlowServiceServer::new(services.clone()).max_decoding_message_size(limit))
         .add_service(RunServiceServer::new(services).max_decoding_message_size(limit));
 
+    // Not before: a database that went away until now ends the service, and who starts it must see that it has not come up.
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, audit_key = %engine.audit_key(), "serving");
+    }
     let serving = router.serve_with_incoming_shutdown(
         tls::incoming(listener, admission, connections.clone(), most_connections),
         {
