@@ -25,7 +25,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// What the plain program writes before it waits for the disk: as much as the service takes together.
+/// What the plain program writes before it waits for the disk. The service writes what came while it waited, up to 8 MiB.
 const GROUP_BYTES: usize = 4 << 20;
 
 #[tokio::main]
