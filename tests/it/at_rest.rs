@@ -445,3 +445,39 @@ async fn another_master_key_opens_nothing_until_the_keys_are_wrapped_anew() {
     store.close().await;
     assert!(Store::open_with(&with("first")).await.is_err());
 }
+
+/// A frame that was sealed before its dataset was declared anew is under a key that is gone: it is not taken, and the upload begins
+/// again.
+#[tokio::test]
+async fn a_frame_under_the_key_of_an_earlier_declaration_is_not_taken() {
+    let (folder, sample) = (tempfile::tempdir().unwrap(), linkable(6));
+    let store = Store::open(folder.path()).await.unwrap();
+    let engine = to_engine(&store);
+    agree(&engine, &sample).await;
+    let (declaration, bytes) = &sample.datasets[0];
+    let office = &caller(declaration.office.as_str());
+    let id = declare(&engine, declaration).await.id;
+    let all = frames(bytes);
+    let door = engine.open_upload(office, id).await.unwrap();
+    let (frame, data) = all[0].clone();
+    let sealed = door.seal(frame, data).await.unwrap();
+
+    let other = DatasetDeclaration {
+        content: Digest::of(b"another file"),
+        ..declaration.clone()
+    };
+    declare(&engine, &other).await;
+    assert_eq!(declare(&engine, declaration).await.id, id, "the same once more");
+    let refused = engine.receive_sealed_frames(office, id, vec![sealed]).await;
+    assert!(
+        matches!(refused, Err(EngineError::Store(StoreError::DeclaredAnew))),
+        "{refused:?}"
+    );
+    let status = engine.dataset(office, id).await.unwrap();
+    assert_eq!((status.next_sequence, status.acknowledged_bytes), (0, 0));
+
+    let received = engine.receive_frames(office, id, all).await.unwrap();
+    assert!(received.refused.is_none());
+    engine.seal_dataset(office, id).await.unwrap();
+    store.close().await;
+}

@@ -469,6 +469,11 @@ mod tests {
                 "limits.max_message_bytes",
             ),
             (
+                "# max_unreleased_days = 365",
+                "max_unreleased_days = 0",
+                "limits.max_unreleased_days",
+            ),
+            (
                 "max_run_candidates = 100000000",
                 "max_run_candidates = 0",
                 "limits.max_run_candidates",

@@ -550,23 +550,37 @@ mod tests {
             .in_tx("count")
     }
 
+    fn write(connection: &mut AnyConnection) -> BoxFuture<'_, TxResult<()>> {
+        Box::pin(async move {
+            sqlx::query("UPDATE probe SET writes = writes + 1")
+                .execute(connection)
+                .await
+                .in_tx("write")
+                .map(drop)
+        })
+    }
+
     #[tokio::test]
     async fn who_reads_waits_for_no_writer() {
         let (_folder, database) = open().await;
-        let writing = database.run_tx("write", |tx| {
-            Box::pin(async move {
-                sqlx::query("UPDATE probe SET writes = writes + 1 WHERE id = 1")
-                    .execute(tx)
-                    .await
-                    .in_tx("write")?;
-                // It never ends.
-                pending::<TxResult<()>>().await
+        let begun = Arc::new(tokio::sync::Notify::new());
+        let writing = {
+            let begun = Arc::clone(&begun);
+            database.run_tx("write", move |tx| {
+                let begun = Arc::clone(&begun);
+                Box::pin(async move {
+                    write(tx).await?;
+                    begun.notify_one();
+                    // It never ends.
+                    pending::<TxResult<()>>().await
+                })
             })
-        });
+        };
         let mut writing = Box::pin(writing);
-        // As far as it gets: until nothing moves for a while, it holds the lock.
-        let begun = tokio::time::timeout(Duration::from_millis(300), &mut writing).await;
-        assert!(begun.is_err(), "it is under way");
+        tokio::select! {
+            ended = &mut writing => panic!("it does not end: {ended:?}"),
+            () = begun.notified() => {}
+        }
         for _ in 0..2 * READERS {
             assert_eq!(database.query("read", |c| Box::pin(count(c))).await.unwrap(), 0);
             assert_eq!(
@@ -580,15 +594,6 @@ mod tests {
     #[tokio::test]
     async fn what_reads_cannot_write() {
         let (_folder, database) = open().await;
-        fn write(connection: &mut AnyConnection) -> BoxFuture<'_, TxResult<()>> {
-            Box::pin(async move {
-                sqlx::query("UPDATE probe SET writes = writes + 1")
-                    .execute(connection)
-                    .await
-                    .in_tx("write")
-                    .map(drop)
-            })
-        }
         assert!(database.query("write", write).await.is_err());
         assert!(database.run_read("write", write).await.is_err());
         database.run_tx("write", write).await.unwrap();
@@ -633,18 +638,7 @@ mod tests {
         };
         let scrubbing = async {
             looks.notified().await;
-            database
-                .run_tx("write", |tx| {
-                    Box::pin(async move {
-                        sqlx::query("UPDATE probe SET writes = writes + 1")
-                            .execute(tx)
-                            .await
-                            .in_tx("write")
-                            .map(drop)
-                    })
-                })
-                .await
-                .unwrap();
+            database.run_tx("write", write).await.unwrap();
             database.set_scrub_due();
             let hindered = database.scrub_if_due().await;
             assert!(matches!(hindered, Err(StoreError::NotScrubbed)), "{hindered:?}");
