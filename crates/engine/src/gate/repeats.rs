@@ -51,6 +51,11 @@ impl<V: Default> Kept<V> {
     }
 }
 
+/// How many values a map of so many places, a power of two, takes before it doubles.
+pub(super) const fn fill(places: usize) -> usize {
+    places / 8 * 7
+}
+
 /// 64 bits of a value, by a seed that comes from the digest of the file: nobody can make values that are kept or not, for with the
 /// values the seed would be another. Two values of one hash by chance are one pair in 2⁶⁴.
 pub(super) fn hash_of(value: &impl Hash, seed: u64) -> u64 {
@@ -79,11 +84,11 @@ struct OwnFilters {
 /// So many different filters of one person are more than several entries of one register explain.
 pub(super) const MANY_FILTERS: usize = 6;
 
-/// Filters whose owners are known at a time: about 70 MB.
-const MOST_FILTERS: usize = 1 << 20;
+/// Filters whose owners are known at a time: 43 MB.
+const MOST_FILTERS: usize = fill(1 << 20);
 
-/// Persons whose filters are known at a time: about 40 MB.
-const MOST_PERSONS: usize = 1 << 18;
+/// Persons whose filters are known at a time: 19 MB.
+const MOST_PERSONS: usize = fill(1 << 18);
 
 /// Which filters are there twice, and which persons have many.
 #[derive(Debug)]
@@ -167,6 +172,17 @@ mod tests {
         assert!(forward.values().all(|&count| count == 3));
         let estimated = forward.estimated_len();
         assert!((4500..=5500).contains(&estimated), "{estimated}");
+    }
+
+    #[test]
+    fn a_map_of_as_many_values_as_fill_its_places_has_not_doubled() {
+        for places in [1 << 10, 1 << 17] {
+            let mut map = HashMap::new();
+            map.extend((0..fill(places)).map(|value| (value, ())));
+            assert_eq!(map.capacity(), fill(places));
+            map.insert(places, ());
+            assert_eq!(map.capacity(), fill(2 * places));
+        }
     }
 
     #[test]

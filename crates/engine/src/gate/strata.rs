@@ -5,7 +5,7 @@ use corridor_core::{
     Reason, Sex, Variable,
 };
 
-use super::repeats::Kept;
+use super::repeats::{Kept, fill};
 
 /// What of a move stands in clear and tells who it is of, but for the day. Flags of stay are left out: nobody knows them of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,10 +41,10 @@ impl From<&MigrationEvent> for Stratum {
 }
 
 /// Strata counted; a register with more tells each of its people by the strata alone.
-const MOST_STRATA: usize = 1 << 20;
+const MOST_STRATA: usize = fill(1 << 20);
 
 /// Blocks of a pass counted at a time.
-const MOST_BLOCKS: usize = 1 << 17;
+const MOST_BLOCKS: usize = fill(1 << 17);
 
 /// How many records there are in each stratum in clear, and in each block.
 #[derive(Debug)]
