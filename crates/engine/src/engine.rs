@@ -18,7 +18,7 @@ use crate::locks::Locks;
 use crate::observer::{NoObserver, Observer};
 use crate::refusals::Refusals;
 use crate::released::check_revised;
-use crate::results::ReadResults;
+use crate::results::{MOST_ROWS, ReadResults};
 
 /// What this program writes into every run id, so that another version gives another run.
 pub const PROGRAM_VERSION: &str = concat!("corridor ", env!("CARGO_PKG_VERSION"));
@@ -71,7 +71,7 @@ pub struct Engine {
     /// See [`Engine::frame_threads`].
     pub(crate) frame_threads: Arc<OnceLock<Compute>>,
     /// Results that were read last.
-    pub(crate) read_results: ReadResults,
+    pub(crate) read_results: Arc<ReadResults>,
     /// Why datasets were refused.
     pub(crate) refusals: Refusals,
     /// What goes on when its caller has left: writing of frames, seals, purges.
@@ -106,7 +106,7 @@ impl Engine {
             gate_turns: Locks::default(),
             uploads: Locks::default(),
             frame_threads: Arc::default(),
-            read_results: ReadResults::default(),
+            read_results: Arc::new(ReadResults::new(MOST_ROWS)),
             refusals: Refusals::default(),
             under_way: TaskTracker::new(),
             lease_timing: LeaseTiming::DEFAULT,

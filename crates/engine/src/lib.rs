@@ -28,6 +28,7 @@ mod engine;
 mod error;
 mod gate;
 mod gated;
+mod latest;
 mod lease;
 mod limits;
 mod locks;

@@ -1,7 +1,6 @@
 //! Results: an office's consent that one may leave, and what is sent of it once both gave theirs. Every part is noted before.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use corridor_core::audit::{DisclosedPart, DisclosedResult};
 use corridor_core::{
@@ -14,6 +13,7 @@ use crate::codec::{StoredLinks, decode_links};
 use crate::compute::ComputeError;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::latest::Latest;
 use crate::pipeline::LinkageReport;
 
 /// A released result.
@@ -27,37 +27,14 @@ pub struct ReleasedResult {
     pub digest: Digest,
 }
 
+/// Released results that were read last, by run and digest, and how many rows.
+pub(crate) type ReadResults = Latest<[Digest; 2], ReleasedResult>;
+
 /// Rows of the tables that are kept at most, in all.
-const MOST_ROWS: usize = 50_000;
+pub(crate) const MOST_ROWS: usize = 50_000;
 
-/// Released results that were read last, of one run each, the latest at the end.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ReadResults(Arc<Mutex<VecDeque<OfRun>>>);
-
-/// A result, and its run.
-type OfRun = (Digest, Arc<ReleasedResult>);
-
-impl ReadResults {
-    fn find(&self, run: Digest, result: Digest) -> Option<Arc<ReleasedResult>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter()
-            .find(|(of, kept)| *of == run && kept.digest == result)
-            .map(|(_, kept)| Arc::clone(kept))
-    }
-
-    fn keep(&self, run: Digest, result: &Arc<ReleasedResult>) {
-        // One of no rows takes room, too.
-        let room = |result: &ReleasedResult| result.table.rows.len() + MOST_ROWS / 100;
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(of, _)| *of != run);
-        all.push_back((run, Arc::clone(result)));
-        let mut taken: usize = all.iter().map(|(_, kept)| room(kept)).sum();
-        while taken > MOST_ROWS {
-            let Some((_, first)) = all.pop_front() else { break };
-            taken -= room(&first);
-        }
-    }
-}
+/// What a result takes besides its rows, as rows.
+const ROWS_BESIDES: usize = MOST_ROWS / 100;
 
 /// What of a released result a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,11 +187,12 @@ impl Engine {
     /// A result that was released. Whoever reads one asks for the rest of it soon: the last ones are kept, as long as their key is.
     async fn read_released(&self, run: Digest, digest: Digest) -> Result<Arc<ReleasedResult>, EngineError> {
         self.store.require_result_key(run).await?;
-        if let Some(result) = self.read_results.find(run, digest) {
+        if let Some(result) = self.read_results.find(&[run, digest]) {
             return Ok(result);
         }
         let result = Arc::new(self.read_result(run, digest).await?);
-        self.read_results.keep(run, &result);
+        let room = result.table.rows.len() + ROWS_BESIDES;
+        self.read_results.keep([run, digest], &result, room);
         Ok(result)
     }
 
