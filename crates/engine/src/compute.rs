@@ -41,8 +41,9 @@ impl Compute {
     /// When the system gives no threads.
     pub fn in_background(threads: usize) -> Result<Self, ComputeError> {
         let behind = |_| {
-            // Of the thread alone, on Linux.
-            if rustix::process::setpriority_process(None, BEHIND_CALLS).is_err() {
+            // Of the thread alone, on Linux. One that gives way more than that already stays as it is.
+            let is_ahead = rustix::process::getpriority_process(None).is_ok_and(|own| own < BEHIND_CALLS);
+            if is_ahead && rustix::process::setpriority_process(None, BEHIND_CALLS).is_err() {
                 tracing::debug!("a thread for runs has the priority of those that answer calls");
             }
         };
@@ -97,6 +98,24 @@ impl Compute {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Niceness of the thread that asks: the 19th field, and the 17th after the name, which may have blanks.
+    #[cfg(target_os = "linux")]
+    fn niceness() -> i32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, after_name) = stat.rsplit_once(") ").unwrap();
+        after_name.split(' ').nth(16).unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn threads_in_the_background_give_way_and_no_others_do() {
+        let own = niceness();
+        let background = Compute::in_background(2).unwrap();
+        assert_eq!(background.run_blocking(niceness), own.max(BEHIND_CALLS));
+        assert_eq!(Compute::new(1).unwrap().run_blocking(niceness), own);
+        assert_eq!(niceness(), own, "nor does whoever made them");
+    }
 
     #[tokio::test]
     async fn a_panic_comes_back_as_an_error() {
