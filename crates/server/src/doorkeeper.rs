@@ -256,3 +256,47 @@ impl HttpBody for Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::FutureExt as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// A request of which nothing comes, and by what is said that its reader is busy.
+    fn silent(idle: Duration) -> (Watched, Patience) {
+        let body =
+            http_body_util::StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Status>>());
+        let patience = Patience::default();
+        (Watched::new(Body::new(body), idle, patience.clone()), patience)
+    }
+
+    #[tokio::test]
+    async fn a_sender_is_given_up_on_when_it_is_waited_for_and_not_before() {
+        let (mut watched, patience) = silent(Duration::ZERO);
+        patience.set_busy(true);
+        for _ in 0..3 {
+            assert!(watched.frame().now_or_never().is_none(), "its reader is busy");
+            tokio::task::yield_now().await;
+        }
+        patience.set_busy(false);
+        let given_up = watched.frame().await.unwrap().unwrap_err();
+        assert_eq!(given_up.code(), tonic::Code::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn what_it_took_before_the_reader_was_busy_does_not_count() {
+        let (mut watched, patience) = silent(Duration::from_secs(3600));
+        let mut look = |is_busy| {
+            patience.set_busy(is_busy);
+            assert!(watched.frame().now_or_never().is_none());
+            watched.waiting.as_ref().map(|waiting| waiting.deadline())
+        };
+        let first = look(false).unwrap();
+        assert_eq!(look(false), Some(first), "from the first look on");
+        assert_eq!(look(true), None);
+        assert!(look(false).unwrap() > first, "from the beginning");
+    }
+}
