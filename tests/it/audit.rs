@@ -260,6 +260,25 @@ fn what_happened_can_be_proved_and_a_result_made_again() {
     );
 }
 
+/// Whoever starts a service takes one that says so for one that has come up.
+#[test]
+fn a_service_whose_start_cannot_be_logged_does_not_say_that_it_serves() {
+    let mut job = Job::start();
+    job.terminate_server();
+    sql(
+        &job,
+        "CREATE TRIGGER no_more BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'no more'); END",
+    );
+    let ended: Outcome = server_command(&job.path("server"), &["serve", "--config", "server.toml"])
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    for said in [ended.stdout, ended.stderr] {
+        assert!(!said.contains("serving"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn each_role_sees_of_the_log_what_it_may() {
     let (service, sample) = (Service::start().await, Sample::new());
