@@ -30,7 +30,12 @@ pub fn binaries() -> &'static Path {
             .expect("a program is in a folder");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "--bins"]);
-        cargo.args(["--package", "corridor-cli", "--package", "corridor-server"]);
+        if program.parent() == Some(folder) {
+            cargo.args(["--package", "corridor-cli", "--package", "corridor-server"]);
+        } else {
+            // As a run of all tests builds them: of other packages together the features are others, and all would be built anew.
+            cargo.args(["--workspace", "--tests"]);
+        }
         if folder.ends_with("release") {
             cargo.arg("--release");
         }
