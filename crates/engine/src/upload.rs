@@ -161,7 +161,7 @@ impl Engine {
         sealed: Vec<SealedFrame>,
     ) -> Result<ReceivedFrames, EngineError> {
         let frames: Vec<Frame> = sealed.iter().map(SealedFrame::frame).collect();
-        let checked = self.store.check_frames(id, frames.clone()).await?;
+        let checked = self.store.check_frames(id, &frames).await?;
         let next: Vec<SealedFrame> = checked
             .is_next
             .iter()

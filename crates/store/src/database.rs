@@ -516,6 +516,15 @@ impl<T> InTransaction<T> for Result<T, sqlx::Error> {
     }
 }
 
+/// Placeholders for so many rows of so many values: `($1, $2), ($3, $4)`.
+pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let values = (1..=columns).map(|column| format!("${}", row * columns + column));
+        format!("({})", values.collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 /// A count as the database stores it. No count of ours reaches 2⁶³.
 pub(crate) fn to_sql(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -558,6 +567,12 @@ mod tests {
                 .in_tx("write")
                 .map(drop)
         })
+    }
+
+    #[test]
+    fn placeholders_are_numbered_through() {
+        assert_eq!(placeholders(1, 1), "($1)");
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use sqlx::{AnyConnection, FromRow};
 
 use crate::audit::append;
 use crate::data_keys::{KeyPurpose, destroy_key, insert_key};
-use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::database::{InTransaction as _, TxResult, from_sql, placeholders, to_sql};
 use crate::{GateRecord, Store, StoreError, gate};
 
 #[derive(FromRow)]
@@ -144,29 +144,39 @@ async fn delete_row(tx: &mut AnyConnection, id: Digest, name: &'static str) -> T
         .map(drop)
 }
 
-/// `false`: it is a frame that was stored before.
-async fn check_repeated(
+/// `false`: it is the frame that was stored before under its number.
+fn check_repeated(frame: &Frame, stored: Option<&[u8]>) -> Result<bool, StoreError> {
+    if stored == Some(frame.checksum.as_bytes().as_slice()) {
+        Ok(false)
+    } else {
+        Err(StoreError::FrameChanged {
+            sequence: frame.sequence,
+        })
+    }
+}
+
+/// Frames of one statement at most: a database takes so many values of one.
+const FRAMES_AT_ONCE: usize = 64;
+
+async fn insert_frames(
     tx: &mut AnyConnection,
     id: Digest,
-    frame: &Frame,
+    frames: &[Frame],
     name: &'static str,
-) -> TxResult<Result<bool, StoreError>> {
-    let checksum: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT checksum FROM frames WHERE dataset = $1 AND sequence = $2")
+) -> TxResult<()> {
+    let statement = format!(
+        "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES {}",
+        placeholders(frames.len(), 4)
+    );
+    let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for frame in frames {
+        insert = insert
             .bind(id.as_bytes().as_slice())
             .bind(to_sql(frame.sequence))
-            .fetch_optional(tx)
-            .await
-            .in_tx(name)?;
-    Ok(
-        if checksum.as_deref() == Some(frame.checksum.as_bytes().as_slice()) {
-            Ok(false)
-        } else {
-            Err(StoreError::FrameChanged {
-                sequence: frame.sequence,
-            })
-        },
-    )
+            .bind(to_sql(frame.byte_count))
+            .bind(frame.checksum.as_bytes().as_slice());
+    }
+    insert.execute(tx).await.in_tx(name).map(drop)
 }
 
 const fn out_of_order(expected: u64, expected_offset: u64, got: u64) -> StoreError {
@@ -283,11 +293,11 @@ impl Store {
                     }
                     let key = key.ok_or(StoreError::NotFound { what: "dataset" })?;
                     insert_key(tx, &key, stamp.time, NAME).await?;
-                    sqlx::query(
+                    let inserted = sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
                         "INSERT INTO datasets (id, agreement, office, schema_digest, key_check, record_count,
                                                total_bytes, content_digest, state, created_at)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'receiving', $9)",
-                    )
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'receiving', $9) RETURNING {COLUMNS}"
+                    )))
                     .bind(id.as_bytes().as_slice())
                     .bind(declaration.agreement.as_bytes().as_slice())
                     .bind(declaration.office.as_str())
@@ -297,7 +307,7 @@ impl Store {
                     .bind(to_sql(declaration.total_bytes))
                     .bind(declaration.content.as_bytes().as_slice())
                     .bind(stamp.time.to_string())
-                    .execute(&mut *tx)
+                    .fetch_one(&mut *tx)
                     .await
                     .in_tx(NAME)?;
                     let entry = stamp
@@ -312,7 +322,7 @@ impl Store {
                     };
                     append(tx, entry, NAME).await?;
                     Ok(Declared {
-                        status: select_dataset(tx, id, NAME).await?,
+                        status: DatasetStatus::try_from(inserted)?,
                         replaced: replaced.filter(|replaced| *replaced != id),
                     })
                 })
@@ -372,38 +382,69 @@ impl Store {
     ///
     /// # Errors
     /// When there is no such dataset, it was purged, or the database fails.
-    pub async fn check_frames(&self, id: Digest, frames: Vec<Frame>) -> Result<CheckedFrames, StoreError> {
+    pub async fn check_frames(&self, id: Digest, frames: &[Frame]) -> Result<CheckedFrames, StoreError> {
         const NAME: &str = "check_frames";
+        let status = self
+            .database
+            .query(NAME, move |tx| Box::pin(select_dataset(tx, id, NAME)))
+            .await?;
+        if status.state == DatasetState::Purged {
+            return Err(StoreError::DatasetPurged);
+        }
+        let is_repeated = |frame: &Frame| frame.sequence < status.next_sequence;
+        let repeated = frames.iter().copied().filter(is_repeated).collect();
+        let mut stored = self.stored_checksums(id, repeated).await?.into_iter();
+        let mut ahead = Ahead::new(&status);
+        let mut is_next = Vec::with_capacity(frames.len());
+        let mut refused = None;
+        for frame in frames {
+            let checked = if is_repeated(frame) {
+                check_repeated(frame, stored.next().flatten().as_deref())
+            } else {
+                ahead.check(frame)
+            };
+            match checked {
+                Ok(next) => is_next.push(next),
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(CheckedFrames {
+            status,
+            is_next,
+            refused,
+        })
+    }
+
+    /// The checksum under the number of each of these frames, where one was stored.
+    async fn stored_checksums(
+        &self,
+        id: Digest,
+        frames: Vec<Frame>,
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        const NAME: &str = "stored_checksums";
+        if frames.is_empty() {
+            return Ok(Vec::new());
+        }
         self.database
             .run_read(NAME, move |tx| {
                 let frames = frames.clone();
                 Box::pin(async move {
-                    let status = select_dataset(tx, id, NAME).await?;
-                    if status.state == DatasetState::Purged {
-                        return Err(StoreError::DatasetPurged);
+                    let mut checksums = Vec::with_capacity(frames.len());
+                    for frame in frames {
+                        let stored = sqlx::query_scalar(
+                            "SELECT checksum FROM frames WHERE dataset = $1 AND sequence = $2",
+                        )
+                        .bind(id.as_bytes().as_slice())
+                        .bind(to_sql(frame.sequence))
+                        .fetch_optional(&mut *tx)
+                        .await
+                        .in_tx(NAME)?;
+                        checksums.push(stored);
                     }
-                    let mut ahead = Ahead::new(&status);
-                    let mut is_next = Vec::with_capacity(frames.len());
-                    let mut refused = None;
-                    for frame in &frames {
-                        let checked = if frame.sequence < status.next_sequence {
-                            check_repeated(tx, id, frame, NAME).await?
-                        } else {
-                            ahead.check(frame)
-                        };
-                        match checked {
-                            Ok(next) => is_next.push(next),
-                            Err(error) => {
-                                refused = Some(error);
-                                break;
-                            }
-                        }
-                    }
-                    Ok(CheckedFrames {
-                        status,
-                        is_next,
-                        refused,
-                    })
+                    Ok(checksums)
                 })
             })
             .await
@@ -425,35 +466,31 @@ impl Store {
                 Box::pin(async move {
                     let first = frames.first().map_or(0, |frame| frame.sequence);
                     let byte_count = frames.iter().map(|frame| frame.byte_count).sum();
-                    let updated = sqlx::query(
+                    let updated = sqlx::query_as::<_, DatasetRow>(sqlx::AssertSqlSafe(format!(
                         "UPDATE datasets SET acknowledged_bytes = acknowledged_bytes + $1,
                                 next_sequence = next_sequence + $2
-                         WHERE id = $3 AND next_sequence = $4 AND state = 'receiving' AND purged_at IS NULL",
-                    )
+                         WHERE id = $3 AND next_sequence = $4 AND state = 'receiving' AND purged_at IS NULL
+                         RETURNING {COLUMNS}"
+                    )))
                     .bind(to_sql(byte_count))
                     .bind(to_sql(u64::try_from(frames.len()).unwrap_or(u64::MAX)))
                     .bind(id.as_bytes().as_slice())
                     .bind(to_sql(first))
-                    .execute(&mut *tx)
+                    .fetch_optional(&mut *tx)
                     .await
                     .in_tx(NAME)?;
-                    let status = select_dataset(tx, id, NAME).await?;
-                    if updated.rows_affected() != 1 {
-                        return Err(out_of_order(status.next_sequence, status.acknowledged_bytes, first));
+                    let Some(updated) = updated else {
+                        let status = select_dataset(tx, id, NAME).await?;
+                        return Err(out_of_order(
+                            status.next_sequence,
+                            status.acknowledged_bytes,
+                            first,
+                        ));
+                    };
+                    for some in frames.chunks(FRAMES_AT_ONCE) {
+                        insert_frames(tx, id, some, NAME).await?;
                     }
-                    for frame in &frames {
-                        sqlx::query(
-                            "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES ($1, $2, $3, $4)",
-                        )
-                        .bind(id.as_bytes().as_slice())
-                        .bind(to_sql(frame.sequence))
-                        .bind(to_sql(frame.byte_count))
-                        .bind(frame.checksum.as_bytes().as_slice())
-                        .execute(&mut *tx)
-                        .await
-                        .in_tx(NAME)?;
-                    }
-                    Ok(status)
+                    DatasetStatus::try_from(updated)
                 })
             })
             .await

@@ -10,8 +10,8 @@ use sqlx::{AnyConnection, FromRow};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
-use crate::audit::append;
-use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::audit::append_all;
+use crate::database::{InTransaction as _, TxResult, from_sql, placeholders, to_sql};
 use crate::{Store, StoreError};
 
 #[derive(FromRow)]
@@ -71,35 +71,44 @@ impl TryFrom<DisclosureRow> for Disclosure {
     }
 }
 
-/// Notes that a part of a result leaves, with its audit entry. What goes to nobody but the service is not noted.
-pub(crate) async fn insert_disclosure(
+/// Notes that parts of results leave, each with its audit entry. What goes to nobody but the service is not noted. Gives the place of
+/// the first entry; the others follow it.
+pub(crate) async fn insert_disclosures(
     tx: &mut AnyConnection,
-    disclosure: &Disclosure,
-    stamp: &AuditStamp,
+    disclosures: &[(Disclosure, AuditStamp)],
     name: &'static str,
 ) -> TxResult<u64> {
-    let sequence = append(tx, disclosure.to_entry(stamp), name).await?;
-    let rows = disclosure.part.rows();
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO disclosures ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
-    )))
-    .bind(to_sql(sequence))
-    .bind(disclosure.agreement.as_bytes().as_slice())
-    .bind(disclosure.run.as_bytes().as_slice())
-    .bind(disclosure.result.as_bytes().as_slice())
-    .bind(disclosure.party.as_str())
-    .bind(disclosure.role.as_str())
-    .bind(disclosure.part.as_str())
-    .bind(rows.map(|(first, _)| to_sql(first)))
-    .bind(rows.map(|(_, last)| to_sql(last)))
-    .bind(disclosure.method.as_str())
-    .bind(to_sql(disclosure.minimum_count))
-    .bind(disclosure.rule.as_bytes().as_slice())
-    .bind(disclosure.time.to_string())
-    .execute(tx)
-    .await
-    .in_tx(name)?;
-    Ok(sequence)
+    let entries = disclosures
+        .iter()
+        .map(|(disclosure, stamp)| disclosure.to_entry(stamp));
+    let first = append_all(tx, entries.collect(), name).await?;
+    if disclosures.is_empty() {
+        return Ok(first);
+    }
+    let statement = format!(
+        "INSERT INTO disclosures ({COLUMNS}) VALUES {}",
+        placeholders(disclosures.len(), 13)
+    );
+    let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
+    for (sequence, (disclosure, _)) in (first..).zip(disclosures) {
+        let rows = disclosure.part.rows();
+        insert = insert
+            .bind(to_sql(sequence))
+            .bind(disclosure.agreement.as_bytes().as_slice())
+            .bind(disclosure.run.as_bytes().as_slice())
+            .bind(disclosure.result.as_bytes().as_slice())
+            .bind(disclosure.party.as_str())
+            .bind(disclosure.role.as_str())
+            .bind(disclosure.part.as_str())
+            .bind(rows.map(|(first, _)| to_sql(first)))
+            .bind(rows.map(|(_, last)| to_sql(last)))
+            .bind(disclosure.method.as_str())
+            .bind(to_sql(disclosure.minimum_count))
+            .bind(disclosure.rule.as_bytes().as_slice())
+            .bind(disclosure.time.to_string());
+    }
+    insert.execute(tx).await.in_tx(name)?;
+    Ok(first)
 }
 
 /// What a released table is about, so that others about the same are found, whoever's agreement they are under.
@@ -299,9 +308,7 @@ impl Store {
                 Err(TryRecvError::Empty) => self.note_waiting(NAME).await,
                 // It could not be noted with others: perhaps for another one's sake.
                 Err(TryRecvError::Closed) => {
-                    return Ok(self
-                        .note_disclosures(&[(disclosure, stamp.clone())], NAME)
-                        .await?[0]);
+                    return self.note_disclosures(&[(disclosure, stamp)], NAME).await;
                 }
             }
         }
@@ -315,14 +322,14 @@ impl Store {
             .into_iter()
             .map(|one| ((one.disclosure, one.stamp), one.noted))
             .unzip();
-        let sequences = match self.note_disclosures(&disclosures, name).await {
-            Ok(sequences) => sequences,
+        let first = match self.note_disclosures(&disclosures, name).await {
+            Ok(first) => first,
             Err(error) => {
                 tracing::debug!(%error, "disclosures were not noted together; each is tried by itself");
                 return;
             }
         };
-        for (teller, sequence) in tellers.into_iter().zip(sequences) {
+        for (sequence, teller) in (first..).zip(tellers) {
             if teller.send(sequence).is_err() {
                 tracing::debug!(
                     sequence,
@@ -332,23 +339,17 @@ impl Store {
         }
     }
 
-    /// Notes disclosures in one transaction. Gives the places of their entries.
+    /// Notes disclosures in one transaction. Gives the place of the first one's entry; the others follow it.
     async fn note_disclosures(
         &self,
         disclosures: &[(Disclosure, AuditStamp)],
         name: &'static str,
-    ) -> Result<Vec<u64>, StoreError> {
+    ) -> Result<u64, StoreError> {
         let disclosures: Arc<[(Disclosure, AuditStamp)]> = disclosures.into();
         self.database
             .run_tx(name, move |tx| {
                 let disclosures = Arc::clone(&disclosures);
-                Box::pin(async move {
-                    let mut sequences = Vec::with_capacity(disclosures.len());
-                    for (disclosure, stamp) in &*disclosures {
-                        sequences.push(insert_disclosure(tx, disclosure, stamp, name).await?);
-                    }
-                    Ok(sequences)
-                })
+                Box::pin(async move { insert_disclosures(tx, &disclosures, name).await })
             })
             .await
     }

@@ -6,7 +6,9 @@ use crate::audit::append;
 use crate::data_keys::{KeyPurpose, insert_key};
 use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::datasets::select_dataset;
-use crate::disclosures::{ReleasedScope, ReleasedTable, insert_disclosure, insert_released, select_released};
+use crate::disclosures::{
+    ReleasedScope, ReleasedTable, insert_disclosures, insert_released, select_released,
+};
 use crate::leases::{Lease, check_held, end_lease, note_progress};
 use crate::manifests::insert_manifest;
 use crate::{Store, StoreError};
@@ -560,7 +562,7 @@ impl Store {
                 };
                 let disclosure = Disclosure::new(disclosed, DisclosedPart::Release, &stamp)
                     .ok_or(StoreError::NotFound { what: "caller" })?;
-                insert_disclosure(tx, &disclosure, &stamp, NAME).await?;
+                insert_disclosures(tx, &[(disclosure, stamp.clone())], NAME).await?;
                 let run = select_run(tx, id, NAME).await?;
                 if run.released_by.len() == 2 && run.state == RunState::Reconciled {
                     transition(tx, &run, RunState::Released, NAME).await?;

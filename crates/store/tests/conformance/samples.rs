@@ -174,7 +174,7 @@ pub(crate) async fn claim(store: &Store) -> (RunStatus, Lease) {
 
 /// Whether a frame alone is the next one (`true`), or was stored before.
 pub(crate) async fn check_frame(store: &Store, id: Digest, frame: Frame) -> Result<bool, StoreError> {
-    let checked = store.check_frames(id, vec![frame]).await?;
+    let checked = store.check_frames(id, &[frame]).await?;
     match checked.refused {
         Some(error) => Err(error),
         None => Ok(checked.is_next[0]),
