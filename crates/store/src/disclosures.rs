@@ -8,7 +8,6 @@ use corridor_core::{Agreement, Digest, DisclosureMethod};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 use tokio::sync::oneshot;
-use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::audit::append_all;
 use crate::database::{InTransaction as _, TxResult, from_sql, placeholders, to_sql};
@@ -301,17 +300,20 @@ impl Store {
         const NAME: &str = "disclose";
         let NewDisclosure { disclosure, stamp } = new;
         let mut noted = self.audit.waiting.add(disclosure.clone(), stamp.clone());
-        let _turn = self.audit.turn.lock().await;
         loop {
-            match noted.try_recv() {
-                Ok(sequence) => return Ok(sequence),
-                Err(TryRecvError::Empty) => self.note_waiting(NAME).await,
-                // It could not be noted with others: perhaps for another one's sake.
-                Err(TryRecvError::Closed) => {
-                    return self.note_disclosures(&[(disclosure, stamp)], NAME).await;
-                }
+            tokio::select! {
+                biased;
+                // Whoever was noted with others does not wait for a turn any more: those before it may want theirs for long.
+                told = &mut noted => match told {
+                    Ok(sequence) => return Ok(sequence),
+                    // It could not be noted with others: perhaps for another one's sake.
+                    Err(_) => break,
+                },
+                _turn = self.audit.turn.lock() => self.note_waiting(NAME).await,
             }
         }
+        let _turn = self.audit.turn.lock().await;
+        self.note_disclosures(&[(disclosure, stamp)], NAME).await
     }
 
     /// Notes those that waited longest, in one transaction. Where it fails, each is tried again by who waits for it, who is told why
