@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, FromRow};
 use tokio::sync::Mutex;
 
 use crate::audit_key::AuditKey;
-use crate::database::{InTransaction as _, TxResult, from_sql, placeholders, to_sql};
+use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
 use crate::disclosures::WaitingDisclosures;
 use crate::{Store, StoreError};
 
@@ -66,45 +66,30 @@ impl TryFrom<Row> for AuditRow {
     }
 }
 
-/// Writes an entry at the next place of the log, in the transaction of what it is of. Gives the place.
-pub(crate) async fn append(tx: &mut AnyConnection, entry: AuditEntry, name: &'static str) -> TxResult<u64> {
-    append_all(tx, vec![entry], name).await
-}
-
-/// Writes entries at the next places of the log, in their order, as [`append`] does one. Gives the place of the first.
-pub(crate) async fn append_all(
+/// Writes an entry at the next place of the log, in the transaction of what it is of. Gives the place. The database takes entries one
+/// by one only.
+pub(crate) async fn append(
     tx: &mut AnyConnection,
-    entries: Vec<AuditEntry>,
+    mut entry: AuditEntry,
     name: &'static str,
 ) -> TxResult<u64> {
-    let count = i64::try_from(entries.len()).map_err(|_| StoreError::Corrupt { what: "audit log" })?;
     // Takes the row before anything else, so that no other transaction sees the same size.
-    let size: i64 = sqlx::query_scalar("UPDATE audit_head SET size = size + $1 WHERE id = 1 RETURNING size")
-        .bind(count)
+    let size: i64 = sqlx::query_scalar("UPDATE audit_head SET size = size + 1 WHERE id = 1 RETURNING size")
         .fetch_one(&mut *tx)
         .await
         .in_tx(name)?;
-    let first = size - count;
-    if entries.is_empty() {
-        return from_sql(first, "audit log");
-    }
-    let statement = format!(
-        "INSERT INTO audit_entries (sequence, agreement, entry, leaf) VALUES {}",
-        placeholders(entries.len(), 4)
-    );
-    let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-    for (sequence, mut entry) in (first..).zip(entries) {
-        entry.sequence = from_sql(sequence, "audit log")?;
-        let bytes = entry.to_canonical_bytes();
-        let leaf = leaf_hash(&bytes);
-        insert = insert
-            .bind(sequence)
-            .bind(entry.agreement.map(|digest| digest.as_bytes().to_vec()))
-            .bind(bytes)
-            .bind(leaf.as_bytes().to_vec());
-    }
-    insert.execute(tx).await.in_tx(name)?;
-    from_sql(first, "audit log")
+    entry.sequence = from_sql(size - 1, "audit log")?;
+    let bytes = entry.to_canonical_bytes();
+    let leaf = leaf_hash(&bytes);
+    sqlx::query("INSERT INTO audit_entries (sequence, agreement, entry, leaf) VALUES ($1, $2, $3, $4)")
+        .bind(size - 1)
+        .bind(entry.agreement.map(|digest| digest.as_bytes().to_vec()))
+        .bind(bytes)
+        .bind(leaf.as_bytes().as_slice())
+        .execute(tx)
+        .await
+        .in_tx(name)?;
+    Ok(entry.sequence)
 }
 
 async fn select_rows(

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 use tokio::sync::oneshot;
 
-use crate::audit::append_all;
+use crate::audit::append;
 use crate::database::{InTransaction as _, TxResult, from_sql, placeholders, to_sql};
 use crate::{Store, StoreError};
 
@@ -70,26 +70,23 @@ impl TryFrom<DisclosureRow> for Disclosure {
     }
 }
 
-/// Notes that parts of results leave, each with its audit entry. What goes to nobody but the service is not noted. Gives the place of
-/// the first entry; the others follow it.
+/// Notes that parts of results leave, each with its audit entry. What goes to nobody but the service is not noted. Gives the places of
+/// the entries.
 pub(crate) async fn insert_disclosures(
     tx: &mut AnyConnection,
     disclosures: &[(Disclosure, AuditStamp)],
     name: &'static str,
-) -> TxResult<u64> {
-    let entries = disclosures
-        .iter()
-        .map(|(disclosure, stamp)| disclosure.to_entry(stamp));
-    let first = append_all(tx, entries.collect(), name).await?;
-    if disclosures.is_empty() {
-        return Ok(first);
+) -> TxResult<Vec<u64>> {
+    let mut sequences = Vec::with_capacity(disclosures.len());
+    for (disclosure, stamp) in disclosures {
+        sequences.push(append(tx, disclosure.to_entry(stamp), name).await?);
     }
     let statement = format!(
         "INSERT INTO disclosures ({COLUMNS}) VALUES {}",
         placeholders(disclosures.len(), 13)
     );
     let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-    for (sequence, (disclosure, _)) in (first..).zip(disclosures) {
+    for (&sequence, (disclosure, _)) in sequences.iter().zip(disclosures) {
         let rows = disclosure.part.rows();
         insert = insert
             .bind(to_sql(sequence))
@@ -107,7 +104,7 @@ pub(crate) async fn insert_disclosures(
             .bind(disclosure.time.to_string());
     }
     insert.execute(tx).await.in_tx(name)?;
-    Ok(first)
+    Ok(sequences)
 }
 
 /// What a released table is about, so that others about the same are found, whoever's agreement they are under.
@@ -313,25 +310,28 @@ impl Store {
             }
         }
         let _turn = self.audit.turn.lock().await;
-        self.note_disclosures(&[(disclosure, stamp)], NAME).await
+        Ok(self.note_disclosures(&[(disclosure, stamp)], NAME).await?[0])
     }
 
     /// Notes those that waited longest, in one transaction. Where it fails, each is tried again by who waits for it, who is told why
     /// that fails.
     async fn note_waiting(&self, name: &'static str) {
         let waiting = self.audit.waiting.take();
+        if waiting.is_empty() {
+            return;
+        }
         let (disclosures, tellers): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .map(|one| ((one.disclosure, one.stamp), one.noted))
             .unzip();
-        let first = match self.note_disclosures(&disclosures, name).await {
-            Ok(first) => first,
+        let sequences = match self.note_disclosures(&disclosures, name).await {
+            Ok(sequences) => sequences,
             Err(error) => {
-                tracing::debug!(%error, "disclosures were not noted together; each is tried by itself");
+                tracing::warn!(%error, "disclosures were not noted together; each is tried by itself");
                 return;
             }
         };
-        for (sequence, teller) in (first..).zip(tellers) {
+        for (teller, sequence) in tellers.into_iter().zip(sequences) {
             if teller.send(sequence).is_err() {
                 tracing::debug!(
                     sequence,
@@ -341,12 +341,12 @@ impl Store {
         }
     }
 
-    /// Notes disclosures in one transaction. Gives the place of the first one's entry; the others follow it.
+    /// Notes disclosures in one transaction. Gives the places of their entries.
     async fn note_disclosures(
         &self,
         disclosures: &[(Disclosure, AuditStamp)],
         name: &'static str,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<u64>, StoreError> {
         let disclosures: Arc<[(Disclosure, AuditStamp)]> = disclosures.into();
         self.database
             .run_tx(name, move |tx| {

@@ -1,6 +1,9 @@
+use std::future::pending;
+
 use corridor_core::audit::{AuditAction, AuditStamp, DisclosedPart, DisclosedResult, verify_consistency};
 use corridor_core::{Caller, DisclosureMethod, DisclosureRule, Role, SeededEntropy};
 use futures::future::join_all;
+use futures::poll;
 use sqlx::Executor as _;
 
 use super::*;
@@ -83,6 +86,39 @@ async fn what_is_rolled_back_is_not_logged_and_takes_no_place() {
     assert!(failed.is_err());
     assert_eq!(store.append_audit(&entry(3)).await.unwrap(), 1);
     assert_eq!(store.audit_rows(0, 9).await.unwrap().len(), 2);
+}
+
+/// A table of which all that is read at the same time.
+fn disclosure(seed: u64) -> NewDisclosure {
+    let rule = DisclosureRule {
+        minimum_count: 5,
+        method: DisclosureMethod::Suppression,
+    };
+    let result = DisclosedResult {
+        agreement: Digest::of(b"agreement"),
+        run: Digest::of(b"run"),
+        result: Digest::of(b"result"),
+        rule: &rule,
+    };
+    NewDisclosure::new(result, DisclosedPart::AllRows, &stamp(seed)).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_noted_with_others_waits_for_nobody() {
+    let (_folder, store) = open().await;
+    let held = store.audit.turn.lock().await;
+    let mut first = Box::pin(store.disclose(disclosure(1)));
+    // In line between two that disclose is somebody who never ends.
+    let mut stuck = Box::pin(store.run_logged("stuck", |_| Box::pin(pending::<TxResult<()>>())));
+    let mut second = Box::pin(store.disclose(disclosure(2)));
+    assert!(poll!(&mut first).is_pending());
+    assert!(poll!(&mut stuck).is_pending());
+    assert!(poll!(&mut second).is_pending());
+    drop(held);
+    tokio::select! {
+        _ = &mut stuck => panic!("it never ends"),
+        noted = async { (first.await.unwrap(), second.await.unwrap()) } => assert_eq!(noted, (0, 1)),
+    }
 }
 
 #[tokio::test]
