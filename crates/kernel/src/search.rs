@@ -1,6 +1,6 @@
 use crate::cut::Cut;
 use crate::matrix::{FilterMatrix, LANES, PackedMatrix};
-use crate::path::{Check, LEFT_ROWS, RIGHT_GROUPS, limit_at};
+use crate::path::{Check, LEFT_ROWS, MOST_CHECKS, RIGHT_GROUPS, limit_at};
 
 /// What pairs are looked for, and how early a pair may be given up.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Search {
     }
 
     /// Gives up more pairs: those that in the first words differ in more bits than a pair at the threshold would,
-    /// except with a probability of at most `miss_bound`, if the bits of both sides have been put in a random order
+    /// except with a probability of at most `miss_bound` for all checks together, if the bits of both sides have been put in a random order
     /// nobody else knows. The bits that differ in the first words are then hypergeometric, whatever the filters
     /// hold. Applies to each pair at or above the threshold on its own.
     ///
@@ -67,6 +67,8 @@ impl Search {
         }
         let words = left.words_per_filter();
         let factorials = LogFactorials::new(words * 64);
+        // A pair is missed by one check or by the other.
+        let miss_bound = miss_bound / to_f64(MOST_CHECKS);
         let limits = (1..=words)
             .map(|checked| statistical_limits(&cut, checked, words, miss_bound, &factorials))
             .collect();
@@ -311,6 +313,49 @@ mod tests {
             assert!(x < limit);
         }
         assert_eq!(limits[0], 0);
+    }
+
+    /// Probability that a pair just within its limit fails a check after `first` words or one after `second`.
+    fn missed(limits: [u32; 2], differ: usize, (first, second, words): (usize, usize, usize)) -> f64 {
+        let factorials = LogFactorials::new(words * 64);
+        let [first_limit, second_limit] = limits.map(|limit| usize::try_from(limit).unwrap());
+        let (bits, drawn, between) = (words * 64, first * 64, (second - first) * 64);
+        (0..=differ.min(drawn))
+            .map(|found| {
+                let here = factorials.hypergeometric(bits, differ, drawn, found);
+                if found >= first_limit {
+                    return here;
+                }
+                let later: f64 = (second_limit.saturating_sub(found)..=between)
+                    .map(|more| factorials.hypergeometric(bits - drawn, differ - found, between, more))
+                    .sum();
+                here * later
+            })
+            .sum()
+    }
+
+    #[test]
+    fn all_checks_together_hold_the_bound() {
+        let cut = Cut::new(Measure::Dice, 16, 8, 10);
+        let factorials = LogFactorials::new(1024);
+        let bound = 1e-9;
+        let mut beyond = 0;
+        for (first, second) in [(2, 4), (2, 8), (4, 8), (6, 12)] {
+            for ones in [600, 700, 720, 750, 800] {
+                let differ = usize::try_from(cut.limits()[ones] - 1).unwrap();
+                let with = |bound| {
+                    let of = |checked| statistical_limits(&cut, checked, 16, bound, &factorials)[ones];
+                    missed([of(first), of(second)], differ, (first, second, 16))
+                };
+                let share = bound / to_f64(MOST_CHECKS);
+                assert!(with(share) <= bound, "{first}, {second}, {ones}: {}", with(share));
+                beyond += u32::from(with(bound) > bound);
+            }
+        }
+        assert!(
+            beyond > 10,
+            "each check on its own with the whole bound goes beyond it"
+        );
     }
 
     #[test]
