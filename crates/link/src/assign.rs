@@ -69,6 +69,9 @@ pub(crate) fn assign_greedy(pairs: &[PersonPair]) -> Vec<PersonPair> {
 /// A component larger than this on its smaller side is not solved exactly.
 const MOST_EXACT: usize = 300;
 
+/// Nor is one that takes more steps than this: the square of its smaller side times its larger.
+const MOST_STEPS: usize = 100_000_000;
+
 /// Links by another rule than greedy, and the components of pairs that were too large for it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assigned {
@@ -77,7 +80,8 @@ pub(crate) struct Assigned {
 }
 
 /// The links of the highest total similarity, found on each connected component of `pairs` on its own. A component with
-/// more than [`MOST_EXACT`] persons on its smaller side is assigned greedily and counted. Order as in `pairs`.
+/// more than [`MOST_EXACT`] persons on its smaller side, or that takes more than [`MOST_STEPS`], is assigned greedily and counted.
+/// Order as in `pairs`.
 pub(crate) fn assign_optimal(pairs: &[PersonPair]) -> Assigned {
     let mut links = Vec::new();
     let mut greedy_components = 0;
@@ -90,7 +94,8 @@ pub(crate) fn assign_optimal(pairs: &[PersonPair]) -> Assigned {
         let mut right: Vec<u32> = component.iter().map(|pair| pair.right_person).collect();
         number(&mut left);
         number(&mut right);
-        if left.len().min(right.len()) > MOST_EXACT {
+        let (fewer, more) = (left.len().min(right.len()), left.len().max(right.len()));
+        if fewer > MOST_EXACT || fewer * fewer > MOST_STEPS / more {
             greedy_components += 1;
             links.extend(assign_greedy(&component));
             continue;
@@ -303,5 +308,20 @@ mod tests {
         let assigned = assign_optimal(&pairs);
         assert_eq!(assigned.greedy_components, 1);
         assert_eq!(assigned.links, assign_greedy(&pairs));
+    }
+
+    #[test]
+    fn a_few_persons_like_very_many_are_assigned_greedily_too() {
+        let fewer = 200_u32;
+        let most = u32::try_from(MOST_STEPS).unwrap() / (fewer * fewer);
+        for (more, greedy) in [(most, 0), (most + 1, 1)] {
+            // Everybody of the left is like one of the right, who is like all others of the left.
+            let spokes = (0..fewer).map(|i| (i, 0, 50));
+            let rim = (fewer..more).map(|i| (i % fewer, i, 60));
+            let others = (1..fewer).map(|i| (i, i, 70));
+            let pairs = pairs(&spokes.chain(rim).chain(others).collect::<Vec<_>>());
+            let assigned = assign_optimal(&pairs);
+            assert_eq!(assigned.greedy_components, greedy, "{more} persons");
+        }
     }
 }
