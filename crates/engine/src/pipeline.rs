@@ -204,7 +204,7 @@ impl LinkageReport {
     }
 
     /// How good the links of a group of moves are, and whose links that is said of: those of its age band or sex where that is told,
-    /// else all. `None` under a given threshold, under which nothing is known of it.
+    /// else all. `None` under a given threshold, under which nothing is known of it, and where it is not known how much blocks let meet.
     pub fn quality_of(&self, group: &Group) -> Option<(String, LinkQuality)> {
         let told = |variable: Variable, name: &str| {
             let label = group.get(variable)?;
@@ -228,12 +228,14 @@ impl LinkageReport {
                 )
             }
         };
-        // What blocks let meet is a part of what could be found at all.
-        let meeting = self.blocking.as_ref().and_then(|blocking| {
-            let ends = blocking.completeness_low.zip(blocking.completeness_high);
-            ends.filter(|(low, _)| *low > 0.0)
-        });
-        let (meeting_low, meeting_high) = meeting.unwrap_or((1.0, 1.0));
+        // What blocks let meet is a part of what could be found at all. Where that part is not known, nor is the whole.
+        let (meeting_low, meeting_high) = match &self.blocking {
+            None => (1.0, 1.0),
+            Some(blocking) => {
+                let ends = blocking.completeness_low.zip(blocking.completeness_high);
+                ends.filter(|(low, _)| *low > 0.0)?
+            }
+        };
         let quality = LinkQuality {
             precision: Interval {
                 low: precision.0,
