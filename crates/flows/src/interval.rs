@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF as _, Normal};
+use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+
+use crate::number::real_len;
 
 /// A two-sided interval, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,13 @@ impl Confidence {
         } else {
             Normal::standard().inverse_cdf(0.5 + self.0 / 2.0)
         }
+    }
+
+    /// The two-sided point of Student's t with so many degrees of freedom: of an estimate whose variance is estimated with it. `None`
+    /// for none.
+    pub(crate) fn t(self, freedom: usize) -> Option<f64> {
+        let distribution = StudentsT::new(0.0, 1.0, real_len(freedom)).ok()?;
+        Some(distribution.inverse_cdf(0.5 + self.0 / 2.0))
     }
 
     /// The shares of a distribution below the lower and the upper end.

@@ -65,7 +65,7 @@ pub struct OfficeFactor {
     pub flow: ReportedFlow,
     /// What to multiply it with; `None` when it is not identified.
     pub factor: Option<f64>,
-    /// Interval, from the residual; `None` for the pin, and when there is no residual.
+    /// Interval of Student's t, from the residual; `None` for the pin, and when there is no residual.
     pub interval: Option<Interval>,
     /// Which component it is in, from 1.
     pub component: u32,
@@ -159,7 +159,7 @@ impl MirrorTable {
             .map(|(node, &(office, flow))| {
                 let log_factor = fit.log_factors.get(&node);
                 let interval = log_factor.and_then(|&(log_factor, variance)| {
-                    let half = confidence.z() * variance?.sqrt();
+                    let half = confidence.t(fit.freedom)? * variance?.sqrt();
                     Some(Interval {
                         low: (log_factor - half).exp(),
                         high: (log_factor + half).exp(),
@@ -251,6 +251,8 @@ struct Fitted {
     /// ln factor and its variance, by node of the component of the pin.
     log_factors: BTreeMap<usize, (f64, Option<f64>)>,
     residual: Option<f64>,
+    /// Pairs of figures more than factors: degrees of freedom of the residual.
+    freedom: usize,
 }
 
 /// Solves the normal equations of the component of the pin. They are those of a graph's weighted Laplacian without the
@@ -284,6 +286,7 @@ fn fit(edges: &[Edge], component_of: &[usize], pinned: usize) -> Fitted {
         return Fitted {
             log_factors,
             residual: None,
+            freedom: 0,
         };
     };
     let solution = cholesky.solve(&right);
@@ -306,6 +309,7 @@ fn fit(edges: &[Edge], component_of: &[usize], pinned: usize) -> Fitted {
     Fitted {
         log_factors,
         residual: dispersion.map(|dispersion| (dispersion / mean_weight).sqrt()),
+        freedom,
     }
 }
 
