@@ -117,14 +117,15 @@ impl DurationConversion {
                 Ok((-per_year * (to_months - from_months) / MONTHS_PER_YEAR).exp())
             }
             Relation::Survival(curve) => {
-                let [from, to] =
-                    [from_months, to_months].map(|months| (months, curve.survival(months / MONTHS_PER_YEAR)));
-                for (months, survival) in [from, to] {
-                    if survival <= 0.0 {
-                        return Err(DurationError::NobodyStays { months });
-                    }
-                }
-                Ok(to.1 / from.1)
+                let staying = |months: f64| match curve.survival(months / MONTHS_PER_YEAR) {
+                    Some(share) if share > 0.0 => Ok(share),
+                    Some(_) => Err(DurationError::NobodyStays { months }),
+                    None => Err(DurationError::BeyondSeen {
+                        months,
+                        seen: curve.seen_years * MONTHS_PER_YEAR,
+                    }),
+                };
+                Ok(staying(to_months)? / staying(from_months)?)
             }
             Relation::Table {
                 months: (first, last),

@@ -1,6 +1,16 @@
 /// Durations from which nothing can be converted or fitted: which, and why.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum DurationError {
+    /// A duration longer than any stay was seen.
+    #[error(
+        "no stay was seen for {months} months, the longest for {seen}: how many last so long cannot be told"
+    )]
+    BeyondSeen {
+        /// The duration.
+        months: f64,
+        /// Months for which the longest was seen.
+        seen: f64,
+    },
     /// A duration that a table does not reach.
     #[error(
         "a minimum stay of {months} months is not in the table, which goes from {first} to {last} months"
@@ -30,7 +40,7 @@ pub enum DurationError {
     NoEnds,
     /// Durations between which no rate can be told.
     #[error(
-        "no rate can be told between {from_years} and {to_years} years: they do not ascend, or no stay lasts so long"
+        "no rate can be told between {from_years} and {to_years} years: they do not ascend, or no stay lasts or was seen so long"
     )]
     NoRateBetween {
         /// From.

@@ -26,6 +26,8 @@ pub struct Stays(Vec<Stay>);
 pub struct KaplanMeier {
     /// One step for each duration at which a stay ended, ascending.
     pub steps: Vec<SurvivalStep>,
+    /// The longest time in years for which a stay was seen: of longer ones the curve says nothing.
+    pub seen_years: f64,
 }
 
 /// Where the curve falls.
@@ -172,13 +174,22 @@ impl Stays {
                 }
             })
             .collect();
-        Ok(KaplanMeier { steps })
+        Ok(KaplanMeier {
+            steps,
+            seen_years: until.last().copied().unwrap_or_default(),
+        })
     }
 }
 
 impl KaplanMeier {
-    /// Share of stays that last longer than so many years.
-    pub fn survival(&self, years: f64) -> f64 {
+    /// Share of stays that last longer than so many years. `None` beyond the time for which any stay was seen, unless none lasts so
+    /// long.
+    pub fn survival(&self, years: f64) -> Option<f64> {
+        let ends_all = self.steps.last().is_some_and(|step| step.survival <= 0.0);
+        (years <= self.seen_years || ends_all).then(|| self.step(years))
+    }
+
+    fn step(&self, years: f64) -> f64 {
         let step = self.steps.partition_point(|step| step.years <= years);
         step.checked_sub(1)
             .map_or(1.0, |index| self.steps[index].survival)
@@ -187,9 +198,9 @@ impl KaplanMeier {
     /// The constant rate that gives the fall of the curve between two durations: ln(S(d₁)/S(d₂))/(d₂ − d₁).
     ///
     /// # Errors
-    /// Durations out of order, or the curve is 0 at the second.
+    /// Durations out of order or beyond what was seen, or the curve is 0 at the second.
     pub fn rate_between(&self, from_years: f64, to_years: f64) -> Result<f64, DurationError> {
-        let (before, after) = (self.survival(from_years), self.survival(to_years));
+        let (before, after) = (self.step(from_years), self.survival(to_years).unwrap_or_default());
         if !(from_years >= 0.0 && from_years < to_years && to_years.is_finite()) || after <= 0.0 {
             return Err(DurationError::NoRateBetween { from_years, to_years });
         }

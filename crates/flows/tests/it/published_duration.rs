@@ -127,6 +127,19 @@ fn kaplan_meier_gives_the_textbook_curve() {
         assert_published(step.survival, survival, 3);
         assert_published(step.variance.sqrt(), standard_error, 4);
     }
+    // The longest was seen for 35 weeks, and lasted: of more nothing is known.
+    assert_close(curve.survival(35.0).unwrap(), curve.survival(23.0).unwrap(), 0.0);
+    assert_eq!(curve.survival(35.1), None);
+    assert!(curve.rate_between(6.0, 35.0).is_ok() && curve.rate_between(6.0, 36.0).is_err());
+    let conversion = DurationConversion::kaplan_meier(curve);
+    assert!(conversion.factor(12.0, 12.0 * 35.0).is_ok());
+    assert_eq!(
+        conversion.factor(12.0, 12.0 * 36.0),
+        Err(DurationError::BeyondSeen {
+            months: 432.0,
+            seen: 420.0
+        })
+    );
     // Nine relapses in 359 weeks.
     let rate = stays.exponential(Confidence::default()).unwrap();
     assert_close(rate.per_year, 9.0 / 359.0, REL_TOL);
