@@ -24,7 +24,7 @@ struct Report {
     /// Petersen, Chapman, Bailey.
     estimates: Vec<PopulationEstimate>,
     /// Of Petersen's estimate.
-    bootstrap: Option<Bootstrap>,
+    bootstrap: Option<Resampled>,
     linkage_error_corrected: Option<Corrected>,
     stratified: Option<StratifiedEstimate>,
     stratified_linkage_error_corrected: Option<StratifiedEstimate>,
@@ -35,19 +35,27 @@ struct Report {
     notes: [&'static str; 2],
 }
 
+/// What came of a bootstrap. Where too many replicates have no estimate it has no interval, and the other figures stand.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Resampled {
+    Drawn(Bootstrap),
+    Unbounded { problem: String },
+}
+
 #[derive(Debug, Serialize)]
 struct Corrected {
     #[serde(flatten)]
     corrected: CorrectedEstimate,
-    parametric_bootstrap: Option<Bootstrap>,
-    bootstrap_over_persons: Option<Bootstrap>,
+    parametric_bootstrap: Option<Resampled>,
+    bootstrap_over_persons: Option<Resampled>,
 }
 
 #[derive(Debug, Serialize)]
 struct Incomplete {
     #[serde(flatten)]
     estimate: IncompleteEstimate,
-    bootstrap: Option<Bootstrap>,
+    bootstrap: Option<Resampled>,
 }
 
 const NOTES: [&str; 2] = [
@@ -70,9 +78,16 @@ fn estimate(problem: &Problem, args: &EstimateArgs) -> anyhow::Result<Report> {
     };
     let bootstrap =
         |purpose: &str, draw: &dyn Fn(&mut SeededEntropy) -> Result<Bootstrap, DualSystemError>| {
-            (args.replicates > 0)
-                .then(|| draw(&mut SeededEntropy::new(args.seed, purpose)))
-                .transpose()
+            if args.replicates == 0 {
+                return Ok(None);
+            }
+            match draw(&mut SeededEntropy::new(args.seed, purpose)) {
+                Ok(bootstrap) => Ok(Some(Resampled::Drawn(bootstrap))),
+                Err(error @ DualSystemError::BootstrapUnbounded { .. }) => Ok(Some(Resampled::Unbounded {
+                    problem: error.to_string(),
+                })),
+                Err(error) => Err(error),
+            }
         };
     let counts = problem.counts()?;
     let plain = counts.map(|counts| plain(counts, confidence)).transpose()?;

@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
-use corridor_flows::{Bootstrap, Estimator, IncompleteEstimate, PopulationEstimate, StratifiedEstimate};
+use corridor_flows::{Estimator, IncompleteEstimate, PopulationEstimate, StratifiedEstimate};
 
-use super::{Corrected, Report};
+use super::{Corrected, Report, Resampled};
 use crate::output::to_columns;
 
 /// The report for a person to read.
@@ -150,7 +150,11 @@ fn coverage(estimate: &PopulationEstimate) -> Vec<String> {
     cells
 }
 
-fn to_sentence(what: &str, bootstrap: &Bootstrap) -> String {
+fn to_sentence(what: &str, resampled: &Resampled) -> String {
+    let bootstrap = match resampled {
+        Resampled::Drawn(bootstrap) => bootstrap,
+        Resampled::Unbounded { problem } => return format!("{what}: {problem}"),
+    };
     let mut sentence = format!(
         "{what} {} times: mean {:.1}, std. error {:.1}, interval {:.1} – {:.1}",
         bootstrap.replicates,
