@@ -4,7 +4,8 @@ use sqlx::{AnyConnection, FromRow};
 
 use crate::audit::append;
 use crate::data_keys::{KeyPurpose, destroy_key, insert_key};
-use crate::database::{InTransaction as _, TxResult, from_sql, placeholders, to_sql};
+use crate::database::{InTransaction as _, TxResult, from_sql, to_sql};
+use crate::frames::{Ahead, FRAMES_AT_ONCE, Frame, check_repeated, insert_frames, out_of_order};
 use crate::{GateRecord, Store, StoreError, gate};
 
 #[derive(FromRow)]
@@ -74,22 +75,6 @@ pub struct CheckedFrames {
     pub refused: Option<StoreError>,
 }
 
-/// Frames of one upload at most: enough for 1 TiB in frames of 1 MiB. Where each begins is held in memory while it is sealed.
-const MAX_FRAMES: u64 = 1 << 20;
-
-/// A frame without its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame {
-    /// From 0, without gaps.
-    pub sequence: u64,
-    /// Where in the file it begins.
-    pub offset: u64,
-    /// Its bytes.
-    pub byte_count: u64,
-    /// SHA-256 of its bytes.
-    pub checksum: Digest,
-}
-
 pub(crate) async fn select_dataset(
     tx: &mut AnyConnection,
     id: Digest,
@@ -142,98 +127,6 @@ async fn delete_row(tx: &mut AnyConnection, id: Digest, name: &'static str) -> T
         .await
         .in_tx(name)
         .map(drop)
-}
-
-/// `false`: it is the frame that was stored before under its number.
-fn check_repeated(frame: &Frame, stored: Option<&[u8]>) -> Result<bool, StoreError> {
-    if stored == Some(frame.checksum.as_bytes().as_slice()) {
-        Ok(false)
-    } else {
-        Err(StoreError::FrameChanged {
-            sequence: frame.sequence,
-        })
-    }
-}
-
-/// Frames of one statement at most: a database takes so many values of one.
-const FRAMES_AT_ONCE: usize = 64;
-
-async fn insert_frames(
-    tx: &mut AnyConnection,
-    id: Digest,
-    frames: &[Frame],
-    name: &'static str,
-) -> TxResult<()> {
-    let statement = format!(
-        "INSERT INTO frames (dataset, sequence, byte_count, checksum) VALUES {}",
-        placeholders(frames.len(), 4)
-    );
-    let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-    for frame in frames {
-        insert = insert
-            .bind(id.as_bytes().as_slice())
-            .bind(to_sql(frame.sequence))
-            .bind(to_sql(frame.byte_count))
-            .bind(frame.checksum.as_bytes().as_slice());
-    }
-    insert.execute(tx).await.in_tx(name).map(drop)
-}
-
-const fn out_of_order(expected: u64, expected_offset: u64, got: u64) -> StoreError {
-    StoreError::FrameOutOfOrder {
-        expected,
-        expected_offset,
-        got,
-    }
-}
-
-/// Where an upload will be when the frames seen so far are stored.
-struct Ahead {
-    first_sequence: u64,
-    checksums: Vec<Digest>,
-    offset: u64,
-    declared: u64,
-}
-
-impl Ahead {
-    const fn new(status: &DatasetStatus) -> Self {
-        Self {
-            first_sequence: status.next_sequence,
-            checksums: Vec::new(),
-            offset: status.acknowledged_bytes,
-            declared: status.declaration.total_bytes,
-        }
-    }
-
-    /// Whether it is the next one; `false` where it stood among those seen already.
-    fn check(&mut self, frame: &Frame) -> Result<bool, StoreError> {
-        let seen = u64::try_from(self.checksums.len()).unwrap_or(u64::MAX);
-        let next_sequence = self.first_sequence + seen;
-        if frame.sequence < next_sequence {
-            let at = usize::try_from(frame.sequence - self.first_sequence).unwrap_or(usize::MAX);
-            return if self.checksums.get(at) == Some(&frame.checksum) {
-                Ok(false)
-            } else {
-                Err(StoreError::FrameChanged {
-                    sequence: frame.sequence,
-                })
-            };
-        }
-        if frame.sequence != next_sequence || frame.offset != self.offset {
-            return Err(out_of_order(next_sequence, self.offset, frame.sequence));
-        }
-        if frame.byte_count == 0 || frame.byte_count > self.declared - self.offset {
-            return Err(StoreError::FramesBeyondDeclared {
-                declared: self.declared,
-            });
-        }
-        if frame.sequence >= MAX_FRAMES {
-            return Err(StoreError::TooManyFrames { limit: MAX_FRAMES });
-        }
-        self.checksums.push(frame.checksum);
-        self.offset += frame.byte_count;
-        Ok(true)
-    }
 }
 
 impl Store {

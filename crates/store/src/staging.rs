@@ -12,7 +12,7 @@ use corridor_core::{Digest, OsEntropy};
 use crate::chunks::{CHUNK_OVERHEAD, ChunkCipher, DataKey, Place};
 use crate::data_keys::KeyPurpose;
 use crate::database::{InTransaction as _, from_sql};
-use crate::datasets::Frame;
+use crate::frames::Frame;
 use crate::random::{Chunks, SealedFile};
 use crate::{Store, StoreError};
 
