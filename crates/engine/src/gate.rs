@@ -75,7 +75,7 @@ impl Gate {
             records: 0,
             columns: ColumnProfile::new(len.to_words() * 64),
             weights: Weights::default(),
-            repeats: Repeats::new(seed),
+            repeats: Repeats::new(seed, declared),
             sample: Sample::new(
                 len,
                 declared,

@@ -16,9 +16,11 @@ pub(super) struct Kept<V> {
 }
 
 impl<V: Default> Kept<V> {
-    pub(super) fn new(most: usize) -> Self {
+    /// Room for `most` values, made at once for as many as are expected: a map that grows holds itself twice.
+    pub(super) fn new(most: usize, expected: u64) -> Self {
+        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
         Self {
-            values: HashMap::new(),
+            values: HashMap::with_capacity(expected.min(most)),
             most,
             zeros: 0,
         }
@@ -99,11 +101,12 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Of a file of so many records.
+    pub(super) fn new(seed: u64, records: u64) -> Self {
         Self {
             seed,
-            owners: Kept::new(MOST_FILTERS),
-            persons: Kept::new(MOST_PERSONS),
+            owners: Kept::new(MOST_FILTERS, records),
+            persons: Kept::new(MOST_PERSONS, records),
         }
     }
 
@@ -155,8 +158,8 @@ mod tests {
     fn what_is_kept_does_not_depend_on_the_order_and_is_counted_from_the_first() {
         // Three records of each of 5,000 values, in two orders, where 1,000 have room.
         let hash = |value: u64| value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut forward = Kept::<u64>::new(1000);
-        let mut backward = Kept::<u64>::new(1000);
+        let mut forward = Kept::<u64>::new(1000, 5000);
+        let mut backward = Kept::<u64>::new(1000, 5000);
         for round in 0..3 {
             for value in 0..5000 {
                 if let Some(count) = forward.entry(hash(value)) {
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_filter_of_the_same_person_is_no_duplicate() {
-        let mut repeats = Repeats::new(7);
+        let mut repeats = Repeats::new(7, 4);
         let person = |number: u8| Pseudonym::from_bytes([number; 16]);
         for (filter, number) in [([1_u64], 1), ([1], 1), ([1], 2), ([2], 3)] {
             repeats.observe(&filter, &person(number));

@@ -88,7 +88,7 @@ impl Strata {
             let counts = self
                 .blocks
                 .entry(column.pass.clone())
-                .or_insert_with(|| Kept::new(MOST_BLOCKS));
+                .or_insert_with(|| Kept::new(MOST_BLOCKS, 0));
             for key in column.keys.iter().flatten() {
                 let hash = super::repeats::hash_of(&key.to_bytes(), self.seed);
                 if let Some(count) = counts.entry(hash) {
