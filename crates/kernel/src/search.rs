@@ -47,9 +47,9 @@ impl Search {
     }
 
     /// Gives up more pairs: those that in the first words differ in more bits than a pair at the threshold would,
-    /// except with a probability of at most `miss_bound` for all checks together, if the bits of both sides have been put in a random order
-    /// nobody else knows. The bits that differ in the first words are then hypergeometric, whatever the filters
-    /// hold. Applies to each pair at or above the threshold on its own.
+    /// except with a probability of at most `miss_bound` for all checks together, if the bits of both sides have been
+    /// put in a random order nobody else knows. The bits that differ in the first words are then hypergeometric,
+    /// whatever the filters hold. Applies to each pair at or above the threshold on its own.
     ///
     /// # Errors
     /// When the bound is not in (0, 1).

@@ -88,7 +88,7 @@ async fn what_is_rolled_back_is_not_logged_and_takes_no_place() {
     assert_eq!(store.audit_rows(0, 9).await.unwrap().len(), 2);
 }
 
-/// A table of which all that is read at the same time.
+/// All rows of one table, read by somebody.
 fn disclosure(seed: u64) -> NewDisclosure {
     let rule = DisclosureRule {
         minimum_count: 5,
