@@ -2,7 +2,7 @@
 //! what stands in clear.
 //!
 //! A [`Gate`] is fed a dataset in pieces, once, and holds what does not grow with it: counts of columns, a sample, and of filters
-//! and persons as many as fit (about 65 MB whatever the size of the file, and as much again where it tells as many strata and
+//! and persons as many as fit (about 50 MB whatever the size of the file, and as much again where it tells as many strata and
 //! blocks apart as there is room for). It sees no key and no name. What it stands against: filters that are no encodings of the
 //! agreed profile, a register encoded in another way than its partner's, and **dictionary probing**, in which an office uploads
 //! many spellings of the same people to read from the result whom the other office knows.

@@ -26,8 +26,9 @@ pub(crate) trait Chunks: Send + Sync + 'static {
 /// longer would not fit in the memory a service has for it.
 const MAX_RANGE_BYTES: usize = 64 << 20;
 
-/// Chunks kept open: enough that each column of a row group finds its own again.
-const KEPT_CHUNKS: usize = 40;
+/// Bytes of chunks kept open: enough that each column of a row group finds its own again in an upload of frames of 1 MB. Where they are
+/// longer, some are opened more than once, which is cheaper than a service that runs out of memory.
+const KEPT_BYTES: usize = 20 << 20;
 
 /// A file of sealed chunks as a reader. A clone reads the same file.
 #[derive(Clone)]
@@ -81,10 +82,11 @@ impl SealedFile {
             failure.get_or_insert(error);
             io::Error::other("the stored bytes cannot be read")
         })?;
-        if kept.len() == KEPT_CHUNKS {
-            kept.pop_front();
-        }
         kept.push_back((chunk, bytes.clone()));
+        let mut total: usize = kept.iter().map(|(_, bytes)| bytes.len()).sum();
+        while total > KEPT_BYTES && kept.len() > 1 {
+            total -= kept.pop_front().map_or(0, |(_, bytes)| bytes.len());
+        }
         Ok(bytes)
     }
 

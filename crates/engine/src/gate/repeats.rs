@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::num::NonZeroU64;
 
 use corridor_core::Pseudonym;
 
@@ -16,7 +17,7 @@ pub(super) struct Kept<V> {
 }
 
 impl<V: Default> Kept<V> {
-    /// Room for `most` values, made at once for as many as are expected: a map that grows holds itself twice.
+    /// Room for `most` values, made at once for as many as are expected: a map that grows holds itself twice. It never has more.
     pub(super) fn new(most: usize, expected: u64) -> Self {
         let expected = usize::try_from(expected).unwrap_or(usize::MAX);
         Self {
@@ -34,7 +35,10 @@ impl<V: Default> Kept<V> {
         while !self.values.contains_key(&hash) && self.values.len() >= self.most {
             self.zeros += 1;
             let zeros = self.zeros;
-            self.values.retain(|hash, _| hash.leading_zeros() >= zeros);
+            // Taken out and put back: places of values that are only removed stay in use, and the map would double for want of others.
+            let all = self.values.drain();
+            let kept: Vec<(u64, V)> = all.filter(|(hash, _)| hash.leading_zeros() >= zeros).collect();
+            self.values.extend(kept);
             if hash.leading_zeros() < zeros {
                 return None;
             }
@@ -67,12 +71,12 @@ pub(super) fn hash_of(value: &impl Hash, seed: u64) -> u64 {
     hasher.finish()
 }
 
-/// Whose a filter is.
+/// Whose a filter is. Small, for there are many: one record in 2⁶⁴ has a person whose hash is 0, and counts from 2³² on stand still.
 #[derive(Debug, Default)]
 struct Owner {
-    first: Option<u64>,
-    records: u64,
-    of_others: u64,
+    first: Option<NonZeroU64>,
+    records: u32,
+    of_others: u32,
 }
 
 /// How many different filters a person has, up to [`MANY_FILTERS`], and how many records.
@@ -86,7 +90,7 @@ struct OwnFilters {
 /// So many different filters of one person are more than several entries of one register explain.
 pub(super) const MANY_FILTERS: usize = 6;
 
-/// Filters whose owners are known at a time: 43 MB.
+/// Filters whose owners are known at a time: 26 MB.
 const MOST_FILTERS: usize = fill(1 << 20);
 
 /// Persons whose filters are known at a time: 19 MB.
@@ -113,9 +117,10 @@ impl Repeats {
     pub(super) fn observe(&mut self, filter: &[u64], person: &Pseudonym) {
         let (filter, person) = (hash_of(&filter, self.seed), hash_of(person, self.seed));
         if let Some(owner) = self.owners.entry(filter) {
-            let first = *owner.first.get_or_insert(person);
-            owner.records += 1;
-            owner.of_others += u64::from(first != person);
+            let whose = NonZeroU64::new(person).unwrap_or(NonZeroU64::MIN);
+            let first = *owner.first.get_or_insert(whose);
+            owner.records = owner.records.saturating_add(1);
+            owner.of_others = owner.of_others.saturating_add(u32::from(first != whose));
         }
         if let Some(own) = self.persons.entry(person) {
             own.records += 1;
@@ -129,7 +134,10 @@ impl Repeats {
     /// Share of records whose filter an earlier person has, too.
     pub(super) fn duplicate_share(&self) -> f64 {
         let (repeated, records) = self.owners.values().fold((0, 0), |(repeated, records), owner| {
-            (repeated + owner.of_others, records + owner.records)
+            (
+                repeated + u64::from(owner.of_others),
+                records + u64::from(owner.records),
+            )
         });
         super::share(repeated, records)
     }
@@ -186,6 +194,17 @@ mod tests {
             map.insert(places, ());
             assert_eq!(map.capacity(), fill(2 * places));
         }
+    }
+
+    #[test]
+    fn a_full_map_does_not_grow_however_many_values_come() {
+        let most = fill(1 << 10);
+        let mut kept = Kept::<u64>::new(most, 1 << 20);
+        for value in 0..1_u64 << 16 {
+            kept.entry(hash_of(&value, 3));
+            assert_eq!(kept.values.capacity(), most, "after {value} values");
+        }
+        assert!(kept.zeros > 4);
     }
 
     #[test]
