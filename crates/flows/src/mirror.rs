@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 pub use error::MirrorError;
 pub use factors::{AdjustmentFactors, FactorComponent, FactorPin, OfficeFactor, Weighting};
-pub use ratio::{BilateralRatio, Counted, OfficeRatio, Totals, bilateral_ratio};
+pub use ratio::{BilateralRatio, Counted, NoRatio, OfficeRatio, Totals, bilateral_ratio};
 use serde::{Deserialize, Serialize};
 
 /// Which flow of an office.

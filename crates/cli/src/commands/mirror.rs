@@ -1,7 +1,7 @@
 use clap::ValueEnum as _;
 use corridor_flows::{
     AdjustmentFactors, Confidence, Disagreement, DurationConversion, EXPERT_WILLEKENS_2019, FactorPin,
-    IMEM_2013, MIXTURE_WILLEKENS_2019, MirrorTable, OfficeRatio, Totals,
+    IMEM_2013, MIXTURE_WILLEKENS_2019, MirrorTable, NoRatio, OfficeRatio, Totals,
 };
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ struct Report {
     confidence: f64,
     durations: Durations,
     disagreement: Disagreement,
+    /// Places that are no country, by the codes and names of countries that are known.
+    not_countries: Vec<String>,
     reference: Vec<String>,
     ratios: Vec<OfficeRatio>,
     factors: Vec<FactorsOfYear>,
@@ -72,6 +74,7 @@ pub(crate) fn run(args: &MirrorArgs) -> anyhow::Result<()> {
             counts,
         },
         disagreement: table.disagreement(),
+        not_countries: table::not_countries(&table),
         ratios: if args.reference.is_empty() {
             Vec::new()
         } else {
@@ -171,6 +174,7 @@ fn ratios_csv(report: &Report) -> anyhow::Result<String> {
         "low",
         "high",
         "estimated",
+        "no_ratio",
     ])?;
     for row in &report.ratios {
         let figure = |of: fn(&corridor_flows::BilateralRatio) -> f64| {
@@ -183,12 +187,13 @@ fn ratios_csv(report: &Report) -> anyhow::Result<String> {
             row.flow.as_str().to_owned(),
             row.year.to_string(),
             row.cells.to_string(),
-            figure(|ratio| ratio.numerator.moves),
-            figure(|ratio| ratio.denominator.moves),
+            row.reported.to_string(),
+            row.reported_by_reference.to_string(),
             figure(|ratio| ratio.ratio),
             figure(|ratio| ratio.interval.low),
             figure(|ratio| ratio.interval.high),
             row.estimated.to_string(),
+            row.no_ratio.map_or("", NoRatio::as_str).to_owned(),
         ])?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
@@ -206,6 +211,7 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
         "high",
         "component",
         "cells",
+        "problem",
     ])?;
     for of_year in &report.factors {
         let year = of_year
@@ -232,7 +238,15 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
                 text(factor.interval.map(|interval| interval.high)),
                 factor.component.to_string(),
                 factor.cells.to_string(),
+                String::new(),
             ])?;
+        }
+        if let Some(problem) = &of_year.problem {
+            let blank = || String::new();
+            let mut line = vec![year, blank(), blank(), "none".to_owned()];
+            line.extend((0..5).map(|_| blank()));
+            line.push(problem.clone());
+            writer.write_record(line)?;
         }
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
@@ -247,6 +261,12 @@ fn to_page(report: &Report) -> String {
     if let Some(median) = disagreement.median_factor {
         page += &format!("the two reports of a flow differ by a factor of {median:.2} (median)\n");
     }
+    if !report.not_countries.is_empty() {
+        page += &format!(
+            "no countries, by any code that is known, and taken as they are written: {}\n",
+            report.not_countries.join(", ")
+        );
+    }
     let durations = &report.durations;
     if durations.counts.converted > 0 || durations.counts.without_duration > 0 {
         page += &format!(
@@ -257,7 +277,7 @@ fn to_page(report: &Report) -> String {
             durations.counts.without_duration
         );
     }
-    let ratios: Vec<Vec<String>> = report.ratios.iter().filter_map(ratio_row).collect();
+    let ratios: Vec<Vec<String>> = report.ratios.iter().map(ratio_row).collect();
     if !report.reference.is_empty() {
         page += &format!("\nagainst {}\n", report.reference.join(", "));
         page += &to_columns(
@@ -291,18 +311,26 @@ fn to_page(report: &Report) -> String {
     page
 }
 
-fn ratio_row(row: &OfficeRatio) -> Option<Vec<String>> {
-    let ratio = row.ratio?;
-    Some(vec![
+fn ratio_row(row: &OfficeRatio) -> Vec<String> {
+    let remark = match (row.no_ratio, row.estimated) {
+        (Some(NoRatio::NotReportedByBoth), _) => "no flow that both report",
+        (Some(NoRatio::Zero), _) => "no ratio with 0",
+        (None, true) => "estimated",
+        (None, false) => "",
+    };
+    vec![
         row.office.clone(),
         row.flow.as_str().to_owned(),
         row.year.to_string(),
-        format!("{:.0}", ratio.numerator.moves),
-        format!("{:.0}", ratio.denominator.moves),
-        format!("{:.3}", ratio.ratio),
-        format!("{:.3} – {:.3}", ratio.interval.low, ratio.interval.high),
-        if row.estimated { "estimated" } else { "" }.to_owned(),
-    ])
+        format!("{:.0}", row.reported),
+        format!("{:.0}", row.reported_by_reference),
+        row.ratio
+            .map_or_else(String::new, |ratio| format!("{:.3}", ratio.ratio)),
+        row.ratio.map_or_else(String::new, |ratio| {
+            format!("{:.3} – {:.3}", ratio.interval.low, ratio.interval.high)
+        }),
+        remark.to_owned(),
+    ]
 }
 
 fn factors_part(year: &str, fitted: &AdjustmentFactors) -> String {

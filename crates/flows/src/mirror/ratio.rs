@@ -49,10 +49,36 @@ pub struct OfficeRatio {
     pub flow: ReportedFlow,
     /// Flows with reference offices that both sides report.
     pub cells: u32,
-    /// The ratio; `None` when no flow is reported by both, or one side reports nothing.
+    /// What the office reports of these, moves.
+    pub reported: f64,
+    /// What the reference offices do.
+    pub reported_by_reference: f64,
+    /// The ratio.
     pub ratio: Option<BilateralRatio>,
+    /// Why there is none; `None` where there is.
+    pub no_ratio: Option<NoRatio>,
     /// Whether a count in it was converted to another minimum stay.
     pub estimated: bool,
+}
+
+/// Why there is no ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoRatio {
+    /// No flow with a reference office is reported by both sides.
+    NotReportedByBoth,
+    /// One side reports 0 moves, or both do: that has no ratio with an interval.
+    Zero,
+}
+
+impl NoRatio {
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotReportedByBoth => "not_reported_by_both",
+            Self::Zero => "zero",
+        }
+    }
 }
 
 /// The ratio of two counts of what should be the same moves, each a part of a larger count (ratio of two binomial
@@ -101,7 +127,7 @@ impl MirrorTable {
     /// that holds them. Sorted by office, then flow, then year.
     ///
     /// # Errors
-    /// A reference office that is not in the table.
+    /// A reference office that is not in the table, or sums too large for a number.
     pub fn office_ratios(
         &self,
         reference: &[String],
@@ -133,12 +159,20 @@ impl MirrorTable {
                         // Sums in another order may come out a hair smaller.
                         of: (totals == Totals::InTable).then_some(of.max(moves)),
                     });
+                    let (ratio, no_ratio) = match (cells, own.moves.min(mirror.moves) > 0.0) {
+                        (0, _) => (None, Some(NoRatio::NotReportedByBoth)),
+                        (_, false) => (None, Some(NoRatio::Zero)),
+                        (_, true) => (Some(bilateral_ratio(own, mirror, confidence)?), None),
+                    };
                     ratios.push(OfficeRatio {
                         office: office.to_owned(),
                         year,
                         flow,
                         cells,
-                        ratio: bilateral_ratio(own, mirror, confidence).ok(),
+                        reported: own.moves,
+                        reported_by_reference: mirror.moves,
+                        ratio,
+                        no_ratio,
                         estimated,
                     });
                 }

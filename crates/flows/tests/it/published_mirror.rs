@@ -2,7 +2,7 @@
 
 use corridor_flows::{
     AdjustmentFactors, Confidence, Counted, DurationConversion, FactorPin, IMEM_2013, MirrorCell,
-    MirrorError, MirrorTable, Reported, ReportedFlow, Totals, Weighting, bilateral_ratio,
+    MirrorError, MirrorTable, NoRatio, Reported, ReportedFlow, Totals, Weighting, bilateral_ratio,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -448,7 +448,11 @@ fn tables_that_say_nothing_are_refused() {
     let ratios = one_sided
         .office_ratios(&["IT".to_owned()], Totals::Unknown, Confidence::default())
         .unwrap();
-    assert!(ratios.iter().all(|ratio| ratio.ratio.is_none()));
+    assert!(
+        ratios
+            .iter()
+            .all(|ratio| ratio.ratio.is_none() && ratio.no_ratio == Some(NoRatio::NotReportedByBoth))
+    );
     let counted = |moves, of| Counted { moves, of };
     let ratio = |x, y| bilateral_ratio(x, y, Confidence::default());
     assert!(ratio(counted(0.0, None), counted(5.0, None)).is_err());
@@ -479,6 +483,7 @@ fn an_office_is_set_against_its_references_by_the_flows_both_report() {
         // No reference office.
         cell("TN", "FR", report(900.0), report(2000.0)),
         cell("SE", "DK", report(300.0), report(310.0)),
+        cell("MT", "DK", report(0.0), report(7.0)),
     ])
     .unwrap();
     let reference = ["SE", "DK", "FI"].map(str::to_owned);
@@ -510,4 +515,8 @@ fn an_office_is_set_against_its_references_by_the_flows_both_report() {
     // An office is no reference for itself.
     assert_eq!(of("SE", ReportedFlow::Emigration).cells, 1);
     assert_eq!(of("TN", ReportedFlow::Immigration).ratio, None);
+    // Nothing against seven is told as that, and not left blank.
+    let malta = of("MT", ReportedFlow::Emigration);
+    assert_eq!((malta.ratio, malta.no_ratio), (None, Some(NoRatio::Zero)));
+    assert_close(malta.reported_by_reference, 7.0, REL_TOL);
 }

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
+use corridor_core::CountryCode;
 use corridor_flows::{DurationConversion, MirrorCell, MirrorTable, Reported, to_count};
 use csv::StringRecord;
 use serde::Serialize;
@@ -56,7 +58,32 @@ pub(super) fn read(path: &Path, conversion: &Conversion) -> anyhow::Result<(Mirr
         cells.push(row.to_cell(conversion, &mut counts)?);
     }
     let table = MirrorTable::try_new(cells).with_context(|| in_file(path))?;
+    one_name_a_country(&table, path)?;
     Ok((table, counts))
+}
+
+/// Places of the table that are no country: regions, or words mistyped. They are taken as they are, and named.
+pub(super) fn not_countries(table: &MirrorTable) -> Vec<String> {
+    let is_no_country = |place: &&str| place.parse::<CountryCode>().is_err();
+    let places = table.offices().into_iter().filter(is_no_country);
+    places.map(str::to_owned).collect()
+}
+
+/// A country under two names, as GB and UK, would be two offices.
+fn one_name_a_country(table: &MirrorTable, path: &Path) -> anyhow::Result<()> {
+    let mut names: BTreeMap<CountryCode, &str> = BTreeMap::new();
+    for place in table.offices() {
+        let Ok(country) = place.parse() else {
+            continue;
+        };
+        if let Some(other) = names.insert(country, place) {
+            return Err(input_error(
+                format!("{}: {other} and {place} are the same country", path.display()),
+                "write each country in one way in the whole table",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn in_file(path: &Path) -> String {
