@@ -50,7 +50,8 @@ pub struct Decision {
     pub candidate_pairs: u64,
     /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead.
     pub greedy_components: u64,
-    /// Links whose best rival is less than [`AMBIGUITY_MARGIN`] behind.
+    /// Links whose best rival is less than [`AMBIGUITY_MARGIN`] behind, among candidate pairs: under a given threshold, a rival below it
+    /// is not seen.
     pub ambiguous_links: u64,
 }
 

@@ -89,7 +89,7 @@ pub use lsh::LshTables;
 pub use memory::{BlockSizes, LinkSizes};
 pub use null::NullDistribution;
 pub use quality::LinkageQuality;
-pub use side::LinkSide;
+pub use side::{LinkSide, is_constant};
 pub use strata::ExpectedQuality;
 pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
 pub use tile::{CandidatePair, Comparison, Tile, plan_neighbour_tiles, plan_tiles};

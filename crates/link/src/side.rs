@@ -88,6 +88,17 @@ impl<'a> LinkSide<'a> {
         self.person_of[row]
     }
 
+    /// Whether no bit of the record's filter is set, or all are: it says nothing of anybody, and is as like any other such one as can be.
+    /// Such records are compared with nobody.
+    pub(crate) fn is_constant(&self, row: usize) -> bool {
+        is_constant(self.matrix.ones(row), self.filters.filter_len().to_words())
+    }
+
+    /// How many records are compared with nobody, since no bit of their filter is set, or all are.
+    pub fn constant_count(&self) -> usize {
+        (0..self.len()).filter(|&row| self.is_constant(row)).count()
+    }
+
     /// The packed filters with their popcounts.
     pub const fn matrix(&self) -> &FilterMatrix<'a> {
         &self.matrix
@@ -105,6 +116,12 @@ impl<'a> LinkSide<'a> {
     pub(crate) fn row(&self, row: usize) -> &'a [u64] {
         self.filters.row(row)
     }
+}
+
+/// Whether so many bits set in a filter of so many words are none or all.
+pub const fn is_constant(ones: u32, words: usize) -> bool {
+    // Filters have 4,096 bits at most.
+    ones == 0 || ones as usize == 64 * words
 }
 
 /// The kernel's word for a measure.

@@ -31,8 +31,9 @@ pub struct ThresholdEstimate {
     pub decided_by: Estimator,
     /// The threshold by the registers alone.
     pub threshold_by_registers: Threshold,
-    /// Links the two ways expect to be true above the threshold agree within [`AGREEMENT`].
-    pub estimators_agree: bool,
+    /// Whether the links the two ways expect to be true above the threshold agree within [`AGREEMENT`]; `None` where there were too few
+    /// almost certain links for the second to say anything: the threshold then rests on the first alone.
+    pub estimators_agree: Option<bool>,
     /// Expected share of links that are true.
     pub expected_precision: f64,
     /// 95 % interval of it, from the number of false links it was learnt from.
@@ -197,7 +198,12 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         threshold,
         decided_by,
         threshold_by_registers: to_threshold(first_choice.bin)?,
-        estimators_agree: (choice.true_links - other_true).abs() <= AGREEMENT * choice.true_links,
+        estimators_agree: match decided_by {
+            Estimator::Registers => None,
+            Estimator::Rivals => {
+                Some((choice.true_links - other_true).abs() <= AGREEMENT * choice.true_links)
+            }
+        },
         expected_precision: choice.precision(),
         precision_interval,
         expected_recall: choice.true_links / choice.matches,

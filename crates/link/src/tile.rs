@@ -439,6 +439,9 @@ impl<'a> Comparison<'a> {
     }
 
     fn candidate(&self, left: u32, right: u32, distance: u32) -> Option<CandidatePair> {
+        if self.left.is_constant(to_index(left)) || self.right.is_constant(to_index(right)) {
+            return None;
+        }
         let ones = self.left.matrix().ones(to_index(left)) + self.right.matrix().ones(to_index(right));
         Some(CandidatePair {
             left,
@@ -593,6 +596,27 @@ mod tests {
             let pairs = comparison.compare_within(tile, &enough).unwrap();
             assert_eq!(pairs.len(), 16 * records);
             assert!(pairs.is_sorted_by_key(|pair| (pair.left, pair.right)));
+        }
+    }
+
+    #[test]
+    fn filters_that_say_nothing_are_found_with_nobody() {
+        let (mut filters, mut persons, _) = side(20, 5);
+        let words = filters.filter_len().to_words();
+        for filled in [0, u64::MAX] {
+            filters.push(&vec![filled; words]);
+            persons.push(Pseudonym::from_bytes(filled.to_be_bytes().repeat(2).try_into().unwrap()));
+        }
+        let left = LinkSide::from_parts(&filters, &persons).unwrap();
+        let right = LinkSide::from_parts(&filters, &persons).unwrap();
+        assert_eq!(left.constant_count(), 2);
+        for measure in [Measure::Dice, Measure::Rho] {
+            let comparison = Comparison::new(&left, &right, measure, "0.9".parse().unwrap());
+            let tiles = plan_tiles(left.len(), right.len());
+            let pairs: Vec<CandidatePair> = tiles.iter().flat_map(|tile| comparison.compare(tile)).collect();
+            // Each of the others finds itself.
+            assert!((0..20).all(|row| pairs.iter().any(|pair| (pair.left, pair.right) == (row, row))));
+            assert!(pairs.iter().all(|pair| pair.left < 20 && pair.right < 20), "{measure:?}");
         }
     }
 

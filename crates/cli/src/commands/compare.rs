@@ -8,7 +8,7 @@ use corridor_core::{
 };
 use corridor_engine::{Compute, count_in_words};
 use corridor_kernel::{Cut, FilterMatrix, Kernel, PackedMatrix, Pair, Search};
-use corridor_link::{CANDIDATES_PER_RECORD, CandidateBudget, CandidateForecast, LinkSide};
+use corridor_link::{CANDIDATES_PER_RECORD, CandidateBudget, CandidateForecast, LinkSide, is_constant};
 use corridor_store::parse_dataset;
 use data_encoding::BASE64;
 use rayon::prelude::*;
@@ -64,6 +64,16 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         Err(error)
     })?;
     let seconds = watch.elapsed_s();
+    let constant = [&left, &right].map(constant_rows);
+    pairs.retain(|pair| !constant[0].contains(&pair.left) && !constant[1].contains(&pair.right));
+    for (rows, side) in constant.iter().zip(["left", "right"]) {
+        if !rows.is_empty() {
+            talk(&format!(
+                "caution: {} filters of the {side} side have no bit set, or all: no pair of them is given",
+                rows.len()
+            ));
+        }
+    }
     compute.run_blocking(|| {
         pairs.par_sort_unstable_by(|a, b| {
             b.similarity
@@ -102,6 +112,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
             "filter_bits": left.filter_len().to_bits(),
             "measure": left_measure.as_str(),
             "threshold": args.threshold,
+            "constant_filters": constant.map(|rows| rows.len()),
             "one_to_one": args.one_to_one,
             "top_k": args.top_k,
             "miss_bound": args.miss_bound,
@@ -115,6 +126,15 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         }))?;
     }
     Ok(())
+}
+
+/// Rows without a bit set, or with all: they say nothing of anybody, and under ρ are as alike as can be.
+fn constant_rows(filters: &Filters) -> HashSet<u32> {
+    let words = filters.filter_len().to_words();
+    let rows = (0_u32..).zip(filters.as_words().chunks_exact(words));
+    rows.filter(|(_, row)| is_constant(row.iter().map(|word| word.count_ones()).sum(), words))
+        .map(|(row, _)| row)
+        .collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
