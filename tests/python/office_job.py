@@ -411,7 +411,7 @@ assert rows == streamed and len(rows) == answer.flow_table.row_count > 20
 many = flows.ListFlowRowsRequest(run_id=run.run_id, page_size=1001)
 assert refused("FIELD_VALUE", "INVALID_ARGUMENT", lambda: it.flows.ListFlowRows(many)) == ["page_size"]
 
-LEFT_OUT = {"blocking", "fields", "strata", "lsh"}
+LEFT_OUT = {"blocking", "fields", "strata", "lsh", "ambiguous_links", "greedy_components"}
 
 
 def fields(message, only=None):
@@ -446,13 +446,17 @@ def corrected(message):
     figures["quality"] = {"precision": interval("precision"), "recall": interval("recall")}
     figures |= {name: flat[name] for name in ("matched", "naive", "estimate", "standard_error")}
     figures["interval"] = {"low": flat["low"], "high": flat["high"]}
-    return figures | {name: flat[name] for name in ("coverage_origin", "coverage_destination", "classes")}
+    figures |= {name: flat[name] for name in ("coverage_origin", "coverage_destination", "classes")}
+    later = ("precision", "recall", "if_odds_ratio_two_thirds", "if_odds_ratio_three_halves")
+    return figures | {name: flat[name] for name in later if flat[name] is not None}
 
 
 def row_json(row):
     out = corridor_first(row)
     out["group"] = {label.variable: label.label for label in row.group}
     out["corrected"] = corrected(row.corrected) if row.HasField("corrected") else None
+    if out["not_corrected"] is None:
+        del out["not_corrected"]
     return out
 
 
@@ -467,6 +471,8 @@ released_table = {
     "stays": [stay_json(stay) for stay in answer.flow_table.stays],
     "lengths_of_stay": [corridor_first(length) for length in answer.flow_table.lengths_of_stay],
 }
+if answer.flow_table.left_out:
+    released_table["left_out"] = [stay_json(row) for row in answer.flow_table.left_out]
 if answer.flow_table.held_against:
     released_table["held_against"] = [held.hex() for held in answer.flow_table.held_against]
 parts = [canonical(part).encode() for part in (released_table, fields(answer.linkage_report))]

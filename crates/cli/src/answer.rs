@@ -30,6 +30,8 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
         blocking: message.blocking.map(to_blocking).transpose()?,
         fields: message.fields.map(to_field_report),
         strata: message.strata.into_iter().map(to_stratum).collect(),
+        ambiguous_links: message.ambiguous_links,
+        greedy_components: message.greedy_components,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use corridor_core::{Corridor, Destination, DurationRule, Origin, RuleFlag, Side, Variable};
 use corridor_flows::{
-    CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LengthOfStay,
-    LinkQuality, Measure, PublishedTable, StayRow,
+    CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LeftOut, LeftOutRow, LengthOfStay,
+    LinkQuality, Measure, NotCorrected, PublishedTable, StayRow,
 };
 use corridor_wire::{FieldViolation, to_digest, v1};
 
@@ -29,11 +29,7 @@ pub(crate) fn to_table(
         Ok(StayRow {
             corridor: to_corridor(&row.origin, &row.destination)?,
             period: row.period,
-            side: match row.list.as_str() {
-                "origin" => Side::Origin,
-                "destination" => Side::Destination,
-                _ => return Err(violation("list", "expected origin or destination")),
-            },
+            side: to_side(&row.list)?,
             rule: DurationRule::from_word(&row.rule)
                 .ok_or_else(|| violation("rule", "expected a known rule"))?,
             counts: RuleFlag::from_word(&row.counts)
@@ -59,12 +55,33 @@ pub(crate) fn to_table(
         lags: lags.collect::<Result<_, FieldViolation>>()?,
         stays: stays.collect::<Result<_, FieldViolation>>()?,
         lengths_of_stay: lengths_of_stay.collect::<Result<_, FieldViolation>>()?,
+        left_out: message
+            .left_out
+            .into_iter()
+            .map(|row| {
+                Ok(LeftOutRow {
+                    corridor: to_corridor(&row.origin, &row.destination)?,
+                    side: to_side(&row.list)?,
+                    reason: LeftOut::from_word(&row.reason)
+                        .ok_or_else(|| violation("reason", "expected a known reason"))?,
+                    moves: row.moves,
+                })
+            })
+            .collect::<Result<_, FieldViolation>>()?,
         held_against: message
             .held_against
             .iter()
             .map(|digest| to_digest(digest, "held_against"))
             .collect::<Result<_, _>>()?,
     })
+}
+
+fn to_side(list: &str) -> Result<Side, FieldViolation> {
+    match list {
+        "origin" => Ok(Side::Origin),
+        "destination" => Ok(Side::Destination),
+        _ => Err(violation("list", "expected origin or destination")),
+    }
 }
 
 fn to_row(row: v1::FlowRow) -> Result<FlowRow, FieldViolation> {
@@ -80,6 +97,13 @@ fn to_row(row: v1::FlowRow) -> Result<FlowRow, FieldViolation> {
         counts: to_counts(&given(row.counts, "counts")?),
         estimate: row.estimate.map(to_estimate),
         corrected: row.corrected.map(to_corrected).transpose()?,
+        not_corrected: row
+            .not_corrected
+            .map(|word| {
+                NotCorrected::from_word(&word)
+                    .ok_or_else(|| violation("not_corrected", "expected a known reason"))
+            })
+            .transpose()?,
     })
 }
 
@@ -147,6 +171,10 @@ fn to_corrected(figures: v1::CorrectedFigures) -> Result<CarriedError, FieldViol
             unmatched_origin: classes.unmatched_origin,
             unmatched_destination: classes.unmatched_destination,
         }),
+        precision: figures.precision,
+        recall: figures.recall,
+        if_odds_ratio_two_thirds: figures.if_odds_ratio_two_thirds,
+        if_odds_ratio_three_halves: figures.if_odds_ratio_three_halves,
     })
 }
 

@@ -5,7 +5,7 @@ use corridor_core::{
     Side, Variable,
 };
 use corridor_flows::{
-    FlowInput, FlowTable, FlowTerms, Group, Interval, LengthOfStay, LinkQuality, PerturbationSecret,
+    FlowInput, FlowTable, FlowTerms, Group, Interval, KnownQuality, LengthOfStay, LinkQuality, PerturbationSecret,
     PublishedTable, Stays, protect,
 };
 use corridor_link::{
@@ -48,6 +48,13 @@ pub struct LinkageReport {
     /// The same by sex, then by age band, of the origin's records; of groups with enough links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strata: Vec<StratumReport>,
+    /// Links that another pair of one of the two persons rivals, less than 0.02 less alike; to the nearest ten. Under a given
+    /// threshold only rivals that reach it are seen. `None` in results of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ambiguous_links: Option<u64>,
+    /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead. `None` in results of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub greedy_components: Option<u64>,
 }
 
 /// What is expected of the links of a group of people.
@@ -139,8 +146,9 @@ pub struct EstimatorReport {
     pub decided_by: String,
     /// The threshold by the registers alone.
     pub threshold_by_registers: corridor_core::Threshold,
-    /// Whether both expect about as many true links.
-    pub agree: bool,
+    /// Whether both expect about as many true links; `None` where the registers alone had something to say, since too few links were
+    /// almost certain to learn from.
+    pub agree: Option<bool>,
     /// 95 % interval of the expected precision, lower end.
     pub precision_low: f64,
     /// Upper end.
@@ -200,12 +208,14 @@ impl LinkageReport {
             blocking,
             fields: links.fields.as_ref().map(|fields| fields.report.clone()),
             strata,
+            ambiguous_links: Some((decision.ambiguous_links + 5) / 10 * 10),
+            greedy_components: Some(decision.greedy_components),
         }
     }
 
     /// How good the links of a group of moves are, and whose links that is said of: those of its age band or sex where that is told,
     /// else all. `None` under a given threshold, under which nothing is known of it, and where it is not known how much blocks let meet.
-    pub fn quality_of(&self, group: &Group) -> Option<(String, LinkQuality)> {
+    pub fn quality_of(&self, group: &Group) -> Option<KnownQuality> {
         let told = |variable: Variable, name: &str| {
             let label = group.get(variable)?;
             self.strata
@@ -213,40 +223,41 @@ impl LinkageReport {
                 .find(|stratum| stratum.variable == name && stratum.value == label)
         };
         let stratum = told(Variable::Age, "age_band").or_else(|| told(Variable::Sex, "sex"));
-        let (name, precision, recall) = match stratum {
+        // Expected, then the ends of its interval.
+        let (quality_of, precision, recall) = match stratum {
             Some(stratum) => (
                 format!("{} {}", stratum.variable, stratum.value),
-                (stratum.precision_low, stratum.precision_high),
-                (stratum.recall_low, stratum.recall_high),
+                [stratum.precision, stratum.precision_low, stratum.precision_high],
+                [stratum.recall, stratum.recall_low, stratum.recall_high],
             ),
             None => {
                 let all = self.estimators.as_ref()?;
                 (
                     "all".to_owned(),
-                    (all.precision_low, all.precision_high),
-                    (all.recall_low, all.recall_high),
+                    [self.expected_precision?, all.precision_low, all.precision_high],
+                    [self.expected_recall?, all.recall_low, all.recall_high],
                 )
             }
         };
         // What blocks let meet is a part of what could be found at all. Where that part is not known, nor is the whole.
-        let (meeting_low, meeting_high) = match &self.blocking {
-            None => (1.0, 1.0),
+        let meeting = match &self.blocking {
+            None => [1.0; 3],
             Some(blocking) => {
-                let ends = blocking.completeness_low.zip(blocking.completeness_high);
-                ends.filter(|(low, _)| *low > 0.0)?
+                let low = blocking.completeness_low.filter(|low| *low > 0.0)?;
+                [blocking.completeness?, low, blocking.completeness_high?]
             }
         };
-        let quality = LinkQuality {
-            precision: Interval {
-                low: precision.0,
-                high: precision.1,
+        let interval = |[_, low, high]: [f64; 3]| Interval { low, high };
+        let found: [f64; 3] = std::array::from_fn(|end| recall[end] * meeting[end]);
+        Some(KnownQuality {
+            quality_of,
+            precision: precision[0],
+            recall: found[0],
+            quality: LinkQuality {
+                precision: interval(precision),
+                recall: interval(found),
             },
-            recall: Interval {
-                low: recall.0 * meeting_low,
-                high: recall.1 * meeting_high,
-            },
-        };
-        Some((name, quality))
+        })
     }
 }
 
@@ -341,6 +352,11 @@ impl<'a> Pipeline<'a> {
             terms: terms.clone(),
             fields: encoding.bits_per_field().map(field_terms),
         })
+    }
+
+    /// How many records of the origin and of the destination are linked with nobody, since no bit of their filter is set, or all are.
+    pub fn constant_filters(&self) -> [usize; 2] {
+        [self.left_side.constant_count(), self.right_side.constant_count()]
     }
 
     /// What was settled before the comparison.

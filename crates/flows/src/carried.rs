@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::classes::Measure;
-use crate::dual_system::{DualSystemError, LinkageErrorRates, LinkageErrors, LinkedCounts};
+use crate::dual_system::Dependence;
 use crate::interval::{Confidence, Interval};
+use crate::noise::ClassNoise;
 use crate::number::real;
 use crate::published::{FlowCounts, Group, PublishedTable};
 
@@ -16,6 +17,58 @@ pub struct LinkQuality {
     pub precision: Interval,
     /// Share of true matches that are linked.
     pub recall: Interval,
+}
+
+/// What is known of the links of some moves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownQuality {
+    /// Whose links it is said of: `all`, or the variable and label of a group.
+    pub quality_of: String,
+    /// Expected share of links that are true; within its interval.
+    pub precision: f64,
+    /// Expected share of true matches that are linked; within its interval, and above 0.
+    pub recall: f64,
+    /// Both as intervals.
+    pub quality: LinkQuality,
+}
+
+/// Why linkage error is not taken out of the figures of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotCorrected {
+    /// A count it would be made of is suppressed.
+    Suppressed,
+    /// There is no link to estimate from.
+    NoLinks,
+    /// How good the links are is not known: the threshold was given, or it is not known what blocks lost.
+    QualityUnknown,
+    /// Counts and quality cannot be true together: more matches come out than a list has moves, by more than chance explains.
+    Contradiction,
+}
+
+impl NotCorrected {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [
+        Self::Suppressed,
+        Self::NoLinks,
+        Self::QualityUnknown,
+        Self::Contradiction,
+    ];
+
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suppressed => "suppressed",
+            Self::NoLinks => "no_links",
+            Self::QualityUnknown => "quality_unknown",
+            Self::Contradiction => "contradiction",
+        }
+    }
+
+    /// The reason of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
 }
 
 /// Figures of one group after linkage error is taken out.
@@ -42,6 +95,18 @@ pub struct CarriedError {
     pub coverage_destination: f64,
     /// What becomes of the classes; `None` when one of them is suppressed or they and the quality cannot be true together.
     pub classes: Option<CorrectedClasses>,
+    /// The precision m̂ is made with. `None`, as the three below, in results of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// The recall m̂ is made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<f64>,
+    /// The estimate if the odds of being in one list are ⅔ as high for those in the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_odds_ratio_two_thirds: Option<f64>,
+    /// The estimate if they are 1.5 times as high.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_odds_ratio_three_halves: Option<f64>,
 }
 
 /// The classes of a row after expected false and missed links moved between unmatched and the others. Each office's own count stays
@@ -141,7 +206,7 @@ impl CorrectedClasses {
 
 impl CarriedError {
     /// Names of the figures in files.
-    pub const FIGURES: [&'static str; 21] = [
+    pub const FIGURES: [&'static str; 25] = [
         "precision_low",
         "precision_high",
         "recall_low",
@@ -163,12 +228,15 @@ impl CarriedError {
         "partner_destination_corrected",
         "unmatched_origin_corrected",
         "unmatched_destination_corrected",
+        "precision_taken",
+        "recall_taken",
+        "corrected_odds_ratio_0_67",
+        "corrected_odds_ratio_1_5",
     ];
 
     /// The figures in the order of [`CarriedError::FIGURES`].
-    pub fn figure_values(&self) -> [Option<f64>; 21] {
+    pub fn figure_values(&self) -> [Option<f64>; 25] {
         let LinkQuality { precision, recall } = self.quality;
-        let mut values = [None; 21];
         let figures = [
             precision.low,
             precision.high,
@@ -184,15 +252,25 @@ impl CarriedError {
             self.coverage_destination,
         ];
         let classes = self.classes.map(CorrectedClasses::to_array);
-        let all = figures.into_iter().chain(classes.into_iter().flatten());
-        for (value, figure) in values.iter_mut().zip(all) {
+        let mut values = [None; 25];
+        for (value, figure) in values.iter_mut().zip(figures) {
             *value = Some(figure);
         }
+        for (value, figure) in values[12..].iter_mut().zip(classes.into_iter().flatten()) {
+            *value = Some(figure);
+        }
+        let taken = [
+            self.precision,
+            self.recall,
+            self.if_odds_ratio_two_thirds,
+            self.if_odds_ratio_three_halves,
+        ];
+        values[21..].copy_from_slice(&taken);
         values
     }
 
-    /// Figures in the order of [`CarriedError::FIGURES`], when all but the classes are there.
-    pub fn from_values(quality_of: String, values: [Option<f64>; 21]) -> Option<Self> {
+    /// Figures in the order of [`CarriedError::FIGURES`], when those are there that always are.
+    pub fn from_values(quality_of: String, values: [Option<f64>; 25]) -> Option<Self> {
         let interval = |low: Option<f64>, high: Option<f64>| {
             Some(Interval {
                 low: low?,
@@ -214,18 +292,27 @@ impl CarriedError {
             coverage_origin: values[10]?,
             coverage_destination: values[11]?,
             classes: CorrectedClasses::from_array(classes),
+            precision: values[21],
+            recall: values[22],
+            if_odds_ratio_two_thirds: values[23],
+            if_odds_ratio_three_halves: values[24],
         })
     }
 }
 
 impl PublishedTable {
-    /// Takes linkage error out of every row whose counts are shown and of whose links the quality is told.
+    /// Takes linkage error out of every row whose counts are shown and of whose links the quality is known, and says of every other
+    /// why it was not.
     ///
     /// Made of published figures only, and so tells nothing that these do not. `quality_of` says whose quality it is and what it is.
-    pub fn carry_linkage_error(&mut self, quality_of: &dyn Fn(&Group) -> Option<(String, LinkQuality)>) {
+    pub fn carry_linkage_error(&mut self, quality_of: &dyn Fn(&Group) -> Option<KnownQuality>) {
+        let noise = ClassNoise::of(&self.terms.disclosure);
         for row in &mut self.rows {
-            row.corrected = quality_of(&row.group)
-                .and_then(|(name, quality)| carry_linkage_error(&row.counts, name, quality).ok().flatten());
+            let carried = carry_linkage_error(&row.counts, quality_of(&row.group), noise);
+            (row.corrected, row.not_corrected) = match carried {
+                Ok(corrected) => (Some(corrected), None),
+                Err(reason) => (None, Some(reason)),
+            };
         }
     }
 }
@@ -233,74 +320,105 @@ impl PublishedTable {
 /// Takes linkage error out of the counts of a group: expected false links move from matched to unmatched, expected missed ones the
 /// other way.
 ///
-/// With l links, precision p and recall r, m̂ = l·p/r of the moves are in both lists; that is the estimator of Ding and Fienberg
-/// (1994) with α = r and β = l(1−p)/(n₂−m̂), the chance that a move of the destination without a partner is linked, and so
-/// [`LinkedCounts::corrected`] gives estimate and variance. p and r are taken in the middle of their intervals, and a quarter of
-/// the width of these for their standard errors.
+/// With l links, precision p and recall r, m̂ = l·p/r of the moves are in both lists, and N̂ = n₁n₂/m̂. That is the estimator of Ding
+/// and Fienberg (1994) with α = r and β = l(1−p)/(n₂−m̂). But p and r are what is known here, and α and β are not: an error of β that
+/// is one of p goes with one of m̂. So the delta method is taken in p and r,
+///
+/// Var(m̂) = l·p(1−p)/r² + m̂(1−r)/r + (l/r)²·Var(p) + (m̂/r)²·Var(r):
+///
+/// how many of the links happen to be true and how many matches happen to be linked, each given its rate (binomial), and what is not
+/// known of the rates; errors of p and r are taken as independent. With it
+///
+/// Var(N̂) = (N/m)²·[n₁n₂(N−n₁)(N−n₂)/(N²(N−1)) + Var(m̂)] + what was added by chance to the counts (`noise`).
+///
+/// A quarter of the width of the intervals of p and r is their standard error. No more matches are taken than the shorter list has
+/// moves where m̂ is above that by no more than two of its standard errors; N̂ is then the length of the longer list, and the upper end
+/// of its interval is made of m̂ less two standard errors.
 ///
 /// A quality of links of persons is taken for that of their moves: who is linked falsely has moves that match in date less often,
 /// so this errs to the careful side.
 ///
-/// `Ok(None)` when a count it is made of is suppressed.
-///
 /// # Errors
-/// When the counts and the quality cannot be true together, as where more matches come out than a list has moves.
-pub fn carry_linkage_error(
+/// Why there is none.
+fn carry_linkage_error(
     counts: &FlowCounts,
-    quality_of: String,
-    quality: LinkQuality,
-) -> Result<Option<CarriedError>, DualSystemError> {
+    known: Option<KnownQuality>,
+    noise: ClassNoise,
+) -> Result<CarriedError, NotCorrected> {
     let shown = (
         counts.get(Measure::Emigrations),
         counts.get(Measure::Immigrations),
         counts.get(Measure::Matched),
     );
     let (Some(n1), Some(n2), Some(links)) = shown else {
-        return Ok(None);
+        return Err(NotCorrected::Suppressed);
     };
-    let middle = |interval: Interval| f64::midpoint(interval.low, interval.high);
-    let error = |interval: Interval| (interval.high - interval.low) / (2.0 * Confidence::default().z());
-    let (precision, recall) = (middle(quality.precision), middle(quality.recall));
-    let matched = real(links) * precision / recall;
-    let strangers = real(n2) - matched;
-    let to_beta = |share: f64| {
-        if strangers > 0.0 {
-            real(links) * share / strangers
-        } else {
-            0.0
+    let known = known.ok_or(NotCorrected::QualityUnknown)?;
+    if links == 0 {
+        return Err(NotCorrected::NoLinks);
+    }
+    let (precision, recall, quality) = (known.precision, known.recall, known.quality);
+    let can_be = precision > 0.0 && precision <= 1.0 && recall > 0.0 && recall <= 1.0;
+    if !can_be || links > n1.min(n2) {
+        return Err(NotCorrected::Contradiction);
+    }
+    let confidence = Confidence::default();
+    let (n1, n2, links) = (real(n1), real(n2), real(links));
+    let squared_error = |interval: Interval| ((interval.high - interval.low) / (2.0 * confidence.z())).powi(2);
+    let before_limit = links * precision / recall;
+    let of_links = links * precision * (1.0 - precision) / (recall * recall)
+        + before_limit * (1.0 - recall) / recall
+        + (links / recall).powi(2) * squared_error(quality.precision)
+        + (before_limit / recall).powi(2) * squared_error(quality.recall);
+    let (shorter, longer) = (n1.min(n2), n1.max(n2));
+    let least_matched = before_limit - confidence.z() * of_links.sqrt();
+    // A hair above is rounding.
+    if least_matched > shorter * (1.0 + 1e-12) {
+        return Err(NotCorrected::Contradiction);
+    }
+    let matched = before_limit.min(shorter);
+    let estimate = n1 * n2 / matched;
+    let sampling = if estimate > 1.0 {
+        n1 * n2 * (estimate - n1) * (estimate - n2) / (estimate * estimate * (estimate - 1.0))
+    } else {
+        0.0
+    };
+    let variance =
+        (estimate / matched).powi(2) * (sampling + of_links) + noise.variance((n1, n2), matched / links, estimate);
+    let interval = if before_limit < shorter {
+        Interval::log_normal(estimate, variance, longer, confidence)
+    } else {
+        Interval {
+            low: longer,
+            high: n1 * n2 / least_matched.min(shorter),
         }
     };
-    let variance_of = |rate: f64, error: f64| {
-        (error * error)
-            .min(rate * (1.0 - rate) * (1.0 - f64::EPSILON))
-            .max(0.0)
-    };
-    let beta = to_beta(1.0 - precision);
-    let errors = LinkageErrors::try_from(LinkageErrorRates {
-        alpha: recall,
-        beta,
-        var_alpha: variance_of(recall, error(quality.recall)),
-        var_beta: variance_of(beta, to_beta(error(quality.precision))),
-    })?;
-    let corrected = LinkedCounts::try_new(n1, n2, links, errors)?.corrected(Confidence::default());
-    Ok(Some(CarriedError {
-        quality_of,
+    let seen = n1 + n2 - matched;
+    let ends = Dependence::new((n1, n2), seen, estimate).ends();
+    Ok(CarriedError {
+        quality_of: known.quality_of,
         quality,
-        matched: corrected.matched,
-        naive: corrected.naive,
-        estimate: corrected.estimate.point,
-        standard_error: corrected.estimate.standard_error,
-        interval: corrected.estimate.log_normal,
-        coverage_origin: corrected.matched / real(n2),
-        coverage_destination: corrected.matched / real(n1),
-        classes: CorrectedClasses::carry(counts, precision / recall),
-    }))
+        matched,
+        naive: n1 * n2 / links,
+        estimate,
+        standard_error: variance.sqrt(),
+        interval,
+        coverage_origin: matched / n2,
+        coverage_destination: matched / n1,
+        classes: CorrectedClasses::carry(counts, matched / links),
+        precision: Some(precision),
+        recall: Some(recall),
+        if_odds_ratio_two_thirds: ends.map(|(two_thirds, _)| two_thirds),
+        if_odds_ratio_three_halves: ends.map(|(_, three_halves)| three_halves),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use corridor_core::SeededEntropy;
     use proptest::prelude::*;
+    use rand_distr::{Binomial, Distribution as _};
 
     /// Of which a tenth of the origin's links is at the destination in another period.
     fn counts(n1: u64, n2: u64, links: u64) -> FlowCounts {
@@ -321,64 +439,164 @@ mod tests {
         FlowCounts::from_array(Measure::ALL.map(|measure| Some(count(measure))))
     }
 
-    fn carry(counts: &FlowCounts, quality: LinkQuality) -> Result<CarriedError, DualSystemError> {
-        carry_linkage_error(counts, "all".to_owned(), quality).map(Option::unwrap)
+    fn known(precision: f64, recall: f64, quality: LinkQuality) -> KnownQuality {
+        KnownQuality {
+            quality_of: "all".to_owned(),
+            precision,
+            recall,
+            quality,
+        }
     }
 
-    fn exactly(share: f64) -> Interval {
-        Interval {
+    fn exactly(precision: f64, recall: f64) -> KnownQuality {
+        let interval = |share| Interval {
             low: share,
             high: share,
-        }
+        };
+        let quality = LinkQuality {
+            precision: interval(precision),
+            recall: interval(recall),
+        };
+        known(precision, recall, quality)
+    }
+
+    fn carry(counts: &FlowCounts, known: KnownQuality) -> Result<CarriedError, NotCorrected> {
+        carry_linkage_error(counts, Some(known), ClassNoise::NONE)
     }
 
     #[test]
     fn the_published_example_comes_out() {
         // methods: n₁ 8,000, n₂ 6,000, α 0.95, β 0.02, l 4,584: m̂ 4,800; so r = 0.95 and p = 0.95·4,800/4,584.
-        let quality = LinkQuality {
-            precision: exactly(0.95 * 4800.0 / 4584.0),
-            recall: exactly(0.95),
-        };
+        let quality = exactly(0.95 * 4800.0 / 4584.0, 0.95);
         let carried = carry(&counts(8000, 6000, 4584), quality).unwrap();
         assert!((carried.matched - 4800.0).abs() < 1e-6, "{carried:?}");
         assert!((carried.estimate - 10_000.0).abs() < 1e-6, "{carried:?}");
         assert!((carried.naive - 10_471.2).abs() < 0.05, "{carried:?}");
+        // Where the rates are known, there is hardly a difference between knowing α, β and knowing p, r: their standard error is 54.
+        assert!((carried.standard_error - 54.0).abs() < 1.0, "{carried:?}");
+    }
+
+    #[test]
+    fn the_middle_of_a_lopsided_interval_is_not_what_is_taken() {
+        let interval = |low, high| Interval { low, high };
+        let quality = LinkQuality {
+            precision: interval(0.9, 1.0),
+            recall: interval(0.8, 0.99),
+        };
+        let carried = carry(&counts(3000, 3000, 2000), known(0.99, 0.97, quality)).unwrap();
+        assert!((carried.matched - 2000.0 * 0.99 / 0.97).abs() < 1e-9);
+        assert_eq!((carried.precision, carried.recall), (Some(0.99), Some(0.97)));
     }
 
     #[test]
     fn perfect_links_change_nothing_and_doubt_widens_the_interval() {
-        let perfect = LinkQuality {
-            precision: exactly(1.0),
-            recall: exactly(1.0),
-        };
-        let carried = carry(&counts(100, 100, 20), perfect).unwrap();
+        let carried = carry(&counts(100, 100, 20), exactly(1.0, 1.0)).unwrap();
         assert!((carried.estimate - 500.0).abs() < 1e-9 && (carried.naive - 500.0).abs() < 1e-9);
+        let wide = Interval { low: 0.9, high: 1.0 };
         let doubted = LinkQuality {
-            precision: Interval { low: 0.9, high: 1.0 },
-            recall: Interval { low: 0.9, high: 1.0 },
+            precision: wide,
+            recall: wide,
         };
-        let sure = LinkQuality {
-            precision: exactly(0.95),
-            recall: exactly(0.95),
-        };
-        let width = |quality| {
-            let interval = carry(&counts(3000, 3000, 2000), quality).unwrap().interval;
+        let width = |known| {
+            let interval = carry(&counts(3000, 3000, 2000), known).unwrap().interval;
             interval.high - interval.low
         };
-        assert!(width(doubted) > 1.5 * width(sure));
+        assert!(width(known(0.95, 0.95, doubted)) > 1.5 * width(exactly(0.95, 0.95)));
     }
 
     #[test]
-    fn what_cannot_be_true_is_refused() {
-        let quality = LinkQuality {
-            precision: exactly(1.0),
-            recall: exactly(0.5),
-        };
-        assert!(
-            carry(&counts(100, 100, 80), quality).is_err(),
+    fn what_is_missing_says_why() {
+        let quality = || exactly(1.0, 0.5);
+        assert_eq!(
+            carry(&counts(100, 100, 80), quality()),
+            Err(NotCorrected::Contradiction),
             "160 matches of 100 moves"
         );
-        assert!(carry(&counts(100, 100, 0), quality).is_err(), "no links");
+        assert_eq!(carry(&counts(100, 100, 0), quality()), Err(NotCorrected::NoLinks));
+        let known = |known| carry_linkage_error(&counts(100, 100, 40), known, ClassNoise::NONE);
+        assert_eq!(known(None), Err(NotCorrected::QualityUnknown));
+        assert!(known(Some(quality())).is_ok());
+        let hidden = FlowCounts::default();
+        let carried = carry_linkage_error(&hidden, Some(quality()), ClassNoise::NONE);
+        assert_eq!(carried, Err(NotCorrected::Suppressed));
+        for reason in NotCorrected::ALL {
+            assert_eq!(NotCorrected::from_word(reason.as_str()), Some(reason));
+        }
+    }
+
+    #[test]
+    fn a_little_more_than_the_shorter_list_is_all_of_it() {
+        // 985·0.99/0.98 is 995, of 990: within what is not known of r.
+        let quality = LinkQuality {
+            precision: Interval {
+                low: 0.98,
+                high: 1.0,
+            },
+            recall: Interval {
+                low: 0.96,
+                high: 1.0,
+            },
+        };
+        let carried = carry(&counts(1100, 990, 985), known(0.99, 0.98, quality)).unwrap();
+        assert!((carried.matched - 990.0).abs() < 1e-9 && (carried.estimate - 1100.0).abs() < 1e-9);
+        assert!(carried.interval.low <= 1100.0 && carried.interval.high > 1110.0, "{carried:?}");
+    }
+
+    /// How often in a thousand corridors of 10,000 moves the interval holds the truth, when p and r were learnt from samples of that
+    /// many links and matches, and how wide it is as a share of the truth.
+    fn holds(seed: u64, [capture_1, capture_2]: [f64; 2], [alpha, beta]: [f64; 2], sample: u64) -> (f64, f64) {
+        const CORRIDORS: u32 = 1000;
+        const MOVES: u64 = 10_000;
+        let mut entropy = SeededEntropy::new(seed, "carried");
+        let (mut held, mut width) = (0_u32, 0.0);
+        for _ in 0..CORRIDORS {
+            let mut draw = |trials, chance| Binomial::new(trials, chance).unwrap().sample(&mut entropy);
+            let n1 = draw(MOVES, capture_1);
+            let both = draw(n1, capture_2);
+            let n2 = both + draw(MOVES - n1, capture_2);
+            let links = draw(both, alpha) + draw(n2 - both, beta);
+            let true_links = real(MOVES) * capture_1 * capture_2 * alpha;
+            let false_links = real(MOVES) * (1.0 - capture_1) * capture_2 * beta;
+            let mut learn = |share: f64| {
+                let learnt = real(draw(sample, share)) / real(sample);
+                let half = 1.96 * (learnt * (1.0 - learnt) / real(sample)).sqrt();
+                let interval = Interval {
+                    low: learnt - half,
+                    high: learnt + half,
+                };
+                (learnt, interval)
+            };
+            let (precision, of_precision) = learn(true_links / (true_links + false_links));
+            let (recall, of_recall) = learn(alpha);
+            let quality = LinkQuality {
+                precision: of_precision,
+                recall: of_recall,
+            };
+            let carried = carry(&counts(n1, n2, links), known(precision, recall, quality)).unwrap();
+            held += u32::from(carried.interval.contains(real(MOVES)));
+            width += (carried.interval.high - carried.interval.low) / real(MOVES);
+        }
+        let corridors = f64::from(CORRIDORS);
+        (f64::from(held) / corridors, width / corridors)
+    }
+
+    #[test]
+    fn the_interval_holds_the_truth_95_times_in_100() {
+        for (seed, captures, rates, sample) in [
+            (1, [0.8, 0.6], [0.95, 0.02], 400),
+            (2, [0.8, 0.6], [0.95, 0.02], 4000),
+            (3, [0.9, 0.85], [0.97, 0.05], 1000),
+            (4, [0.5, 0.4], [0.9, 0.01], 1000),
+        ] {
+            let (held, width) = holds(seed, captures, rates, sample);
+            println!("{captures:?} {rates:?} {sample}: {held} {width}");
+            assert!((0.93..=0.97).contains(&held), "{captures:?} {rates:?} {sample}: {held} {width}");
+        }
+        // Where the unseen are few beside what is not known of the links (200 of 10,000, give or take 60), an interval that is
+        // log-normal on the unseen is short of its level by some 2 in 100.
+        let (held, width) = holds(5, [0.97, 0.98], [0.97, 0.01], 1000);
+        println!("{held} {width}");
+        assert!((0.92..=0.97).contains(&held) && width < 0.05, "{held} {width}");
     }
 
     proptest! {
@@ -390,11 +608,13 @@ mod tests {
             recall in 0.8_f64..=1.0,
         ) {
             let counts = counts(links + more[0], links + more[1], links);
-            let quality = LinkQuality { precision: exactly(precision), recall: exactly(recall) };
-            if let Ok(carried) = carry(&counts, quality) {
-                prop_assert!((carried.matched - real(links) * precision / recall).abs() < 1e-6);
+            if let Ok(carried) = carry(&counts, exactly(precision, recall)) {
+                let shorter = real(links + more[0].min(more[1]));
+                prop_assert!((carried.matched - (real(links) * precision / recall).min(shorter)).abs() < 1e-6);
                 prop_assert!((carried.estimate > carried.naive) == (precision < recall) || (precision - recall).abs() < 1e-9);
                 prop_assert!(carried.interval.low <= carried.estimate && carried.estimate <= carried.interval.high);
+                prop_assert!(carried.if_odds_ratio_two_thirds.unwrap() <= carried.estimate);
+                prop_assert!(carried.if_odds_ratio_three_halves.unwrap() >= carried.estimate);
                 let values = carried.figure_values();
                 let back = CarriedError::from_values(carried.quality_of.clone(), values);
                 prop_assert_eq!(back.as_ref(), Some(&carried));

@@ -15,7 +15,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use crate::carried::CarriedError;
+use crate::carried::{CarriedError, NotCorrected};
 use crate::classes::Measure;
 use crate::published::{FlowCounts, FlowRow, Group, LagRow, PublishedTable, StayRow};
 use crate::terms::FlowTerms;
@@ -34,8 +34,11 @@ const HELD_AGAINST: &str = "corridor.held_against";
 /// Key of the metadata under which the lengths of stay stand, as JSON; not there when there are none.
 const LENGTHS_OF_STAY: &str = "corridor.lengths_of_stay";
 
+/// Key of the metadata under which the moves in no table stand, as JSON; not there when nothing is told of them.
+const LEFT_OUT: &str = "corridor.left_out";
+
 /// Texts of a line; `part` says of which list it is: `rows`, `lags` or `stays`.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     "part",
     "origin",
     "destination",
@@ -44,6 +47,16 @@ const TEXTS: [&str; 8] = [
     "rule",
     "counts",
     "quality_of",
+    "not_corrected",
+];
+
+/// Columns that came later than others, and are not in files of before.
+const ADDED: [&str; 5] = [
+    "not_corrected",
+    "precision_taken",
+    "recall_taken",
+    "corrected_odds_ratio_0_67",
+    "corrected_odds_ratio_1_5",
 ];
 
 /// Moves of a line of lags or stays.
@@ -117,6 +130,10 @@ impl PublishedTable {
             let lengths = serde_json::to_string(&self.lengths_of_stay).expect("they have a JSON form");
             entries.push(KeyValue::new(LENGTHS_OF_STAY.to_owned(), lengths));
         }
+        if !self.left_out.is_empty() {
+            let rows = serde_json::to_string(&self.left_out).expect("they have a JSON form");
+            entries.push(KeyValue::new(LEFT_OUT.to_owned(), rows));
+        }
         if !self.held_against.is_empty() {
             let digests = serde_json::to_string(&self.held_against).expect("digests have a JSON form");
             entries.push(KeyValue::new(HELD_AGAINST.to_owned(), digests));
@@ -152,12 +169,14 @@ impl PublishedTable {
                 None,
                 None,
                 None,
+                None,
             ]
         };
         let rows = self.rows.iter().map(|row| {
             let mut texts = place("rows", &row.corridor);
             let corrected = row.corrected.as_ref();
             texts[7] = corrected.map(|corrected| corrected.quality_of.clone());
+            texts[8] = row.not_corrected.map(|reason| reason.as_str().to_owned());
             Line {
                 texts,
                 group: row.group.clone(),
@@ -214,6 +233,11 @@ impl PublishedTable {
             Some(lengths) => serde_json::from_str(lengths)
                 .map_err(|error| CodecError(format!("its lengths of stay: {error}")))?,
         };
+        let left_out = match entry(LEFT_OUT) {
+            None => Vec::new(),
+            Some(rows) => serde_json::from_str(rows)
+                .map_err(|error| CodecError(format!("its moves in no table: {error}")))?,
+        };
         let held_against = match entry(HELD_AGAINST) {
             None => Vec::new(),
             Some(digests) => serde_json::from_str(digests)
@@ -225,6 +249,7 @@ impl PublishedTable {
             lags: Vec::new(),
             stays: Vec::new(),
             lengths_of_stay,
+            left_out,
             held_against,
         };
         for batch in builder.build().map_err(fail)? {
@@ -237,7 +262,17 @@ impl PublishedTable {
     }
 
     fn add(&mut self, line: Line) -> Result<(), CodecError> {
-        let [part, origin, destination, days, list, rule, counts, quality_of] = line.texts;
+        let [
+            part,
+            origin,
+            destination,
+            days,
+            list,
+            rule,
+            counts,
+            quality_of,
+            not_corrected,
+        ] = line.texts;
         let fail = |what: &str| CodecError(what.to_owned());
         let country = |code: Option<String>| code.and_then(|code| code.parse().ok());
         let corridor = match (country(origin), country(destination)) {
@@ -254,6 +289,9 @@ impl PublishedTable {
                 counts: FlowCounts::from_array(line.counts),
                 estimate: FlowRow::estimate_from_values(line.estimate),
                 corrected: quality_of.and_then(|name| CarriedError::from_values(name, line.corrected)),
+                not_corrected: not_corrected
+                    .map(|word| NotCorrected::from_word(&word).ok_or_else(|| fail("a reason is none")))
+                    .transpose()?,
             }),
             Some("lags") => self.lags.push(LagRow {
                 corridor,
@@ -292,6 +330,8 @@ fn read_line(batch: &RecordBatch, line: usize) -> Result<Line, CodecError> {
             .column_by_name(name)
             .ok_or_else(|| CodecError(format!("no column {name}")))
     };
+    // Results of before these were told have no such column.
+    let has = |name: &str| !ADDED.contains(&name) || batch.column_by_name(name).is_some();
     let text = |name: &str| -> Result<Option<String>, CodecError> {
         let values = column(name)?
             .as_string_opt::<i32>()
@@ -314,7 +354,7 @@ fn read_line(batch: &RecordBatch, line: usize) -> Result<Line, CodecError> {
         moves: number(MOVES)?,
         ..Line::default()
     };
-    for (value, name) in read.texts.iter_mut().zip(TEXTS) {
+    for (value, name) in read.texts.iter_mut().zip(TEXTS).filter(|(_, name)| has(name)) {
         *value = text(name)?;
     }
     for variable in Variable::ALL {
@@ -328,7 +368,8 @@ fn read_line(batch: &RecordBatch, line: usize) -> Result<Line, CodecError> {
     for (value, name) in read.estimate.iter_mut().zip(FlowRow::FIGURES) {
         *value = figure(name)?;
     }
-    for (value, name) in read.corrected.iter_mut().zip(CarriedError::FIGURES) {
+    let corrected = read.corrected.iter_mut().zip(CarriedError::FIGURES);
+    for (value, name) in corrected.filter(|(_, name)| has(name)) {
         *value = figure(name)?;
     }
     Ok(read)
@@ -337,7 +378,7 @@ fn read_line(batch: &RecordBatch, line: usize) -> Result<Line, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::carried::LinkQuality;
+    use crate::carried::{KnownQuality, LinkQuality};
     use crate::disclosure::protect;
     use crate::interval::Interval;
     use crate::perturb::PerturbationSecret;
@@ -375,7 +416,12 @@ mod tests {
             table.held_against.push(corridor_core::Digest::of(b"earlier"));
             table.carry_linkage_error(&|_| {
                 let interval = Interval { low: 0.9, high: 0.95 };
-                Some(("all".to_owned(), LinkQuality { precision: interval, recall: interval }))
+                Some(KnownQuality {
+                    quality_of: "all".to_owned(),
+                    precision: 0.94,
+                    recall: 0.93,
+                    quality: LinkQuality { precision: interval, recall: interval },
+                })
             });
             prop_assert_eq!(&PublishedTable::from_parquet(table.to_parquet()).unwrap(), &table);
             let json = serde_json::to_string(&table).unwrap();

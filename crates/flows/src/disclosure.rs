@@ -6,8 +6,9 @@ use corridor_core::{Corridor, DisclosureMethod, DurationRule, RuleFlag, Variable
 
 use crate::classes::{Class, Measure};
 use crate::estimate::chapman;
+use crate::noise::ClassNoise;
 use crate::perturb::PerturbationSecret;
-use crate::published::{FlowCounts, FlowRow, Group, LagRow, PublishedTable, StayRow};
+use crate::published::{FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow};
 use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN};
 use crate::table::{CorridorTable, FlowTable, TableRow};
 use crate::terms::{ALL_CATEGORIES, CellKey, FlowTerms};
@@ -94,7 +95,8 @@ pub enum DisclosureError {
 /// held against nothing: then none of the tables may be perturbed.
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
-/// rules of minimum stay are tables of their own, protected with the totals that the rows show.
+/// rules of minimum stay are tables of their own, protected with the totals that the rows show. How many moves are in no table is told to
+/// full tens.
 ///
 /// # Errors
 /// [`DisclosureError`].
@@ -110,6 +112,7 @@ pub fn protect(
         lags: Vec::new(),
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
+        left_out: Vec::new(),
         held_against: Vec::new(),
     };
     let is_perturbed = |terms: &FlowTerms| terms.disclosure.method != DisclosureMethod::Suppression;
@@ -144,6 +147,14 @@ pub fn protect(
             published
                 .stays
                 .push(to_stay(terms, corridor.corridor, place, moves));
+        }
+        for (&(side, reason), moves) in &corridor.left_out {
+            published.left_out.push(LeftOutRow {
+                corridor: corridor.corridor,
+                side,
+                reason,
+                moves: (moves + 5) / 10 * 10,
+            });
         }
     }
     Ok(Disclosable {
@@ -261,7 +272,7 @@ fn to_row(terms: &FlowTerms, corridor: Corridor, row: &TableRow, counts: FlowCou
         counts.get(Measure::Matched),
     );
     let estimate = match shown {
-        (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m),
+        (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m, ClassNoise::of(&terms.disclosure)),
         _ => None,
     };
     FlowRow {
@@ -270,6 +281,7 @@ fn to_row(terms: &FlowTerms, corridor: Corridor, row: &TableRow, counts: FlowCou
         counts,
         estimate,
         corrected: None,
+        not_corrected: None,
     }
 }
 

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dual_system::DualCounts;
 use crate::interval::Confidence;
+use crate::noise::ClassNoise;
 use crate::number::real;
 
 /// A dual-system estimate of the true number of moves from two incomplete lists.
@@ -30,13 +31,18 @@ pub struct Estimate {
 }
 
 /// Estimates from n₁ moves in one list, n₂ in the other and m in both: [`DualCounts::chapman`] with the figures a
-/// flow table shows. `None` when m is 0 or above n₁ or n₂: then nothing can be said.
-pub(crate) fn chapman(n1: u64, n2: u64, m: u64) -> Option<Estimate> {
+/// flow table shows, and with what chance added to the counts in the variance. `None` when m is 0 or above n₁ or n₂: then nothing can
+/// be said.
+pub(crate) fn chapman(n1: u64, n2: u64, m: u64, noise: ClassNoise) -> Option<Estimate> {
     let counts = DualCounts::try_new(n1, n2, m).ok()?;
-    let estimate = counts.chapman(Confidence::default()).ok()?;
-    let &[two_thirds, _, three_halves] = estimate.dependence.rows.as_slice() else {
-        return None;
-    };
+    let confidence = Confidence::default();
+    let mut estimate = counts.chapman(confidence).ok()?;
+    let added = noise.variance((real(n1), real(n2)), 1.0, estimate.point);
+    if added > 0.0 {
+        let variance = estimate.variance + added;
+        estimate = estimate.with_variance(variance, confidence);
+    }
+    let (if_two_thirds, if_three_halves) = estimate.dependence.ends()?;
     Some(Estimate {
         coverage_origin: real(m) / real(n2),
         coverage_destination: real(m) / real(n1),
@@ -44,8 +50,8 @@ pub(crate) fn chapman(n1: u64, n2: u64, m: u64) -> Option<Estimate> {
         standard_error: estimate.standard_error,
         low: estimate.log_normal.low,
         high: estimate.log_normal.high,
-        if_odds_ratio_two_thirds: two_thirds.point,
-        if_odds_ratio_three_halves: three_halves.point,
+        if_odds_ratio_two_thirds: if_two_thirds,
+        if_odds_ratio_three_halves: if_three_halves,
     })
 }
 
@@ -65,29 +71,29 @@ mod tests {
 
     #[test]
     fn chapman_gives_the_published_figures() {
-        let estimate = chapman(100, 100, 20).unwrap();
+        let estimate = chapman(100, 100, 20, ClassNoise::NONE).unwrap();
         assert_near(estimate.point, 484.7619, REL_TOL);
         assert_near(estimate.standard_error, 82.03151, REL_TOL);
         // Published to two decimals.
         assert_near(estimate.low, 361.48, 1e-4);
         assert_near(estimate.high, 691.78, 1e-4);
         // Published without decimals.
-        assert!((chapman(948, 421, 167).unwrap().point - 2383.0).abs() <= 0.5);
+        assert!((chapman(948, 421, 167, ClassNoise::NONE).unwrap().point - 2383.0).abs() <= 0.5);
     }
 
     #[test]
     fn the_interval_is_never_below_what_was_seen() {
-        let complete = chapman(50, 40, 40).unwrap();
+        let complete = chapman(50, 40, 40, ClassNoise::NONE).unwrap();
         assert_eq!((complete.low, complete.high), (50.0, 50.0));
-        let partial = chapman(50, 40, 30).unwrap();
+        let partial = chapman(50, 40, 30, ClassNoise::NONE).unwrap();
         assert!(partial.low >= 60.0 && partial.low < partial.point && partial.point < partial.high);
         assert!(partial.if_odds_ratio_two_thirds < partial.if_odds_ratio_three_halves);
     }
 
     #[test]
     fn nothing_is_said_without_a_match() {
-        assert_eq!(chapman(50, 40, 0), None);
-        assert_eq!(chapman(0, 0, 0), None);
-        assert_eq!(chapman(10, 40, 20), None);
+        assert_eq!(chapman(50, 40, 0, ClassNoise::NONE), None);
+        assert_eq!(chapman(0, 0, 0, ClassNoise::NONE), None);
+        assert_eq!(chapman(10, 40, 20, ClassNoise::NONE), None);
     }
 }

@@ -3,10 +3,10 @@
 
 use corridor_core::{Corridor, CountryCode, CountryCoding, Variable};
 
-use crate::carried::CarriedError;
+use crate::carried::{CarriedError, NotCorrected};
 use crate::classes::Measure;
 use crate::provenance::Provenance;
-use crate::published::{ALL, FlowRow, PublishedTable, RECONCILIATION, SUPPRESSED};
+use crate::published::{ALL, EstimateRemark, FlowRow, PublishedTable, RECONCILIATION, SUPPRESSED};
 
 mod sdmx;
 
@@ -82,7 +82,8 @@ impl<'a> Export<'a> {
 
 impl Export<'_> {
     /// The rows as CSV: `all` for groups taken together, `suppressed` for what must not be seen, an empty
-    /// text where nothing can be said. Figures have the fewest digits that give the same number back.
+    /// text where nothing can be said, and why in `estimate_remark` (`suppressed`, `no_match`, or `thin` beside an estimate) and
+    /// `not_corrected`. Figures have the fewest digits that give the same number back.
     pub fn rows_to_csv(&self) -> String {
         let variables = self.table.terms.statistics.variables();
         let mut header = vec!["origin", "destination"];
@@ -93,7 +94,8 @@ impl Export<'_> {
         );
         header.extend(Measure::ALL.map(Measure::as_str));
         header.extend(FlowRow::FIGURES);
-        header.push("quality_of");
+        header.push("estimate_remark");
+        header.extend(["quality_of", "not_corrected"]);
         header.extend(CarriedError::FIGURES);
         let records = self.table.rows.iter().map(|row| {
             let mut record = self.to_corridor(&row.corridor).to_vec();
@@ -105,7 +107,11 @@ impl Export<'_> {
                 .corrected
                 .as_ref()
                 .map(|corrected| corrected.quality_of.clone());
+            let remark = row.estimate_remark().map(EstimateRemark::as_str);
+            record.push(remark.unwrap_or_default().to_owned());
             record.push(quality_of.unwrap_or_default());
+            let not_corrected = row.not_corrected.map(NotCorrected::as_str);
+            record.push(not_corrected.unwrap_or_default().to_owned());
             let corrected = row.corrected.as_ref().map(CarriedError::figure_values);
             record.extend(corrected.unwrap_or_default().map(|figure| to_text(figure, "")));
             record

@@ -3,9 +3,10 @@
 use corridor_core::{Corridor, DisclosureRule};
 use serde::{Deserialize, Serialize};
 
-use crate::duration::{DurationConversion, ExponentialRate, Stays};
+use crate::duration::{DurationConversion, ExponentialRate, IMEM_2013, Stays};
 use crate::interval::Confidence;
 use crate::number::real;
+use crate::published::PublishedTable;
 
 /// The rate at which stays end in the country of destination, and what it makes of counts under other minimum stays. Estimated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +70,58 @@ impl LengthOfStay {
             from_3_to_12_months: factor(3.0),
             from_6_to_12_months: factor(6.0),
         })
+    }
+}
+
+/// What a count of stays of some months and more is multiplied with to be one of twelve. Estimated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StayFactor {
+    /// From where to where.
+    pub corridor: Corridor,
+    /// The months counts are of.
+    pub from_months: u8,
+    /// The factor, three digits.
+    pub factor: f64,
+    /// Where it is from.
+    pub source: StaySource,
+}
+
+/// Where a factor between rules of minimum stay is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaySource {
+    /// Stays of the linked persons of the corridor ([`LengthOfStay`]).
+    LinkedStays,
+    /// The published table of the IMEM model ([`IMEM_2013`]), for want of linked stays.
+    Imem2013,
+}
+
+impl PublishedTable {
+    /// Factors from three and six months to twelve, by direction: from linked stays where these say it, else from the published table.
+    pub fn stay_factors(&self) -> Vec<StayFactor> {
+        let corridor = self.terms.corridor;
+        let published = DurationConversion::table(&IMEM_2013).ok();
+        let mut factors = Vec::new();
+        for corridor in [corridor, corridor.to_reverse()] {
+            let linked = self.lengths_of_stay.iter().find(|length| length.corridor == corridor);
+            for from_months in [3_u8, 6] {
+                let of_linked = linked.and_then(|length| match from_months {
+                    3 => length.from_3_to_12_months,
+                    _ => length.from_6_to_12_months,
+                });
+                let of_table = || published.as_ref()?.factor(from_months.into(), 12.0).ok();
+                let found = match of_linked {
+                    Some(factor) => Some((factor, StaySource::LinkedStays)),
+                    None => of_table().map(|factor| (to_three_digits(factor), StaySource::Imem2013)),
+                };
+                factors.extend(found.map(|(factor, source)| StayFactor {
+                    corridor,
+                    from_months,
+                    factor,
+                    source,
+                }));
+            }
+        }
+        factors
     }
 }
 

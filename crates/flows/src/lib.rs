@@ -109,6 +109,7 @@ mod length_of_stay;
 pub mod linear;
 mod manifest;
 mod mirror;
+mod noise;
 mod number;
 pub mod perturb;
 mod picture;
@@ -118,7 +119,7 @@ mod reconcile;
 mod table;
 mod terms;
 
-pub use carried::{CarriedError, CorrectedClasses, LinkQuality, carry_linkage_error};
+pub use carried::{CarriedError, CorrectedClasses, KnownQuality, LinkQuality, NotCorrected};
 pub use classes::Measure;
 pub use codec::CodecError;
 pub use disclosure::{Disclosable, DisclosureError, protect};
@@ -137,7 +138,7 @@ pub use duration::{
 pub use estimate::Estimate;
 pub use export::{CodingError, Export, SDMX_STRUCTURE};
 pub use interval::{Confidence, ConfidenceError, Interval};
-pub use length_of_stay::LengthOfStay;
+pub use length_of_stay::{LengthOfStay, StayFactor, StaySource};
 pub use manifest::{
     AgeDefinition, AgeRule, AlikeRemark, Answer, BirthDates, BirthKnowledge, Cleaning, Coverage, DateBasis,
     DateRule, DefinitionDifference, DefinitionManifest, DescribedOffice, DifferenceKind, DurationBasis,
@@ -150,15 +151,15 @@ pub use manifest::{
 };
 pub use mirror::{
     AdjustmentFactors, BilateralRatio, Counted, Disagreement, FactorComponent, FactorPin, MirrorCell,
-    MirrorError, MirrorTable, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Totals, Weighting,
+    MirrorError, MirrorTable, NoRatio, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Totals, Weighting,
     bilateral_ratio,
 };
 pub use perturb::PerturbationSecret;
 pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, PictureSubject};
 pub use provenance::{DEFINITIONS, Provenance};
 pub use published::{
-    ALL, FlowCounts, FlowRow, Group, LagRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,
+    ALL, EstimateRemark, FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,
 };
-pub use reconcile::FlowError;
+pub use reconcile::{FlowError, LeftOut};
 pub use table::{FlowInput, FlowTable};
 pub use terms::FlowTerms;

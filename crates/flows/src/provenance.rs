@@ -82,15 +82,15 @@ impl FlowTerms {
     }
 }
 
-const ESTIMATE: &str = "Chapman 1951; variance Seber 1970; 95 % log-normal interval after Chao 1987; links as they are: see \
-                        corrected; if being in one list makes being in the other likelier, it is too low: see the two figures \
-                        under dependence";
+const ESTIMATE: &str = "Chapman 1951; variance Seber 1970, and that of what chance added to the counts where disclosure control does; \
+                        95 % log-normal interval after Chao 1987; links as they are: see corrected; if being in one list makes \
+                        being in the other likelier, it is too low: see the two figures under dependence";
 
 const LINKAGE_ERROR: &str = "corrected: m = matched * precision / recall; N = E * I / m, variance by the delta method (Ding & Fienberg \
-                             1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019), 95 % log-normal interval; precision and \
-                             recall in the middle of their intervals, recall times what blocks let meet; classes of moves found are \
-                             multiplied by precision / recall, those not found take the rest of each office's own count; rows whose counts \
-                             are too small for it, and all rows under a given threshold, have none";
+                             1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019) in precision and recall, 95 % log-normal \
+                             interval; precision and recall as expected, recall times what blocks let meet; classes of moves found are \
+                             multiplied by precision / recall, those not found take the rest of each office's own count; a row that has \
+                             none says why: not_corrected";
 
 fn disclosure(terms: &FlowTerms) -> String {
     let minimum = terms.disclosure.minimum_count;
@@ -131,7 +131,7 @@ const fn duration_rule(rule: DurationRule) -> &'static str {
 }
 
 /// Name and meaning of each figure, in the order of columns.
-pub const DEFINITIONS: [(&str, &str); 21] = [
+pub const DEFINITIONS: [(&str, &str); 25] = [
     (
         "emigrations",
         "reported by the origin's office, a matched move in the period and group the destination gives it, so that it counts once; a \
@@ -194,6 +194,26 @@ pub const DEFINITIONS: [(&str, &str); 21] = [
     (
         "estimate",
         "moves in truth, if the two lists are independent and every link is taken at its word",
+    ),
+    (
+        "estimate_odds_ratio_0_67, estimate_odds_ratio_1_5",
+        "the estimate, if the odds of being in one list are 2/3, or 1.5 times, as high for those in the other; corrected_odds_ratio_0_67 \
+         and corrected_odds_ratio_1_5 the same of the corrected one",
+    ),
+    (
+        "estimate_remark",
+        "suppressed: no estimate, a count it is made of is suppressed; no_match: no estimate, nothing is in both lists; thin: fewer \
+         than seven are, and the estimate may be biased: take it together with other groups",
+    ),
+    (
+        "precision_taken, recall_taken",
+        "expected share of links that are true, and of true matches that are linked, of the links that quality_of names; with them \
+         the corrected figures are made",
+    ),
+    (
+        "not_corrected",
+        "why linkage error is not taken out: suppressed, a count is; no_links, none is matched; quality_unknown, the threshold was \
+         given or it is not known what blocks lost; contradiction, more matches would come out than a list has moves",
     ),
     (
         "lags",

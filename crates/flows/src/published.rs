@@ -6,11 +6,13 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::carried::CarriedError;
+use crate::carried::{CarriedError, NotCorrected};
 use crate::classes::{Class, Measure};
+use crate::dual_system::PoolingRule;
 use crate::estimate::Estimate;
 use crate::length_of_stay::LengthOfStay;
 use crate::number::LARGEST_COUNT;
+use crate::reconcile::LeftOut;
 use crate::terms::FlowTerms;
 
 /// Tables after disclosure control, as they leave, are stored and are read back.
@@ -27,6 +29,9 @@ pub struct PublishedTable {
     pub stays: Vec<StayRow>,
     /// How long those who arrived stayed, by corridor, where enough is known of it.
     pub lengths_of_stay: Vec<LengthOfStay>,
+    /// How many moves of each list are in no table and why, by corridor, side and reason. Empty in results of before it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOutRow>,
     /// Digests of the results released before of which these tables give nothing away by subtraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_against: Vec<Digest>,
@@ -82,6 +87,32 @@ pub struct FlowRow {
     pub estimate: Option<Estimate>,
     /// The same with linkage error taken out; `None` as well where too little is known of the links.
     pub corrected: Option<CarriedError>,
+    /// Why it is not there. `None` where it is, and in results of before reasons were told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_corrected: Option<NotCorrected>,
+}
+
+/// What must be known of the estimate of a row, or of why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EstimateRemark {
+    /// There is none: a count it is made of is suppressed.
+    Suppressed,
+    /// There is none: nothing is matched, or one of the lists has no move.
+    NoMatch,
+    /// Too thin: fewer than seven are matched, and Chapman's estimate may be biased (Robson and Regier 1964). Take it together with
+    /// other rows.
+    Thin,
+}
+
+impl EstimateRemark {
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suppressed => "suppressed",
+            Self::NoMatch => "no_match",
+            Self::Thin => "thin",
+        }
+    }
 }
 
 /// Which moves a row counts: the label of each variable it tells apart; all categories of the others are taken together.
@@ -181,7 +212,36 @@ pub struct StayRow {
     pub moves: Option<u64>,
 }
 
+/// Moves of one office's list in one direction that are in no table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOutRow {
+    /// From where to where.
+    pub corridor: Corridor,
+    /// Whose list.
+    pub side: Side,
+    /// Why.
+    pub reason: LeftOut,
+    /// How many, to the nearest ten.
+    pub moves: u64,
+}
+
 impl FlowRow {
+    /// What must be known of its estimate; `None` where there is nothing to say but the estimate.
+    pub fn estimate_remark(&self) -> Option<EstimateRemark> {
+        if self.estimate.is_none() {
+            let made_of = [Measure::Emigrations, Measure::Immigrations, Measure::Matched];
+            let is_hidden = made_of.into_iter().any(|measure| self.counts.get(measure).is_none());
+            return Some(if is_hidden {
+                EstimateRemark::Suppressed
+            } else {
+                EstimateRemark::NoMatch
+            });
+        }
+        let matched = self.counts.get(Measure::Matched)?;
+        (matched < PoolingRule::default().minimum_matched).then_some(EstimateRemark::Thin)
+    }
+
     /// The figures of the estimate in the order of [`FlowRow::FIGURES`].
     pub fn figure_values(&self) -> [Option<f64>; 8] {
         let value = |get: fn(&Estimate) -> f64| self.estimate.as_ref().map(get);

@@ -6,6 +6,8 @@ use corridor_core::{
     Corridor, Counterpart, DatePrecision, Direction, DurationRule, MigrationEvent, RuleFlag, Side,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::classes::{Account, Class};
 use crate::terms::{Category, CellKey, FlowTerms};
 
@@ -72,6 +74,45 @@ pub(crate) const LAG_STEPS: [(i32, i32, &str); 13] = [
 /// Label of the moves one of whose dates is not known by the day.
 pub(crate) const LAG_UNKNOWN: &str = "not known by the day";
 
+/// Why a move of a list is in no table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOut {
+    /// Its date is not in the reference period. It may still be the partner of one that is.
+    OutsidePeriod,
+    /// Its office names another country than the partner, or none.
+    OtherCountry,
+}
+
+impl LeftOut {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::OutsidePeriod, Self::OtherCountry];
+
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OutsidePeriod => "outside_period",
+            Self::OtherCountry => "other_country",
+        }
+    }
+
+    /// The reason of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
+    /// Of a move of an office; `None` where it is counted, or was under another rule of stay.
+    fn of(event: &MigrationEvent, terms: &FlowTerms) -> Option<Self> {
+        if event.counterpart != Counterpart::Partner {
+            Some(Self::OtherCountry)
+        } else if !terms.period.contains(event.date.date) {
+            Some(Self::OutsidePeriod)
+        } else {
+            None
+        }
+    }
+}
+
 /// Moves by the flags of all rules, in the order of [`DurationRule::ALL`].
 pub(crate) type StayCounts = BTreeMap<[RuleFlag; DurationRule::ALL.len()], u64>;
 
@@ -84,6 +125,8 @@ pub(crate) struct Reconciliation {
     pub(crate) lags: LagCounts,
     /// Every move of a list for this corridor, counted or not, by period.
     pub(crate) stays: BTreeMap<(Category, Side), StayCounts>,
+    /// Moves of a list in this direction that are in no table.
+    pub(crate) left_out: BTreeMap<(Side, LeftOut), u64>,
 }
 
 /// Reconciles the emigrations reported by the origin's office with the immigrations reported by the
@@ -119,10 +162,14 @@ pub(crate) fn reconcile(
         cells: BTreeMap::new(),
         lags: [[0; LAG_STEPS.len() + 1]; 2],
         stays: BTreeMap::new(),
+        left_out: [Side::Origin, Side::Destination]
+            .into_iter()
+            .flat_map(|side| LeftOut::ALL.map(|reason| ((side, reason), 0)))
+            .collect(),
     };
     let key_of = |list: MoveList<'_>, index: usize| list.record_keys.get(index).copied().unwrap_or(0);
     for (index, (emigration, partner)) in origin.events.iter().zip(&partner_of_emigration).enumerate() {
-        if !is_reported(emigration, Direction::Emigration, terms) {
+        if !result.is_reported(terms, Side::Origin, emigration) {
             continue;
         }
         result.add_stay(terms, Side::Origin, emigration);
@@ -143,7 +190,7 @@ pub(crate) fn reconcile(
     }
     for (index, (immigration, partner)) in destination.events.iter().zip(&partner_of_immigration).enumerate()
     {
-        if !is_reported(immigration, Direction::Immigration, terms) {
+        if !result.is_reported(terms, Side::Destination, immigration) {
             continue;
         }
         result.add_stay(terms, Side::Destination, immigration);
@@ -170,6 +217,23 @@ pub(crate) fn reconcile(
 }
 
 impl Reconciliation {
+    /// Whether an office reports the move for this corridor and the reference period, counted by the rule or not. Of those in this
+    /// direction that it does not, the number is kept.
+    fn is_reported(&mut self, terms: &FlowTerms, side: Side, event: &MigrationEvent) -> bool {
+        let direction = match side {
+            Side::Origin => Direction::Emigration,
+            Side::Destination => Direction::Immigration,
+        };
+        if event.direction != direction {
+            return false;
+        }
+        let left_out = LeftOut::of(event, terms);
+        if let Some(reason) = left_out {
+            *self.left_out.entry((side, reason)).or_default() += 1;
+        }
+        left_out.is_none()
+    }
+
     fn add(&mut self, terms: &FlowTerms, event: &MigrationEvent, class: Class, record_key: u64) {
         let account = self.cells.entry(terms.key(event)).or_default();
         account.add_move(class, record_key);
@@ -190,13 +254,6 @@ enum Outcome {
     Definition,
     Partner,
     Unmatched,
-}
-
-/// Whether an office reports the move for this corridor and the reference period, counted by the rule or not.
-fn is_reported(event: &MigrationEvent, direction: Direction, terms: &FlowTerms) -> bool {
-    event.direction == direction
-        && event.counterpart == Counterpart::Partner
-        && terms.period.contains(event.date.date)
 }
 
 /// Whether the rule counts the move. One of which that is not known is not counted, and stands as not known in the table of stays.

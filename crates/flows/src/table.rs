@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use corridor_core::{Corridor, Direction, MigrationEvent, Variable};
 
 use crate::classes::Account;
-use crate::reconcile::{FlowError, LagCounts, MoveList, MovePair, Reconciliation, StayCounts, reconcile};
+use crate::reconcile::{FlowError, LagCounts, LeftOut, MoveList, MovePair, Reconciliation, StayCounts, reconcile};
 use crate::terms::{ALL_CATEGORIES, Category, CellKey, FlowTerms};
 
 /// The moves of both directions of a corridor, reconciled and counted. Its counts cannot be read: only
@@ -29,6 +29,7 @@ pub(crate) struct CorridorTable {
     pub(crate) rows: Vec<TableRow>,
     pub(crate) lags: LagCounts,
     pub(crate) stays: BTreeMap<(Category, corridor_core::Side), StayCounts>,
+    pub(crate) left_out: BTreeMap<(corridor_core::Side, LeftOut), u64>,
 }
 
 /// A row: what it stands for and which of the finest cells it is made of.
@@ -143,6 +144,7 @@ impl CorridorTable {
             rows: rows.into_values().collect(),
             lags: reconciliation.lags,
             stays: reconciliation.stays,
+            left_out: reconciliation.left_out,
         }
     }
 }

@@ -96,6 +96,17 @@ pub(crate) fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
                 from_6_to_12_months: length.from_6_to_12_months,
             })
             .collect(),
+        left_out: table
+            .left_out
+            .iter()
+            .map(|row| v1::LeftOutRow {
+                origin: row.corridor.origin().0.to_string(),
+                destination: row.corridor.destination().0.to_string(),
+                list: row.side.as_str().to_owned(),
+                reason: row.reason.as_str().to_owned(),
+                moves: row.moves,
+            })
+            .collect(),
         held_against: table
             .held_against
             .iter()
@@ -137,6 +148,7 @@ pub(crate) fn to_flow_row(row: &FlowRow) -> v1::FlowRow {
         }),
         estimate: row.estimate.as_ref().map(to_estimate),
         corrected: row.corrected.as_ref().map(to_corrected),
+        not_corrected: row.not_corrected.map(|reason| reason.as_str().to_owned()),
     }
 }
 
@@ -179,5 +191,9 @@ fn to_corrected(corrected: &CarriedError) -> v1::CorrectedFigures {
             unmatched_origin: classes.unmatched_origin,
             unmatched_destination: classes.unmatched_destination,
         }),
+        precision: corrected.precision,
+        recall: corrected.recall,
+        if_odds_ratio_two_thirds: corrected.if_odds_ratio_two_thirds,
+        if_odds_ratio_three_halves: corrected.if_odds_ratio_three_halves,
     }
 }

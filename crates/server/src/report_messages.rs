@@ -46,6 +46,8 @@ fn to_stratum(stratum: &StratumReport) -> v1::StratumReport {
 
 pub(crate) fn to_report(report: &LinkageReport) -> v1::LinkageReport {
     v1::LinkageReport {
+        ambiguous_links: report.ambiguous_links,
+        greedy_components: report.greedy_components,
         threshold: report.threshold.to_string(),
         threshold_policy: report.threshold_policy.clone(),
         expected_precision: report.expected_precision,

@@ -292,6 +292,13 @@ fn link(
         &registers.linkage,
         &registers.encoding,
     )?;
+    for (count, register) in pipeline.constant_filters().into_iter().zip(["origin's", "destination's"]) {
+        if count > 0 {
+            talk(&format!(
+                "caution: {count} of the {register} records have a filter without any bit set, or with all: they are linked with nobody"
+            ));
+        }
+    }
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
     let candidates = Mutex::new(Vec::new());
@@ -370,15 +377,15 @@ fn tell(
             "expected without truth: precision {precision:.4}, recall {recall:.4} of what similarity can show"
         ));
     }
-    if report
-        .estimators
-        .as_ref()
-        .is_some_and(|estimators| !estimators.agree)
-    {
-        talk(
+    match report.estimators.as_ref().map(|estimators| estimators.agree) {
+        None | Some(Some(true)) => {}
+        Some(Some(false)) => talk(
             "caution: the two ways of estimating the threshold do not agree; see report.json, and do not publish what \
              depends on it",
-        );
+        ),
+        Some(None) => talk(
+            "caution: too few links are almost certain for a second estimate of the threshold; nothing confirms the first",
+        ),
     }
     if let Err(reason) = &registers.flows {
         talk(&format!("no flow table: {reason}"));

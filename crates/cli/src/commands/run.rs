@@ -157,9 +157,23 @@ fn to_quality_page(report: &LinkageReport) -> String {
             estimators.recall_low,
             estimators.recall_high
         );
-        if !estimators.agree {
-            page += "                    the two estimators of the threshold do not agree: take these with care\n";
+        match estimators.agree {
+            Some(true) => {}
+            Some(false) => {
+                page += "                    the two estimators of the threshold do not agree: take these with care\n";
+            }
+            None => {
+                page += "                    too few links are almost certain for a second estimator: nothing confirms these\n";
+            }
         }
+    }
+    if let Some(ambiguous) = report.ambiguous_links {
+        page += &format!("ambiguous links     about {ambiguous} have a rival nearly as alike\n");
+    }
+    if let Some(components @ 1..) = report.greedy_components {
+        page += &format!(
+            "assignment          {components} groups of pairs were too large to be assigned optimally, and were assigned greedily\n"
+        );
     }
     let parts = [
         report.blocking.as_ref().map(to_blocking_lines),

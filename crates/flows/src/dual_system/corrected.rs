@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Dependence, DualCounts, DualSystemError, Estimator, PopulationEstimate};
+use super::{DualCounts, DualSystemError, Estimator, PopulationEstimate};
 use crate::interval::Confidence;
 use crate::number::real;
 
@@ -155,7 +155,7 @@ impl LinkedCounts {
             Estimator::LinkageErrorCorrected,
             (point, variance),
             self.at_least(),
-            Dependence::new(n1, n2, matched),
+            ((n1, n2), n1 + n2 - matched),
             confidence,
         );
         let naive = n1 * n2 / real(self.linked.matched());

@@ -18,7 +18,7 @@ pub struct Dependence {
 pub struct DependenceRow {
     /// Odds of being in the first list for those in the second, over the odds for those not in it.
     pub odds_ratio: f64,
-    /// Moves in truth, were that the odds ratio: seen + θ·(n₁−m)(n₂−m)/m.
+    /// Moves in truth, were that the odds ratio: seen + θ·(N − seen), with N the estimate itself.
     pub point: f64,
     /// Share of those moves that the first list has: its implied coverage.
     pub coverage_1: f64,
@@ -27,21 +27,12 @@ pub struct DependenceRow {
 }
 
 impl Dependence {
-    /// Under the usual odds ratios. `m` may be an estimate, and is above 0.
-    pub(crate) fn new(n1: f64, n2: f64, m: f64) -> Self {
-        Self::of_sum(&[(n1, n2, m)])
-    }
-
-    /// Of strata, each dependent in the same degree, added up.
-    pub(crate) fn of_sum(strata: &[(f64, f64, f64)]) -> Self {
-        let sum = |of: &dyn Fn(f64, f64, f64) -> f64| -> f64 {
-            strata.iter().map(|&(n1, n2, m)| of(n1, n2, m)).sum()
-        };
-        let seen = sum(&|n1, n2, m| n1 + n2 - m);
-        let (n1, n2) = (sum(&|n1, _, _| n1), sum(&|_, n2, _| n2));
+    /// Of an estimate made under independence, of which so many moves were seen: by odds ratio θ, seen + θ·(point − seen), since the
+    /// unseen of a table of two lists are θ·n₁₀n₀₁/n₁₁. Of strata too, each dependent in the same degree, by their sums.
+    pub(crate) fn new((n1, n2): (f64, f64), seen: f64, point: f64) -> Self {
         let rows = ODDS_RATIOS
             .map(|odds_ratio| {
-                let point = seen + sum(&|n1, n2, m| odds_ratio * (n1 - m) * (n2 - m) / m);
+                let point = seen + odds_ratio * (point - seen);
                 DependenceRow {
                     odds_ratio,
                     point,
@@ -51,5 +42,13 @@ impl Dependence {
             })
             .to_vec();
         Self { rows }
+    }
+
+    /// The estimate under an odds ratio of ⅔ and of 1.5.
+    pub(crate) fn ends(&self) -> Option<(f64, f64)> {
+        let &[low, _, high] = self.rows.as_slice() else {
+            return None;
+        };
+        Some((low.point, high.point))
     }
 }

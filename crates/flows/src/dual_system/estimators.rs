@@ -47,15 +47,17 @@ pub struct PopulationEstimate {
 
 impl PopulationEstimate {
     /// Completes a point and a variance. `at_least` is a bound the truth cannot lie below; neither may the point,
-    /// which some formulas let fall short of it by less than one move.
+    /// which some formulas let fall short of it by less than one move. `seen` are the lengths of the lists and how many moves they
+    /// have between them, which is an estimate where links err, and then perhaps above `at_least`.
     pub(crate) fn new(
         estimator: Estimator,
         (point, variance): (f64, f64),
         at_least: f64,
-        dependence: Dependence,
+        (lists, seen): ((f64, f64), f64),
         confidence: Confidence,
     ) -> Self {
         let point = point.max(at_least);
+        let dependence = Dependence::new(lists, seen, point);
         Self {
             estimator,
             point,
@@ -65,6 +67,17 @@ impl PopulationEstimate {
             normal: Interval::normal(point, variance, at_least, confidence),
             log_normal: Interval::log_normal(point, variance, at_least, confidence),
             dependence,
+        }
+    }
+
+    /// The same with another variance.
+    pub(crate) fn with_variance(self, variance: f64, confidence: Confidence) -> Self {
+        Self {
+            variance,
+            standard_error: variance.sqrt(),
+            normal: Interval::normal(self.point, variance, self.at_least, confidence),
+            log_normal: Interval::log_normal(self.point, variance, self.at_least, confidence),
+            ..self
         }
     }
 }
@@ -119,7 +132,7 @@ impl DualCounts {
             estimator,
             figures,
             real(self.seen()),
-            Dependence::new(n1, n2, m),
+            ((n1, n2), n1 + n2 - m),
             confidence,
         ))
     }

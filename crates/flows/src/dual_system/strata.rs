@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    Dependence, DualCounts, DualSystemError, Estimator, LinkageErrorRates, LinkageErrors, LinkedCounts,
+    DualCounts, DualSystemError, Estimator, LinkageErrorRates, LinkageErrors, LinkedCounts,
     PopulationEstimate,
 };
 use crate::interval::Confidence;
@@ -217,13 +217,20 @@ fn add_up(
             estimator,
             figures,
             at_least,
-            Dependence::of_sum(&parts),
+            lists_and_seen(&parts),
             confidence,
         ),
         strata,
         thin,
         rule,
     })
+}
+
+/// The lengths of both lists, and how many moves they have between them, of all parts.
+fn lists_and_seen(parts: &[(f64, f64, f64)]) -> ((f64, f64), f64) {
+    let sum = |of: fn(&(f64, f64, f64)) -> f64| parts.iter().map(of).sum::<f64>();
+    let (n1, n2, m) = (sum(|part| part.0), sum(|part| part.1), sum(|part| part.2));
+    ((n1, n2), n1 + n2 - m)
 }
 
 /// What strata that share one estimate of the rates vary together: with dN/dα = N/(α−β) and

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use corridor_core::ReleaseStatus;
 
 use super::*;
-use crate::carried::LinkQuality;
+use crate::carried::{KnownQuality, LinkQuality};
 use crate::disclosure::protect;
 use crate::interval::Interval;
 use crate::perturb::PerturbationSecret;
@@ -38,7 +38,12 @@ fn published() -> PublishedTable {
             precision: interval,
             recall: interval,
         };
-        Some(("all".to_owned(), quality))
+        Some(KnownQuality {
+            quality_of: "all".to_owned(),
+            precision: 0.985,
+            recall: 0.985,
+            quality,
+        })
     });
     table
 }
@@ -110,6 +115,8 @@ fn rows_read_back_from_csv_are_those_written() {
     assert_eq!(stored, table);
 }
 
+const AREAS: &str = include_str!("../../tests/data/sdmx/CL_AREA.csv");
+
 #[test]
 fn sdmx_codes_are_in_the_cross_domain_lists() {
     let lists = [
@@ -123,11 +130,11 @@ fn sdmx_codes_are_in_the_cross_domain_lists() {
             "CONF_STATUS",
             include_str!("../../tests/data/sdmx/CL_CONF_STATUS.csv"),
         ),
-        ("ORIGIN_AREA", include_str!("../../tests/data/sdmx/CL_AREA.csv")),
-        (
-            "DESTINATION_AREA",
-            include_str!("../../tests/data/sdmx/CL_AREA.csv"),
-        ),
+        ("REF_AREA", AREAS),
+        ("ORIGIN_AREA", AREAS),
+        ("DESTINATION_AREA", AREAS),
+        ("CITIZEN", AREAS),
+        ("BIRTH_AREA", AREAS),
     ];
     let mut table = published();
     for status in [ReleaseStatus::Final, ReleaseStatus::Provisional] {

@@ -3,6 +3,7 @@ use crate::carried::{CarriedError, LinkQuality};
 use crate::classes::Measure;
 use crate::estimate::chapman;
 use crate::interval::Interval;
+use crate::noise::ClassNoise;
 use crate::number::real;
 use crate::picture::scene::{Scene, Shape};
 use crate::published::{FlowCounts, FlowRow, Group, LagRow};
@@ -87,10 +88,11 @@ fn row(group: &[(Variable, &str)], counts: FlowCounts) -> FlowRow {
         ),
         counts,
         estimate: match shown {
-            (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m),
+            (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m, ClassNoise::NONE),
             _ => None,
         },
         corrected: None,
+        not_corrected: None,
     }
 }
 
@@ -131,6 +133,7 @@ fn table(periods: &[&str], unit: PeriodUnit, scale: u64, hidden: &[Measure]) -> 
         lags,
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
+        left_out: Vec::new(),
         held_against: Vec::new(),
     }
 }
@@ -435,6 +438,10 @@ fn the_corrected_estimate_comes_before_the_other_and_is_named() {
         coverage_origin: 0.6,
         coverage_destination: 0.6,
         classes: None,
+        precision: None,
+        recall: None,
+        if_odds_ratio_two_thirds: None,
+        if_odds_ratio_three_halves: None,
     });
     let drawn = scene(&table, PictureKind::Mirror, Language::English);
     let dots: Vec<(bool, &str)> = drawn

@@ -2561,8 +2561,8 @@ pub struct GetFlowTableRequest {
 /// The digest can be worked out from the messages: SHA-256 over the parts "corridor/v1|result", table and report, each preceded by
 /// its length (8 bytes, little-endian), both as canonical JSON (proto/README.md).
 ///
-/// The table is {"terms":, "rows":, "lags":, "stays":, "lengths_of_stay":, "held_against":} with the terms as they are in `terms`
-/// and the rows of `StreamFlowRows`; "held_against", digests in hexadecimal, is left out when there are none. The report is the
+/// The table is {"terms":, "rows":, "lags":, "stays":, "lengths_of_stay":, "left_out":, "held_against":} with the terms as they are in
+/// `terms` and the rows of `StreamFlowRows`; "left_out" and "held_against", digests in hexadecimal, are left out when there are none. The report is the
 /// message `LinkageReport`. A message is an object of its fields, under their names here, in the order of their numbers; what is
 /// absent is null. But:
 ///
@@ -2570,10 +2570,12 @@ pub struct GetFlowTableRequest {
 /// * a group is an object of labels by variable, {"period":"2022","sex":"female"}, in the agreement's order, {} for all;
 /// * counts that are absent are null, all 15;
 /// * corrected figures are "quality_of", "quality", "matched", "naive", "estimate", "standard_error", "interval",
-///   "coverage_origin", "coverage_destination", "classes", where "quality" is {"precision":{"low":,"high":},"recall":{"low":,"high":}}
+///   "coverage_origin", "coverage_destination", "classes", "precision", "recall", "if_odds_ratio_two_thirds",
+///   "if_odds_ratio_three_halves", the last four left out when absent, where "quality" is {"precision":{"low":,"high":},"recall":{"low":,"high":}}
 ///   and "interval" is {"low":,"high":};
-/// * the list of a stay row is named "side";
-/// * in the report, "blocking", "fields", "strata" and "lsh" are left out when absent or empty.
+/// * "not_corrected" of a row is left out when absent;
+/// * the list of a stay row and of a row left out is named "side";
+/// * in the report, "blocking", "fields", "strata", "ambiguous_links", "greedy_components" and "lsh" are left out when absent or empty.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetFlowTableResponse {
     #[prost(message, optional, tag = "1")]
@@ -2638,6 +2640,9 @@ pub struct FlowTable {
     /// By corridor, where enough is known of it.
     #[prost(message, repeated, tag = "6")]
     pub lengths_of_stay: ::prost::alloc::vec::Vec<LengthOfStay>,
+    /// By corridor, list and reason. Empty in results of before it was told.
+    #[prost(message, repeated, tag = "7")]
+    pub left_out: ::prost::alloc::vec::Vec<LeftOutRow>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowRow {
@@ -2657,6 +2662,10 @@ pub struct FlowRow {
     /// Absent as well where too little is known of the links.
     #[prost(message, optional, tag = "6")]
     pub corrected: ::core::option::Option<CorrectedFigures>,
+    /// Why `corrected` is absent: "suppressed", "no_links", "quality_unknown" (the threshold was given, or it is not known what blocks
+    /// lost) or "contradiction" (more matches would come out than a list has moves). Absent in results of before reasons were told.
+    #[prost(string, optional, tag = "7")]
+    pub not_corrected: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GroupLabel {
@@ -2756,6 +2765,16 @@ pub struct CorrectedFigures {
     pub classes: ::core::option::Option<CorrectedClasses>,
     #[prost(double, tag = "14")]
     pub standard_error: f64,
+    /// What `matched` is made with; absent, as the two below, in results of before it was told.
+    #[prost(double, optional, tag = "15")]
+    pub precision: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "16")]
+    pub recall: ::core::option::Option<f64>,
+    /// The estimate if the odds of being in one list are 2/3, and 1.5 times, as high for those in the other.
+    #[prost(double, optional, tag = "17")]
+    pub if_odds_ratio_two_thirds: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "18")]
+    pub if_odds_ratio_three_halves: ::core::option::Option<f64>,
 }
 /// Moves by class after expected false and missed links moved between unmatched and the others.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -2820,6 +2839,23 @@ pub struct LagRow {
     #[prost(uint64, optional, tag = "4")]
     pub moves: ::core::option::Option<u64>,
 }
+/// Moves of one office's list in one direction that are in no table.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeftOutRow {
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub destination: ::prost::alloc::string::String,
+    /// "origin" or "destination".
+    #[prost(string, tag = "3")]
+    pub list: ::prost::alloc::string::String,
+    /// "outside_period": its date is not in the reference period; "other_country": its office names another country, or none.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// To the nearest ten.
+    #[prost(uint64, tag = "5")]
+    pub moves: u64,
+}
 /// Moves of one office's list, counted or not, by whether they count under a rule of minimum stay.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StayRow {
@@ -2873,6 +2909,13 @@ pub struct LinkageReport {
     /// The same by sex, then by age band, of the origin's records; of groups with enough links.
     #[prost(message, repeated, tag = "10")]
     pub strata: ::prost::alloc::vec::Vec<StratumReport>,
+    /// Links that another pair of one of the two persons rivals, less than 0.02 less alike; to the nearest ten. Under a given threshold
+    /// only rivals that reach it are seen. Absent, as the one below, in results of before it was told.
+    #[prost(uint64, optional, tag = "11")]
+    pub ambiguous_links: ::core::option::Option<u64>,
+    /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead.
+    #[prost(uint64, optional, tag = "12")]
+    pub greedy_components: ::core::option::Option<u64>,
 }
 /// What is expected of the links of a group of people, with 95 % intervals.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3013,9 +3056,9 @@ pub struct EstimatorReport {
     /// The threshold by the registers alone, decimal text.
     #[prost(string, tag = "2")]
     pub threshold_by_registers: ::prost::alloc::string::String,
-    /// Whether both expect about as many true links.
-    #[prost(bool, tag = "3")]
-    pub agree: bool,
+    /// Whether both expect about as many true links; absent where the registers alone had something to say.
+    #[prost(bool, optional, tag = "3")]
+    pub agree: ::core::option::Option<bool>,
     /// 95 % interval of the expected precision.
     #[prost(double, tag = "4")]
     pub precision_low: f64,

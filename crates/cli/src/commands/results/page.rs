@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use corridor_core::{Corridor, DisclosureMethod, Variable};
-use corridor_flows::{FlowRow, Measure, PublishedTable, RECONCILIATION};
+use corridor_core::{Corridor, DisclosureMethod, Side, Variable};
+use corridor_flows::{
+    FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource,
+};
 
 use super::FlowResult;
 use crate::output::to_columns;
@@ -44,31 +46,70 @@ pub(crate) fn to_page(result: &FlowResult) -> String {
     }
     page += &legend(table);
     page += &to_corrected(table);
+    page += &to_left_out(table);
     page + &to_lengths(table)
+}
+
+/// How many moves of each list are in no table, and why.
+fn to_left_out(table: &PublishedTable) -> String {
+    let rows: Vec<Vec<String>> = table
+        .left_out
+        .iter()
+        .map(|row| {
+            let reason = match row.reason {
+                LeftOut::OutsidePeriod => "date outside the reference period",
+                LeftOut::OtherCountry => "another country named, or none",
+            };
+            let list = match row.side {
+                Side::Origin => "emigrations",
+                Side::Destination => "immigrations",
+            };
+            vec![
+                row.corridor.to_string(),
+                list.to_owned(),
+                reason.to_owned(),
+                row.moves.to_string(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nMoves in no table, to the nearest ten:\n{}",
+        to_columns(&["", "list", "why", "moves"], &rows)
+    )
 }
 
 /// How long those who arrived stayed; nothing where too little is known of it.
 fn to_lengths(table: &PublishedTable) -> String {
     let mut lines = String::new();
     for length in &table.lengths_of_stay {
-        let share =
-            |share: Option<f64>| share.map_or_else(|| "not known".to_owned(), |share| share.to_string());
         writeln!(
             lines,
-            "\n{}: of {} stays of linked persons about {} ended while seen: {} a year ({} – {}). A count of stays of three\n\
-             months and more times {}, or of six and more times {}, is one of twelve and more (estimated)",
-            length.corridor,
-            length.stays,
-            length.ended,
-            length.per_year,
-            length.low,
-            length.high,
-            share(length.from_3_to_12_months),
-            share(length.from_6_to_12_months)
+            "\n{}: of {} stays of linked persons about {} ended while seen: {} a year ({} – {})",
+            length.corridor, length.stays, length.ended, length.per_year, length.low, length.high,
         )
         .expect("writing to a String");
     }
-    lines
+    lines += "\nTo make counts of shorter stays such of twelve months and more, multiply (estimated):\n";
+    let rows: Vec<Vec<String>> = table
+        .stay_factors()
+        .into_iter()
+        .map(|factor| {
+            vec![
+                factor.corridor.to_string(),
+                format!("{} months and more", factor.from_months),
+                factor.factor.to_string(),
+                match factor.source {
+                    StaySource::LinkedStays => "stays of linked persons",
+                    StaySource::Imem2013 => "published table IMEM 2013: too few linked stays",
+                }
+                .to_owned(),
+            ]
+        })
+        .collect();
+    lines + &to_columns(&["", "counts of", "by", "from"], &rows)
 }
 
 fn to_list(table: &PublishedTable, variables: &[Variable]) -> String {
@@ -236,13 +277,16 @@ fn to_corrected(table: &PublishedTable) -> String {
                 format!("{:.0}", figures.naive),
                 format!("{:.0}", figures.estimate),
                 format!("{:.0} – {:.0}", figures.interval.low, figures.interval.high),
+                figures
+                    .if_odds_ratio_two_thirds
+                    .zip(figures.if_odds_ratio_three_halves)
+                    .map_or_else(|| "–".to_owned(), |(low, high)| format!("{low:.0} – {high:.0}")),
             ])
         })
         .collect();
     if cells.is_empty() {
-        return "not corrected for linkage error: the threshold was given, or the counts are too small for what is known of \
-                the links\n"
-            .to_owned();
+        let reason = table.rows.iter().find_map(|row| row.not_corrected);
+        return format!("not corrected for linkage error: {}\n", to_reason(reason));
     }
     let header = [
         "",
@@ -252,9 +296,26 @@ fn to_corrected(table: &PublishedTable) -> String {
         "naive",
         "estimate",
         "95 % interval",
+        "odds ratio ⅔ – 1.5",
     ];
     format!(
-        "With expected false links taken out and missed ones put in:\n{}",
+        "With expected false links taken out and missed ones put in; and what the estimate would be, were the odds of being in\n\
+         one list ⅔, or 1.5 times, as high for those in the other:\n{}",
         to_columns(&header, &cells)
     )
+}
+
+const fn to_reason(reason: Option<NotCorrected>) -> &'static str {
+    match reason {
+        None => "the result does not say why",
+        Some(NotCorrected::Suppressed) => "counts it would be made of are suppressed",
+        Some(NotCorrected::NoLinks) => "nothing is linked",
+        Some(NotCorrected::QualityUnknown) => {
+            "how good the links are is not known: the threshold was given, or too few partners were sampled to say what \
+             blocks lost"
+        }
+        Some(NotCorrected::Contradiction) => {
+            "more matches would come out than a list has moves: the expected quality does not fit the counts"
+        }
+    }
 }

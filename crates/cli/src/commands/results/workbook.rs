@@ -136,7 +136,10 @@ fn quality(report: &LinkageReport) -> Vec<(String, String)> {
             ),
             (
                 "the two estimators agree".to_owned(),
-                estimators.agree.to_string(),
+                match estimators.agree {
+                    Some(agree) => agree.to_string(),
+                    None => "one had too few links to say anything".to_owned(),
+                },
             ),
         ]);
     }
@@ -148,6 +151,12 @@ fn quality(report: &LinkageReport) -> Vec<(String, String)> {
                 interval(low, high),
             ));
         }
+    }
+    if let Some(ambiguous) = report.ambiguous_links {
+        pairs.push(("ambiguous links, about".to_owned(), ambiguous.to_string()));
+    }
+    if let Some(components) = report.greedy_components {
+        pairs.push(("groups assigned greedily".to_owned(), components.to_string()));
     }
     for stratum in &report.strata {
         let group = format!("{} {}", stratum.variable, stratum.value);

@@ -33,10 +33,12 @@ fn picture(language: Language) -> Picture {
             counts: FlowCounts::from_array(Measure::ALL.map(|_| Some(1234))),
             estimate: None,
             corrected: None,
+            not_corrected: None,
         }],
         lags: Vec::new(),
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
+        left_out: Vec::new(),
         held_against: Vec::new(),
     };
     table
