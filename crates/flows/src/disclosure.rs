@@ -1,8 +1,8 @@
 //! What may be seen of a flow table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use corridor_core::{Corridor, DisclosureMethod, DurationRule, RuleFlag, Variable};
+use corridor_core::{Corridor, DisclosureMethod, DurationRule, RuleFlag, Side, Variable};
 
 use crate::classes::{Class, Measure};
 use crate::estimate::chapman;
@@ -63,6 +63,15 @@ pub enum DisclosureError {
         /// The most there may be.
         limit: usize,
     },
+    /// Tables by other bands, groups or periods cannot be held against each other: one less the other tells of those in between.
+    #[error(
+        "tables of the same countries and years were released before by other {what}: one less the other would tell of the few in \
+         between; agree on the same {what}"
+    )]
+    OtherGroups {
+        /// What they differ in.
+        what: &'static str,
+    },
     /// There are more counts than are added up exactly.
     #[error("the table holds more moves than can be counted exactly")]
     TooLarge,
@@ -90,9 +99,11 @@ pub enum DisclosureError {
 ///
 /// `released` are the tables of the same corridor that left before, as a revision has them. What is the same as before is known,
 /// and taken as such; a count that differs by less than the minimum from the same count of one of them, under whatever rule of
-/// stay, is left out too, since the difference would tell of these few; and where the years are others, sums over all periods
-/// are left out. Where what was told before tells too much, nothing is shown but what is the same. Counts changed by chance can be
-/// held against nothing: then none of the tables may be perturbed.
+/// stay, is left out too, since the difference would tell of these few; what was left out of one of them stays out, since it may have
+/// been what hid another count; and where the years are others, sums over all periods are left out. Days between dates and rules
+/// of stay are told again only where they are the same. Where what was told before tells too much, nothing is shown but what is the
+/// same. Counts changed by chance can be held against nothing, and neither can other bands of age, groups of countries or periods:
+/// such tables are refused.
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show. How many moves are in no table is told to
@@ -121,6 +132,9 @@ pub fn protect(
     {
         return Err(DisclosureError::PerturbedBefore);
     }
+    if let Some(what) = released.iter().find_map(|before| other_groups(terms, &before.terms)) {
+        return Err(DisclosureError::OtherGroups { what });
+    }
     for corridor in &table.corridors {
         let seen = match terms.disclosure.method {
             DisclosureMethod::Suppression => {
@@ -136,10 +150,7 @@ pub fn protect(
         for (step, moves) in seen.lags.into_iter().enumerate() {
             published.lags.push(LagRow {
                 corridor: corridor.corridor,
-                days: LAG_STEPS
-                    .get(step)
-                    .map_or(LAG_UNKNOWN, |(_, _, label)| label)
-                    .to_owned(),
+                days: lag_label(step).to_owned(),
                 moves,
             });
         }
@@ -163,9 +174,36 @@ pub fn protect(
     })
 }
 
+/// In what two tables put the same moves into groups that differ by a few of them.
+fn other_groups(terms: &FlowTerms, before: &FlowTerms) -> Option<&'static str> {
+    let (now, then) = (&terms.statistics, &before.statistics);
+    let both_name = |variable| now.names(variable) && then.names(variable);
+    let ages = |names: &dyn Fn(Variable) -> bool| [Variable::Age, Variable::AgeReached].map(names);
+    let (ages_now, ages_then) = (ages(&|age| now.names(age)), ages(&|age| then.names(age)));
+    let have_ages = ages_now.contains(&true) && ages_then.contains(&true);
+    if now.period_unit != then.period_unit {
+        Some("periods")
+    } else if have_ages && terms.age_bands != before.age_bands {
+        Some("age bands")
+    } else if have_ages && !both_name(Variable::Age) && !both_name(Variable::AgeReached) {
+        Some("definitions of age")
+    } else if (both_name(Variable::Citizenship) || both_name(Variable::BirthCountry))
+        && now.country_groups != then.country_groups
+    {
+        Some("groups of countries")
+    } else {
+        None
+    }
+}
+
 /// What was told of one direction before, by the group and measure of a count.
 struct Released<'a> {
     told: BTreeMap<(&'a Group, usize), Vec<u64>>,
+    suppressed: BTreeSet<(&'a Group, usize)>,
+    /// By step of days; of tables of the same years.
+    lags: BTreeMap<&'a str, Vec<Option<u64>>>,
+    /// By period, list, rule and flag.
+    stays: BTreeMap<(&'a str, Side, DurationRule, RuleFlag), Vec<Option<u64>>>,
     terms: &'a FlowTerms,
     /// Whether a table of other years left: sums over all periods less its own would be those of the years not in both.
     has_other_years: bool,
@@ -178,51 +216,89 @@ enum Told {
     Same,
     /// It was this, which is another figure.
     Moved(u64),
-    /// It must not be shown, since sums of other years were.
-    OtherYears,
+    /// It must not be shown: it was suppressed, or it is a sum over all periods and sums of other years were shown.
+    Hidden,
 }
 
 impl<'a> Released<'a> {
     fn of(corridor: &CorridorTable, terms: &'a FlowTerms, released: &'a [PublishedTable]) -> Self {
-        let mut told = BTreeMap::new();
+        let (mut told, mut suppressed) = (BTreeMap::new(), BTreeSet::new());
+        let (mut lags, mut stays) = (BTreeMap::new(), BTreeMap::new());
         let mut has_other_years = false;
         for table in released {
             let other_years = table.terms.period != terms.period;
             has_other_years |= other_years;
+            for row in table.lags.iter().filter(|row| row.corridor == corridor.corridor) {
+                lags.entry(row.days.as_str())
+                    .or_insert_with(Vec::new)
+                    .push(row.moves.filter(|_| !other_years));
+            }
+            for row in table.stays.iter().filter(|row| row.corridor == corridor.corridor) {
+                stays
+                    .entry((row.period.as_str(), row.side, row.rule, row.counts))
+                    .or_insert_with(Vec::new)
+                    .push(row.moves);
+            }
             for row in &table.rows {
                 let is_of_all = row.group.get(Variable::Period).is_none();
                 if row.corridor != corridor.corridor || (is_of_all && other_years) {
                     continue;
                 }
                 for (measure, count) in row.counts.as_array().iter().enumerate() {
-                    if let Some(count) = count {
-                        told.entry((&row.group, measure))
+                    match count {
+                        Some(count) => told
+                            .entry((&row.group, measure))
                             .or_insert_with(Vec::new)
-                            .push(*count);
+                            .push(*count),
+                        None => {
+                            suppressed.insert((&row.group, measure));
+                        }
                     }
                 }
             }
         }
         Self {
             told,
+            suppressed,
+            lags,
+            stays,
             terms,
             has_other_years,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.told.is_empty() && !self.has_other_years
+        self.told.is_empty() && self.suppressed.is_empty() && !self.has_other_years
+    }
+
+    /// Of counts that are told again only where every table told the same.
+    fn again(before: Option<&Vec<Option<u64>>>, moves: Option<u64>) -> Option<u64> {
+        moves.filter(|_| before.is_none_or(|told| told.iter().all(|told| *told == moves)))
+    }
+
+    /// What may be told of a step of days, which the table itself would tell.
+    fn lag(&self, days: &str, moves: Option<u64>) -> Option<u64> {
+        Self::again(self.lags.get(days), moves)
+    }
+
+    /// The same of a count of the table of stays.
+    fn stay(&self, (period, side, rule, flag): StayPlace, moves: Option<u64>) -> Option<u64> {
+        let period = self.terms.label(Variable::Period, period).unwrap_or_default();
+        Self::again(self.stays.get(&(period.as_str(), side, rule, flag)), moves)
     }
 
     /// Of what was told of a count, what it differs from by least, though it does.
     fn get(&self, row: &TableRow, measure: Measure) -> Told {
         if row.key[0] == ALL_CATEGORIES && self.has_other_years {
-            return Told::OtherYears;
+            return Told::Hidden;
         }
-        if self.told.is_empty() {
+        if self.is_empty() {
             return Told::Nothing;
         }
         let group = to_group(self.terms, &row.key);
+        if self.suppressed.contains(&(&group, measure.index())) {
+            return Told::Hidden;
+        }
         let count = row.account.measure(measure);
         let Some(told) = self.told.get(&(&group, measure.index())) else {
             return Told::Nothing;
@@ -235,6 +311,11 @@ impl<'a> Released<'a> {
     }
 }
 
+/// How a step of days is called.
+fn lag_label(step: usize) -> &'static str {
+    LAG_STEPS.get(step).map_or(LAG_UNKNOWN, |(_, _, label)| label)
+}
+
 /// What may be seen of one direction.
 struct Seen {
     /// Of each row, in their order.
@@ -245,7 +326,7 @@ struct Seen {
 }
 
 /// Where a count of the table of stays stands: period, side, rule and flag.
-type StayPlace = (u16, corridor_core::Side, DurationRule, RuleFlag);
+type StayPlace = (u16, Side, DurationRule, RuleFlag);
 
 /// Moves of the table of stays, as they are.
 fn stay_counts(corridor: &CorridorTable) -> BTreeMap<StayPlace, u64> {

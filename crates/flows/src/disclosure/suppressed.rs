@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use corridor_core::{DurationRule, PeriodUnit, RuleFlag, Side};
 
-use super::{DisclosureError, Released, Seen, StayPlace, Told, is_of_period, is_total, stay_counts};
+use super::{
+    DisclosureError, Released, Seen, StayPlace, Told, is_of_period, is_total, lag_label, stay_counts,
+};
 use crate::classes::{Class, Measure};
 use crate::linear::{CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress};
 use crate::number::real;
@@ -35,9 +37,17 @@ pub(super) fn see(
 ) -> Result<Seen, DisclosureError> {
     let minimum = u64::from(terms.disclosure.minimum_count);
     let rows = see_rows(corridor, released, minimum)?;
-    let lags = see_lags(corridor, terms, &rows)?;
-    let stays = see_stays(corridor, terms, &rows, minimum)?;
-    Ok(Seen { rows, lags, stays })
+    let lags = see_lags(corridor, terms, &rows)?.into_iter().enumerate();
+    let stays = see_stays(corridor, terms, &rows, minimum)?.into_iter();
+    Ok(Seen {
+        rows,
+        lags: lags
+            .map(|(step, moves)| released.lag(lag_label(step), moves))
+            .collect(),
+        stays: stays
+            .map(|(place, moves)| (place, released.stay(place, moves)))
+            .collect(),
+    })
 }
 
 /// Every count of every row is a cell; the atoms are the classes of the finest cells.
@@ -80,7 +90,7 @@ fn see_rows(
                 atoms,
                 kind: match told {
                     Told::Nothing | Told::Same | Told::Moved(_) => CellKind::Wanted,
-                    Told::OtherYears => CellKind::Hidden,
+                    Told::Hidden => CellKind::Hidden,
                 },
                 cost: Some(cost(row, measure)),
             });
@@ -110,7 +120,11 @@ fn see_rows(
     let see = |row: &TableRow, positions: &[Option<usize>; Measure::ALL.len()]| {
         let mut counts = [None; Measure::ALL.len()];
         for ((count, measure), position) in counts.iter_mut().zip(Measure::ALL).zip(positions) {
-            let is_hidden = position.is_some_and(|position| hidden[position]);
+            let is_hidden = match position {
+                Some(position) => hidden[*position],
+                // None at all is shown, unless some were left out before.
+                None => matches!(released.get(row, measure), Told::Hidden),
+            };
             *count = (!is_hidden).then(|| row.account.measure(measure));
         }
         FlowCounts::from_array(counts)
@@ -179,7 +193,7 @@ fn hide(
         .iter()
         .map(|told| match told {
             Told::Moved(before) => Some(*before),
-            Told::Nothing | Told::Same | Told::OtherYears => None,
+            Told::Nothing | Told::Same | Told::Hidden => None,
         })
         .collect();
     let table = LinearTable::try_new(atoms, cells)?

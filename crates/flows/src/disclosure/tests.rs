@@ -313,3 +313,107 @@ fn agreed_moves_on_other_days_are_not_told_by_those_on_one() {
         "21 agree: 20 of one day would tell of the other"
     );
 }
+
+#[test]
+fn days_and_stays_are_told_again_only_where_they_are_the_same() {
+    let mut immigration = event_in(2022);
+    immigration.direction = corridor_core::Direction::Immigration;
+    let of_days = |same_day: usize, a_week_later: usize| {
+        let mut destination = vec![immigration; same_day + a_week_later];
+        for event in &mut destination[same_day..] {
+            event.date.date = "2022-06-22".parse().unwrap();
+        }
+        let pairs: Vec<MovePair> = (0..u32::try_from(destination.len()).unwrap())
+            .map(|index| MovePair {
+                emigration: index,
+                immigration: index,
+            })
+            .collect();
+        table(&terms(), &vec![event_in(2022); destination.len()], &destination, &pairs)
+    };
+    let lags = |table: &PublishedTable| -> BTreeMap<String, Option<u64>> {
+        let rows = table.lags.iter().filter(|row| row.corridor == terms().corridor);
+        rows.map(|row| (row.days.clone(), row.moves)).collect()
+    };
+    let first = protect(of_days(40, 30), &noise(), &[]).unwrap().into_published();
+    assert_eq!((lags(&first)["0"], lags(&first)["1 to 7"]), (Some(40), Some(30)));
+    // One move more on the same day and one less a week later: the total does not tell of it, the days would.
+    let second = protect(of_days(41, 29), &noise(), std::slice::from_ref(&first)).unwrap().into_published();
+    assert_eq!((lags(&second)["0"], lags(&second)["1 to 7"]), (None, None));
+    let same = protect(of_days(40, 30), &noise(), std::slice::from_ref(&first)).unwrap().into_published();
+    assert_eq!(lags(&same), lags(&first));
+    assert_eq!(same.stays, first.stays);
+    // Of sums over other years nothing is told.
+    let mut of_other_years = first;
+    of_other_years.terms.period.last = "2023-12-31".parse().unwrap();
+    let third = protect(of_days(40, 30), &noise(), &[of_other_years]).unwrap().into_published();
+    assert!(lags(&third).values().all(|moves| moves.is_none_or(|moves| moves == 0)));
+}
+
+#[test]
+fn tables_by_other_groups_of_the_same_moves_are_refused() {
+    let first = revised(50, 40, &[]);
+    let none: [MovePair; 0] = [];
+    let refused = |change: &dyn Fn(&mut FlowTerms)| {
+        let mut other = first.clone();
+        change(&mut other.terms);
+        let made = table(&terms(), &[event_in(2022)], &[], &none);
+        match protect(made, &noise(), &[other]) {
+            Ok(_) => None,
+            Err(DisclosureError::OtherGroups { what }) => Some(what),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(refused(&|_| {}), None);
+    let bands = corridor_core::AgeBands::try_from(vec![0, 18, 65]).unwrap();
+    assert_eq!(refused(&|terms| terms.age_bands = bands.clone()), Some("age bands"));
+    assert_eq!(
+        refused(&|terms| terms.statistics.period_unit = corridor_core::PeriodUnit::Quarter),
+        Some("periods")
+    );
+    assert_eq!(
+        refused(&|terms| terms.statistics.country_groups.0.clear()),
+        Some("groups of countries")
+    );
+    let by = |tables: Vec<Vec<Variable>>| move |terms: &mut FlowTerms| terms.statistics.tables.clone_from(&tables);
+    let reached = vec![vec![Variable::Period, Variable::AgeReached]];
+    assert_eq!(refused(&by(reached)), Some("definitions of age"));
+    // Bands that no table was by tell nothing.
+    let by_sex = by(vec![vec![Variable::Period, Variable::Sex]]);
+    assert_eq!(
+        refused(&|terms| {
+            terms.age_bands = bands.clone();
+            by_sex(terms);
+        }),
+        None
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn what_was_left_out_stays_out((origin, destination, pairs) in any_lists(), (more, _, _) in any_lists()) {
+        let mut by_sex = terms();
+        by_sex.statistics.tables = vec![vec![Variable::Period, Variable::Sex]];
+        let mut by_citizenship = terms();
+        by_citizenship.statistics.tables = vec![vec![Variable::Period, Variable::Citizenship]];
+        let first = protect(table(&by_sex, &origin, &destination, &pairs), &noise(), &[]).unwrap().into_published();
+        let revised: Vec<MigrationEvent> = origin.iter().chain(&more).copied().collect();
+        let second = protect(
+            table(&by_citizenship, &revised, &destination, &pairs),
+            &noise(),
+            std::slice::from_ref(&first),
+        )
+        .unwrap()
+        .into_published();
+        for row in &second.rows {
+            let before = first.rows.iter().find(|before| (before.corridor, &before.group) == (row.corridor, &row.group));
+            for measure in Measure::ALL {
+                if before.is_some_and(|before| before.counts.get(measure).is_none()) {
+                    prop_assert_eq!(row.counts.get(measure), None);
+                }
+            }
+        }
+    }
+}
