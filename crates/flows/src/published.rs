@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use corridor_core::{Corridor, Digest, DurationRule, RuleFlag, Side, Variable};
+use corridor_core::{Corridor, Digest, DisclosureMethod, DurationRule, RuleFlag, Side, Variable};
 use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -38,8 +38,8 @@ pub struct PublishedTable {
 }
 
 impl PublishedTable {
-    /// Checks what a table that was read from a file must hold: terms that can be, a row at least, and counts that fit each other
-    /// where they are shown.
+    /// Checks what a table that was read from a file must hold: terms that can be, a row at least, and counts that fit each other, and
+    /// rows their totals, where they are shown.
     ///
     /// # Errors
     /// What is wrong, in words.
@@ -69,7 +69,43 @@ impl PublishedTable {
                 }
             }
         }
+        if self.terms.disclosure.method == DisclosureMethod::Suppression && !self.rows_add_up() {
+            return Err("its rows do not add up to their totals");
+        }
         Ok(())
+    }
+
+    /// Whether the rows that tell one variable more apart than another add up to it, as far as they are shown. Counts changed by chance
+    /// do not.
+    fn rows_add_up(&self) -> bool {
+        let totals: HashMap<(Corridor, &Group), &FlowRow> = self
+            .rows
+            .iter()
+            .map(|row| ((row.corridor, &row.group), row))
+            .collect();
+        // By total and variable: the sum of what is shown, and whether all of it is.
+        let mut sums: HashMap<(Corridor, Group, Variable), [(u64, bool); Measure::ALL.len()]> = HashMap::new();
+        for row in &self.rows {
+            for variable in row.group.0.keys() {
+                let mut total = row.group.clone();
+                total.0.remove(variable);
+                let sums = sums
+                    .entry((row.corridor, total, *variable))
+                    .or_insert([(0, true); Measure::ALL.len()]);
+                for ((sum, is_whole), count) in sums.iter_mut().zip(row.counts.as_array()) {
+                    *sum = sum.saturating_add(count.unwrap_or(0));
+                    *is_whole &= count.is_some();
+                }
+            }
+        }
+        sums.iter().all(|((corridor, group, _), sums)| {
+            totals.get(&(*corridor, group)).is_none_or(|total| {
+                let counts = total.counts.as_array().iter().zip(sums);
+                counts.filter_map(|(count, sum)| Some((count.as_ref()?, sum))).all(
+                    |(count, (sum, is_whole))| if *is_whole { sum == count } else { sum <= count },
+                )
+            })
+        })
     }
 }
 

@@ -207,6 +207,70 @@ fn sdmx_tells_the_same_counts_as_the_table() {
 }
 
 #[test]
+fn a_group_of_countries_is_no_country_in_sdmx_and_kosovo_has_a_code() {
+    let country = |code: &str| code.parse().unwrap();
+    let mut table = published();
+    // A name that is the code of Morocco.
+    table.terms.statistics.country_groups.0[0].name = "ma".to_owned();
+    table.terms.statistics.country_groups.0[0].countries = vec![country("TN"), country("DZ")];
+    table.terms.corridor = Corridor::try_new(
+        corridor_core::Origin(country("XK")),
+        corridor_core::Destination(country("IT")),
+    )
+    .unwrap();
+    let labels = ["ma", "other", "unknown"];
+    let mut row = table.rows[0].clone();
+    row.corridor = table.terms.corridor;
+    table.rows = labels
+        .iter()
+        .map(|label| {
+            row.group.0.insert(Variable::Citizenship, (*label).to_owned());
+            row.clone()
+        })
+        .collect();
+    let from = Provenance::default();
+    let csv = Export::try_new(&table, &from, CountryCoding::Iso).unwrap().to_sdmx_csv();
+    let lines = read(&csv);
+    let of = |column: &str| -> BTreeSet<&str> { lines.iter().map(|line| line[column].as_str()).collect() };
+    assert_eq!(of("CITIZEN"), BTreeSet::from(["G_MA", "896", "898"]));
+    assert_eq!(of("BIRTH_AREA"), BTreeSet::from(["001"]));
+    assert_eq!(of("ORIGIN_AREA"), BTreeSet::from(["412"]));
+    for code in ["896", "898", "001", "412"] {
+        assert!(codes(AREAS).contains(code), "{code}");
+    }
+    assert!(codes(AREAS).iter().all(|code| !code.starts_with("G_")));
+}
+
+#[test]
+fn a_table_whose_rows_do_not_add_up_is_refused() {
+    let table = published();
+    assert_eq!(table.validate(), Ok(()));
+    let at = table
+        .rows
+        .iter()
+        .position(|row| row.group.is_by(&[Variable::Period]) && row.counts.get(Measure::Immigrations) > Some(0))
+        .unwrap();
+    // Each count fits the others of the row; the row does not fit the total.
+    let mut other = table.clone();
+    let more = |measure: Measure, count: u64| {
+        let is_of_it = [
+            Measure::Immigrations,
+            Measure::OnlyDestination,
+            Measure::UnmatchedDestination,
+        ];
+        if is_of_it.contains(&measure) { count + 1 } else { count }
+    };
+    let counts = Measure::ALL.map(|measure| {
+        let count = other.rows[at].counts.get(measure);
+        count.map(|count| more(measure, count))
+    });
+    other.rows[at].counts = crate::published::FlowCounts::from_array(counts);
+    assert_eq!(other.validate(), Err("its rows do not add up to their totals"));
+    other.terms.disclosure.method = corridor_core::DisclosureMethod::CellKey;
+    assert_eq!(other.validate(), Ok(()), "chance changes each row on its own");
+}
+
+#[test]
 fn a_country_without_a_code_is_refused_by_name() {
     let mut table = published();
     let country = |code: &str| code.parse().unwrap();
