@@ -72,8 +72,11 @@ pub(crate) struct EstimateArgs {
     /// Seed of the bootstraps: the same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// As JSON.
+    /// As a page to read instead of JSON.
     #[arg(long)]
+    pub(crate) text: bool,
+    /// As JSON, which it is without being asked for.
+    #[arg(long, conflicts_with = "text")]
     pub(crate) json: bool,
 }
 

@@ -65,10 +65,10 @@ const NOTES: [&str; 2] = [
 
 pub(crate) fn run(args: &EstimateArgs) -> anyhow::Result<()> {
     let report = estimate(&Problem::read(args)?, args)?;
-    if args.json {
-        return json(&report);
+    if args.text {
+        return data(&page::to_page(&report));
     }
-    data(&page::to_page(&report))
+    json(&report)
 }
 
 fn estimate(problem: &Problem, args: &EstimateArgs) -> anyhow::Result<Report> {
