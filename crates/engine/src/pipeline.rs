@@ -10,8 +10,8 @@ use corridor_flows::{
 };
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
-    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LinkSet, LinkSide, LshTables, Tile, decide,
-    decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
+    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LEAST_PARTNERS, LinkSet, LinkSide, LshTables, Tile,
+    decide, decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -134,9 +134,6 @@ impl From<&LshTables> for LshReport {
         }
     }
 }
-
-/// Partners in a sample below which no completeness is told.
-const LEAST_PARTNERS: u64 = 100;
 
 /// How the two ways of estimating a threshold went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -342,10 +342,11 @@ impl RunPlan {
         let link = &self.sizes.link;
         let pace = Pace::measure(comparison, tiles, clock, CALIBRATION_S);
         let comparing = pace.seconds_for(self.pairs)?;
-        // What blocks cost is measured at the end of a run in blocks.
-        let measuring = match link.blocks {
-            Some(_) => pace.seconds_for(comparison.pairs_to_measure_loss())?,
-            None => 0.0,
+        // What blocks and keys of bits cost is measured at the end of a run.
+        let measuring = if comparison.is_of_some_pairs() {
+            pace.seconds_for(comparison.pairs_to_measure_loss())?
+        } else {
+            0.0
         };
         let sampled = self.forecast.pairs_sampled().max(1) as f64;
         let learnt: u64 = link

@@ -27,6 +27,10 @@ const PAIRS: usize = 2_000_000_000;
 /// Records sampled at most and, however large the other side, at least.
 const MOST_RECORDS: usize = 20_000;
 const LEAST_RECORDS: usize = 200;
+/// Partners below which a sample says too little, and would tell how few there are.
+pub const LEAST_PARTNERS: u64 = 100;
+/// A sample with fewer is drawn anew, twice as large, so many times at most.
+const MOST_DOUBLINGS: u32 = 3;
 /// Below every similarity.
 const NO_PARTNER: f64 = -2.0;
 /// Records a thread compares at a time.
@@ -35,16 +39,34 @@ const ROWS: usize = 16;
 impl BlockingLoss {
     /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,
     /// on the current rayon pool; the same whatever its size. A partner is a record at or
-    /// above `threshold` by its whole filter and, where fields decided, with a match weight that a link may have.
+    /// above `threshold` by its whole filter and, where fields decided, with a match weight that a link may have. Where fewer than
+    /// [`LEAST_PARTNERS`] have one, more records are sampled, within eight times the work.
     pub fn measure(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
-        (threshold, fields): (Threshold, Option<&FieldLinks>),
+        level: (Threshold, Option<&FieldLinks>),
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
         seed: u64,
     ) -> Self {
-        let wanted = records_wanted(right.len());
+        let mut wanted = records_wanted(right.len());
+        for _ in 0..MOST_DOUBLINGS {
+            let loss = Self::measure_some((left, right), measure, level, meet, (seed, wanted));
+            if loss.with_partner >= LEAST_PARTNERS || wanted >= left.len() {
+                return loss;
+            }
+            wanted *= 2;
+        }
+        Self::measure_some((left, right), measure, level, meet, (seed, wanted))
+    }
+
+    fn measure_some(
+        (left, right): (&LinkSide<'_>, &LinkSide<'_>),
+        measure: Measure,
+        (threshold, fields): (Threshold, Option<&FieldLinks>),
+        meet: &(dyn Fn(u32, u32) -> bool + Sync),
+        (seed, wanted): (u64, usize),
+    ) -> Self {
         let rows = sample_rows(left.len(), wanted, &mut SeededEntropy::new(seed, "blocking loss"));
         let kernel = Kernel::best();
         let search = Search::full(to_cut(left, measure, threshold));
@@ -68,6 +90,7 @@ impl BlockingLoss {
                     .map(|pair| {
                         let other = to_index(pair.right);
                         let similarity = match fields {
+                            _ if left.is_constant(row) || right.is_constant(other) => None,
                             Some(fields) => fields.score_of_link((left, row), (right, other)),
                             None => {
                                 let ones = left.matrix().ones(row) + right.matrix().ones(other);
@@ -103,7 +126,8 @@ impl BlockingLoss {
         }
     }
 
-    /// Pairs that are compared to measure it, for so many records of the left and of the right.
+    /// Pairs that are compared to measure it, for so many records of the left and of the right, where the first sample has partners
+    /// enough.
     pub fn pairs_compared(left_len: usize, right_len: usize) -> u64 {
         let pairs = left_len.min(records_wanted(right_len)) * right_len;
         u64::try_from(pairs).expect("a count of pairs")

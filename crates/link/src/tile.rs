@@ -180,6 +180,11 @@ impl<'a> Comparison<'a> {
         BlockingLoss::pairs_compared(self.left.len(), self.right.len())
     }
 
+    /// Whether only pairs that share a block or a key of bits are compared, and not all.
+    pub const fn is_of_some_pairs(&self) -> bool {
+        self.blocks.is_some() || self.lsh.is_some()
+    }
+
     /// Every pair of the tile that is found, by left record, then right; over all tiles, each pair once.
     ///
     /// # Panics
