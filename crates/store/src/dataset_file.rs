@@ -14,6 +14,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::dataset_reader::{DatasetReader, FileDigests};
+use crate::random::SealedFile;
 
 /// Why bytes are no dataset file. Messages say nothing of its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,10 +40,11 @@ pub(crate) fn format_error(error: impl ToString) -> DatasetFileError {
 /// # Errors
 /// When a byte was altered or cut off, or the content is not a sound dataset.
 pub fn parse_dataset(bytes: Bytes) -> Result<EncodedDataset, DatasetFileError> {
-    if !FileDigests::of(&bytes)?.seal_fits {
+    let file = SealedFile::from(bytes);
+    if !FileDigests::of(&file)?.seal_fits {
         return Err(DatasetFileError::Seal);
     }
-    let mut reader = DatasetReader::open(bytes)?;
+    let mut reader = DatasetReader::open(file)?;
     let mut dataset = reader.to_empty();
     while let Some(appended) = reader.append_to(&mut dataset) {
         appended?;

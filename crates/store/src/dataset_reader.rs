@@ -12,6 +12,7 @@ use parquet::file::reader::ChunkReader;
 use sha2::{Digest as _, Sha256};
 
 use crate::dataset_file::{DatasetFileError, append, check_size, filter_len, format_error, read_manifest};
+use crate::random::SealedFile;
 
 /// Records handed out at once. With the longest filters they take a few megabytes.
 const RECORDS_AT_ONCE: usize = 8192;
@@ -107,14 +108,14 @@ impl DatasetReader {
     ///
     /// # Errors
     /// When it is not a dataset file.
-    pub fn open(file: impl ChunkReader + 'static) -> Result<Self, DatasetFileError> {
+    pub fn open(file: SealedFile) -> Result<Self, DatasetFileError> {
         // The Parquet reader panics on metadata and pages that contradict one another; whoever makes such a file can seal it.
         // Nothing of a file that was given up is used again.
         catch_unwind(AssertUnwindSafe(|| Self::open_trusting(file))).unwrap_or(Err(CONTRADICTS))
     }
 
-    fn open_trusting(file: impl ChunkReader + 'static) -> Result<Self, DatasetFileError> {
-        let byte_count = usize::try_from(file.len()).map_err(format_error)?;
+    fn open_trusting(file: SealedFile) -> Result<Self, DatasetFileError> {
+        let byte_count = usize::try_from(file.byte_count()).map_err(format_error)?;
         check_metadata_len(&file)?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(format_error)?;
         let pairs: HashMap<String, String> = reader

@@ -30,6 +30,13 @@ const MAX_RANGE_BYTES: usize = 64 << 20;
 /// longer, some are opened more than once, which is cheaper than a service that runs out of memory.
 const KEPT_BYTES: usize = 20 << 20;
 
+/// Chunks kept open, however short.
+const KEPT_CHUNKS: usize = 40;
+
+/// Bytes of the longest header of a page that is read: ours have some hundred. The Parquet reader skips what it does not know of a header,
+/// and counts on a reader that ends: it would go on skipping, billions of times, where there is nothing more.
+const MAX_HEADER_BYTES: usize = 64 << 10;
+
 /// A file of sealed chunks as a reader. A clone reads the same file.
 #[derive(Clone)]
 pub struct SealedFile(Arc<Inner>);
@@ -84,7 +91,7 @@ impl SealedFile {
         })?;
         kept.push_back((chunk, bytes.clone()));
         let mut total: usize = kept.iter().map(|(_, bytes)| bytes.len()).sum();
-        while total > KEPT_BYTES && kept.len() > 1 {
+        while kept.len() > KEPT_CHUNKS || (total > KEPT_BYTES && kept.len() > 1) {
             total -= kept.pop_front().map_or(0, |(_, bytes)| bytes.len());
         }
         Ok(bytes)
@@ -144,6 +151,7 @@ impl ChunkReader for SealedFile {
         Ok(SealedFileReader {
             file: self.clone(),
             offset: start,
+            left: MAX_HEADER_BYTES,
         })
     }
 
@@ -170,18 +178,88 @@ impl ChunkReader for SealedFile {
     }
 }
 
-/// Reads on from a place.
+/// Reads the header of a page, or the end of the file. What would go on past the file, or is longer than any header, is an error.
 #[derive(Debug)]
 pub struct SealedFileReader {
     file: SealedFile,
     offset: u64,
+    left: usize,
 }
 
 impl Read for SealedFileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let piece = self.file.piece(self.offset, buffer.len())?;
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.left == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the header of a page is longer than any",
+            ));
+        }
+        let piece = self.file.piece(self.offset, buffer.len().min(self.left))?;
+        if piece.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         buffer[..piece.len()].copy_from_slice(&piece);
         self.offset += piece.len() as u64;
+        self.left -= piece.len();
         Ok(piece.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_reads_on_past_the_end_or_past_any_header_is_told() {
+        let file = SealedFile::from(Bytes::from(vec![7; 3 * MAX_HEADER_BYTES]));
+        let mut reader = file.get_read(0).unwrap();
+        let mut bytes = vec![0; MAX_HEADER_BYTES];
+        reader.read_exact(&mut bytes).unwrap();
+        assert_eq!(
+            reader.read(&mut bytes).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+        let mut at_the_end = file.get_read(file.byte_count() - 2).unwrap();
+        assert_eq!(at_the_end.read(&mut bytes).unwrap(), 2);
+        for _ in 0..2 {
+            assert_eq!(
+                at_the_end.read(&mut bytes).unwrap_err().kind(),
+                io::ErrorKind::UnexpectedEof
+            );
+        }
+        // As the Parquet reader skips what it does not know.
+        assert!(io::copy(&mut at_the_end.take(8), &mut io::sink()).is_err());
+    }
+
+    #[test]
+    fn only_so_many_chunks_are_kept_open_and_only_so_many_bytes() {
+        struct Frames {
+            frames: usize,
+            len: usize,
+        }
+        impl Chunks for Frames {
+            fn byte_count(&self) -> u64 {
+                (self.frames * self.len) as u64
+            }
+            fn chunk_at(&self, offset: u64) -> usize {
+                usize::try_from(offset).unwrap() / self.len
+            }
+            fn start_of(&self, chunk: usize) -> u64 {
+                (chunk * self.len) as u64
+            }
+            fn open(&self, _: usize) -> Result<Bytes, StoreError> {
+                Ok(Bytes::from(vec![0; self.len]))
+            }
+        }
+        for (len, most) in [(20, KEPT_CHUNKS), (4 << 20, 5)] {
+            let file = SealedFile::new(Frames { frames: 100, len });
+            for frame in 0..100 {
+                file.open(frame).unwrap();
+            }
+            assert_eq!(file.0.kept.lock().unwrap().len(), most);
+        }
     }
 }

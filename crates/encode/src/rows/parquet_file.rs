@@ -1,7 +1,7 @@
 //! Rows of a Parquet file.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Read, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray as _;
@@ -13,11 +13,14 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
+use bytes::Bytes;
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{ChunkReader, Length};
 
 use super::{RowBatch, RowSource};
 use crate::extract::ExtractError;
@@ -48,6 +51,40 @@ pub(super) struct ParquetRows {
     value: Vec<u8>,
 }
 
+/// A file whose end is an error to whoever reads the header of a page: the Parquet reader skips what it does not know of one, and would
+/// go on skipping, billions of times, where there is nothing more.
+struct RegisterFile(File);
+
+/// Reads on from a place.
+struct UpToTheEnd(<File as ChunkReader>::T);
+
+impl Length for RegisterFile {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for RegisterFile {
+    type T = UpToTheEnd;
+
+    fn get_read(&self, start: u64) -> Result<UpToTheEnd, ParquetError> {
+        self.0.get_read(start).map(UpToTheEnd)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.0.get_bytes(start, length)
+    }
+}
+
+impl Read for UpToTheEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
+}
+
 /// Appends the text of a row's value.
 type ValueWriter = Box<dyn Fn(usize, &mut Vec<u8>) + Send>;
 
@@ -57,7 +94,7 @@ impl ParquetRows {
         input: File,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Self, ExtractError> {
-        let builder = contained(|| ParquetRecordBatchReaderBuilder::try_new(input).ok())
+        let builder = contained(|| ParquetRecordBatchReaderBuilder::try_new(RegisterFile(input)).ok())
             .ok_or_else(|| damaged(&file, 1))?;
         refuse_absurd(builder.metadata()).map_err(|problem| not_readable(&file, problem))?;
         let fields = builder.schema().fields().clone();
