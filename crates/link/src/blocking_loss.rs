@@ -29,7 +29,7 @@ const MOST_RECORDS: usize = 20_000;
 const LEAST_RECORDS: usize = 200;
 /// Partners below which a sample says too little, and would tell how few there are.
 pub const LEAST_PARTNERS: u64 = 100;
-/// A sample with fewer is drawn anew, twice as large, so many times at most.
+/// A sample with fewer grows to twice its size, so many times at most.
 const MOST_DOUBLINGS: u32 = 3;
 /// Below every similarity.
 const NO_PARTNER: f64 = -2.0;
@@ -49,25 +49,45 @@ impl BlockingLoss {
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
         seed: u64,
     ) -> Self {
-        let mut wanted = records_wanted(right.len());
-        for _ in 0..MOST_DOUBLINGS {
-            let loss = Self::measure_some((left, right), measure, level, meet, (seed, wanted));
-            if loss.with_partner >= LEAST_PARTNERS || wanted >= left.len() {
-                return loss;
+        let wanted = records_wanted(right.len());
+        let drawn = sample_rows(
+            left.len(),
+            wanted << MOST_DOUBLINGS,
+            &mut SeededEntropy::new(seed, "blocking loss"),
+        );
+        // From the whole length of what was drawn, which is in the order of the file, first every eighth, then those in between.
+        let strides = [0, 4, 2, 6, 1, 5, 3, 7];
+        let rows: Vec<usize> = strides
+            .iter()
+            .flat_map(|first| drawn.iter().skip(*first).step_by(strides.len()))
+            .copied()
+            .collect();
+        let mut loss = Self {
+            records_sampled: 0,
+            with_partner: 0,
+            in_a_block: 0,
+        };
+        let (mut from, mut until) = (0, wanted.min(rows.len()));
+        while from < until {
+            let more = Self::measure_among((left, right), measure, level, meet, &rows[from..until]);
+            loss.records_sampled += more.records_sampled;
+            loss.with_partner += more.with_partner;
+            loss.in_a_block += more.in_a_block;
+            if loss.with_partner >= LEAST_PARTNERS {
+                break;
             }
-            wanted *= 2;
+            (from, until) = (until, (2 * until).min(rows.len()));
         }
-        Self::measure_some((left, right), measure, level, meet, (seed, wanted))
+        loss
     }
 
-    fn measure_some(
+    fn measure_among(
         (left, right): (&LinkSide<'_>, &LinkSide<'_>),
         measure: Measure,
         (threshold, fields): (Threshold, Option<&FieldLinks>),
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
-        (seed, wanted): (u64, usize),
+        rows: &[usize],
     ) -> Self {
-        let rows = sample_rows(left.len(), wanted, &mut SeededEntropy::new(seed, "blocking loss"));
         let kernel = Kernel::best();
         let search = Search::full(to_cut(left, measure, threshold));
         let packed = right.packed();

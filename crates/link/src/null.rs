@@ -135,8 +135,14 @@ impl NullDistribution {
                             .to_packed();
                         for &record in left_records {
                             let record = to_index(record);
+                            if left.is_constant(record) {
+                                continue;
+                            }
                             kernel.distances(left.row(record), &packed, &mut distances);
                             for (&other, &distance) in right_records.iter().zip(&distances) {
+                                if right.is_constant(to_index(other)) {
+                                    continue;
+                                }
                                 let ones = left.matrix().ones(record) + right.matrix().ones(to_index(other));
                                 if let Some(similarity) = cut.similarity(distance, ones) {
                                     counts[bin_of(similarity)] += 1;
@@ -239,11 +245,11 @@ fn histogram(
     let cut = Cut::new(to_kernel(measure), packed.words_per_filter(), 0, 1);
     let mut counts = vec![0; BINS];
     let mut distances = Vec::new();
-    for &row in rows {
+    for &row in rows.iter().filter(|&&row| !left.is_constant(row)) {
         kernel.distances(left.row(row), packed, &mut distances);
         let ones = left.matrix().ones(row);
         for (other, &distance) in distances.iter().enumerate() {
-            if !counts_as_pair(row, other) {
+            if !counts_as_pair(row, other) || right.is_constant(other) {
                 continue;
             }
             if let Some(similarity) = cut.similarity(distance, ones + right.matrix().ones(other)) {

@@ -610,7 +610,9 @@ mod tests {
         let words = filters.filter_len().to_words();
         for filled in [0, u64::MAX] {
             filters.push(&vec![filled; words]);
-            persons.push(Pseudonym::from_bytes(filled.to_be_bytes().repeat(2).try_into().unwrap()));
+            persons.push(Pseudonym::from_bytes(
+                filled.to_be_bytes().repeat(2).try_into().unwrap(),
+            ));
         }
         let left = LinkSide::from_parts(&filters, &persons).unwrap();
         let right = LinkSide::from_parts(&filters, &persons).unwrap();
@@ -619,9 +621,16 @@ mod tests {
             let comparison = Comparison::new(&left, &right, measure, "0.9".parse().unwrap());
             let tiles = plan_tiles(left.len(), right.len());
             let pairs: Vec<CandidatePair> = tiles.iter().flat_map(|tile| comparison.compare(tile)).collect();
+            // Nor are they strangers that others could be taken for.
+            let entropy: &mut dyn Entropy = &mut SeededEntropy::new(1, "strangers");
+            let strangers = crate::null::NullDistribution::sample(&left, &right, measure, entropy);
+            assert_eq!(strangers.pair_count(), 2 * 20 * 19, "{measure:?}");
             // Each of the others finds itself.
             assert!((0..20).all(|row| pairs.iter().any(|pair| (pair.left, pair.right) == (row, row))));
-            assert!(pairs.iter().all(|pair| pair.left < 20 && pair.right < 20), "{measure:?}");
+            assert!(
+                pairs.iter().all(|pair| pair.left < 20 && pair.right < 20),
+                "{measure:?}"
+            );
         }
     }
 

@@ -59,7 +59,8 @@ pub(super) fn sample_scores(
             );
             let strangers = pairs.iter().filter_map(|pair| {
                 let (row, other) = (rows[to_index(pair.left)], to_index(pair.right));
-                (side.person_of_row(row) != side.person_of_row(other))
+                let are_compared = !side.is_constant(row) && !side.is_constant(other);
+                (are_compared && side.person_of_row(row) != side.person_of_row(other))
                     .then(|| score(model, (side, row), (side, other)))
             });
             let mut scores = NullDistribution::empty();
