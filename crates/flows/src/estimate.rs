@@ -20,7 +20,7 @@ pub struct Estimate {
     pub point: f64,
     /// Its standard error.
     pub standard_error: f64,
-    /// Lower end of the 95 % log-normal interval; never below the number of moves seen.
+    /// Lower end of the 95 % log-normal interval; never below the number of moves seen, less what chance may have added to it.
     pub low: f64,
     /// Upper end.
     pub high: f64,
@@ -40,7 +40,9 @@ pub(crate) fn chapman(n1: u64, n2: u64, m: u64, noise: ClassNoise) -> Option<Est
     let added = noise.variance((real(n1), real(n2)), 1.0, estimate.point);
     if added > 0.0 {
         let variance = estimate.variance + added;
-        estimate = estimate.with_variance(variance, confidence);
+        // What was seen is a sum of changed counts, too.
+        let floor = estimate.at_least - confidence.z() * noise.of_seen().sqrt();
+        estimate = estimate.with_variance(variance, floor.max(0.0), confidence);
     }
     let (if_two_thirds, if_three_halves) = estimate.dependence.ends()?;
     Some(Estimate {

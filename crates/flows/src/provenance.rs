@@ -87,8 +87,8 @@ const ESTIMATE: &str = "Chapman 1951; variance Seber 1970, and that of what chan
                         being in the other likelier, it is too low: see the two figures under dependence";
 
 const LINKAGE_ERROR: &str = "corrected: m = matched * precision / recall; N = E * I / m, variance by the delta method (Ding & Fienberg \
-                             1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019) in precision and recall, 95 % log-normal \
-                             interval; precision and recall as expected, recall times what blocks let meet; classes of moves found are \
+                             1994; Di Consiglio & Tuoto 2015; de Wolf, van der Laan & Zult 2019) in precision and recall, 95 % interval \
+                             log-normal on m with the ends of those of precision and recall; precision and recall as expected, recall times what blocks let meet; classes of moves found are \
                              multiplied by precision / recall, those not found take the rest of each office's own count; a row that has \
                              none says why: not_corrected";
 

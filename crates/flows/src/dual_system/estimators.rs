@@ -70,13 +70,14 @@ impl PopulationEstimate {
         }
     }
 
-    /// The same with another variance.
-    pub(crate) fn with_variance(self, variance: f64, confidence: Confidence) -> Self {
+    /// The same with another variance and another bound below which the truth cannot lie.
+    pub(crate) fn with_variance(self, variance: f64, at_least: f64, confidence: Confidence) -> Self {
         Self {
             variance,
             standard_error: variance.sqrt(),
-            normal: Interval::normal(self.point, variance, self.at_least, confidence),
-            log_normal: Interval::log_normal(self.point, variance, self.at_least, confidence),
+            at_least,
+            normal: Interval::normal(self.point, variance, at_least, confidence),
+            log_normal: Interval::log_normal(self.point, variance, at_least, confidence),
             ..self
         }
     }

@@ -213,13 +213,7 @@ fn add_up(
         })
         .collect();
     Ok(StratifiedEstimate {
-        total: PopulationEstimate::new(
-            estimator,
-            figures,
-            at_least,
-            lists_and_seen(&parts),
-            confidence,
-        ),
+        total: PopulationEstimate::new(estimator, figures, at_least, lists_and_seen(&parts), confidence),
         strata,
         thin,
         rule,
