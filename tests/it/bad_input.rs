@@ -485,10 +485,18 @@ fn what_compare_cannot_use_is_refused() {
         assert!(refused.stderr.contains("threshold"), "{}", refused.stderr);
     }
     assert!(!folder.path().join("pairs.csv").exists());
-    // Two empty filters have no similarity; a full one is like itself.
-    compare("good.json", "0.8").succeeded();
+    // A filter without any bit, or with all, says nothing of anybody, though it is like itself.
+    let compared = compare("good.json", "0.8");
+    assert!(
+        compared
+            .stderr
+            .contains("2 filters of the left side have no bit set, or all"),
+        "{}",
+        compared.stderr
+    );
+    compared.succeeded();
     let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
-    assert_eq!(pairs, "left,right,similarity\n0,0,1\n");
+    assert_eq!(pairs, "left,right,similarity\n");
     compare("good.json", "0.8").failed(3, &["pairs.csv exists already"]);
 }
 

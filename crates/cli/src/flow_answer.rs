@@ -2,8 +2,8 @@
 
 use corridor_core::{Corridor, Destination, DurationRule, Origin, RuleFlag, Side, Variable};
 use corridor_flows::{
-    CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LeftOut, LeftOutRow, LengthOfStay,
-    LinkQuality, Measure, NotCorrected, PublishedTable, StayRow,
+    CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LeftOut,
+    LeftOutRow, LengthOfStay, LinkQuality, Measure, NotCorrected, PublishedTable, StayRow,
 };
 use corridor_wire::{FieldViolation, to_digest, v1};
 

@@ -5,8 +5,8 @@ use corridor_core::{
     Side, Variable,
 };
 use corridor_flows::{
-    FlowInput, FlowTable, FlowTerms, Group, Interval, KnownQuality, LengthOfStay, LinkQuality, PerturbationSecret,
-    PublishedTable, Stays, protect,
+    FlowInput, FlowTable, FlowTerms, Group, Interval, KnownQuality, LengthOfStay, LinkQuality,
+    PerturbationSecret, PublishedTable, Stays, protect,
 };
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
@@ -541,7 +541,13 @@ impl<'a> Pipeline<'a> {
             });
             let stays = Stays::try_new(stays_of(dataset, records, terms.period.last));
             let said = stays.map(|stays| LengthOfStay::of(corridor, &stays, &terms.disclosure));
-            table.lengths_of_stay.extend(said.ok().flatten());
+            // Of nearly the same stays: what changed would tell of the few that made it change.
+            let is_again = |said: &LengthOfStay| {
+                released
+                    .iter()
+                    .all(|before| before.lengths_of_stay.iter().any(|length| length == said))
+            };
+            table.lengths_of_stay.extend(said.ok().flatten().filter(is_again));
         }
         Ok(table)
     }

@@ -1,6 +1,6 @@
 //! What may be seen of a flow table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use corridor_core::{Corridor, DisclosureMethod, DurationRule, RuleFlag, Side, Variable};
 
@@ -9,12 +9,15 @@ use crate::estimate::chapman;
 use crate::noise::ClassNoise;
 use crate::perturb::PerturbationSecret;
 use crate::published::{FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow};
-use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN};
+use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN, LeftOut};
 use crate::table::{CorridorTable, FlowTable, TableRow};
 use crate::terms::{ALL_CATEGORIES, CellKey, FlowTerms};
 
 mod perturbed;
+mod released;
 mod suppressed;
+
+use released::{Released, other_groups};
 
 /// Something after disclosure control: the only form in which a table may leave. Made by [`protect`] alone.
 ///
@@ -107,7 +110,7 @@ pub enum DisclosureError {
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show. How many moves are in no table is told to
-/// full tens.
+/// full tens, or to multiples of the minimum where that is more, and not where partners of them are a count that is left out.
 ///
 /// # Errors
 /// [`DisclosureError`].
@@ -132,7 +135,10 @@ pub fn protect(
     {
         return Err(DisclosureError::PerturbedBefore);
     }
-    if let Some(what) = released.iter().find_map(|before| other_groups(terms, &before.terms)) {
+    if let Some(what) = released
+        .iter()
+        .find_map(|before| other_groups(terms, &before.terms))
+    {
         return Err(DisclosureError::OtherGroups { what });
     }
     for corridor in &table.corridors {
@@ -144,6 +150,7 @@ pub fn protect(
                 perturbed::see(corridor, terms, secret)
             }
         };
+        let first_row = published.rows.len();
         for (row, counts) in corridor.rows.iter().zip(seen.rows) {
             published.rows.push(to_row(terms, corridor.corridor, row, counts));
         }
@@ -159,12 +166,27 @@ pub fn protect(
                 .stays
                 .push(to_stay(terms, corridor.corridor, place, moves));
         }
-        for (&(side, reason), moves) in &corridor.left_out {
-            published.left_out.push(LeftOutRow {
+        let of_all = published.rows[first_row..]
+            .iter()
+            .find(|row| row.group.0.is_empty());
+        for (&(side, reason), &moves) in &corridor.left_out {
+            let row = LeftOutRow {
                 corridor: corridor.corridor,
                 side,
                 reason,
-                moves: (moves + 5) / 10 * 10,
+                moves: of_all
+                    .filter(|all| all.counts.get(partners_of(side, reason)).is_some())
+                    .map(|_| to_step(moves, terms.disclosure.minimum_count)),
+            };
+            let was_told = released.iter().flat_map(|before| &before.left_out);
+            let is_again = was_told
+                .filter(|before| {
+                    (before.corridor, before.side, before.reason) == (row.corridor, side, reason)
+                })
+                .all(|before| before.moves == row.moves);
+            published.left_out.push(LeftOutRow {
+                moves: row.moves.filter(|_| is_again),
+                ..row
             });
         }
     }
@@ -174,141 +196,20 @@ pub fn protect(
     })
 }
 
-/// In what two tables put the same moves into groups that differ by a few of them.
-fn other_groups(terms: &FlowTerms, before: &FlowTerms) -> Option<&'static str> {
-    let (now, then) = (&terms.statistics, &before.statistics);
-    let both_name = |variable| now.names(variable) && then.names(variable);
-    let ages = |names: &dyn Fn(Variable) -> bool| [Variable::Age, Variable::AgeReached].map(names);
-    let (ages_now, ages_then) = (ages(&|age| now.names(age)), ages(&|age| then.names(age)));
-    let have_ages = ages_now.contains(&true) && ages_then.contains(&true);
-    if now.period_unit != then.period_unit {
-        Some("periods")
-    } else if have_ages && terms.age_bands != before.age_bands {
-        Some("age bands")
-    } else if have_ages && !both_name(Variable::Age) && !both_name(Variable::AgeReached) {
-        Some("definitions of age")
-    } else if (both_name(Variable::Citizenship) || both_name(Variable::BirthCountry))
-        && now.country_groups != then.country_groups
-    {
-        Some("groups of countries")
-    } else {
-        None
+/// The moves of the other office whose partners are among those that one left out for a reason: these are no more.
+const fn partners_of(side: Side, reason: LeftOut) -> Measure {
+    match (side, reason) {
+        (Side::Origin, LeftOut::OutsidePeriod) => Measure::TimingDestination,
+        (Side::Destination, LeftOut::OutsidePeriod) => Measure::TimingOrigin,
+        (Side::Origin, LeftOut::OtherCountry) => Measure::PartnerDestination,
+        (Side::Destination, LeftOut::OtherCountry) => Measure::PartnerOrigin,
     }
 }
 
-/// What was told of one direction before, by the group and measure of a count.
-struct Released<'a> {
-    told: BTreeMap<(&'a Group, usize), Vec<u64>>,
-    suppressed: BTreeSet<(&'a Group, usize)>,
-    /// By step of days; of tables of the same years.
-    lags: BTreeMap<&'a str, Vec<Option<u64>>>,
-    /// By period, list, rule and flag.
-    stays: BTreeMap<(&'a str, Side, DurationRule, RuleFlag), Vec<Option<u64>>>,
-    terms: &'a FlowTerms,
-    /// Whether a table of other years left: sums over all periods less its own would be those of the years not in both.
-    has_other_years: bool,
-}
-
-/// What earlier tables mean for a count of this one.
-enum Told {
-    Nothing,
-    /// It was shown already.
-    Same,
-    /// It was this, which is another figure.
-    Moved(u64),
-    /// It must not be shown: it was suppressed, or it is a sum over all periods and sums of other years were shown.
-    Hidden,
-}
-
-impl<'a> Released<'a> {
-    fn of(corridor: &CorridorTable, terms: &'a FlowTerms, released: &'a [PublishedTable]) -> Self {
-        let (mut told, mut suppressed) = (BTreeMap::new(), BTreeSet::new());
-        let (mut lags, mut stays) = (BTreeMap::new(), BTreeMap::new());
-        let mut has_other_years = false;
-        for table in released {
-            let other_years = table.terms.period != terms.period;
-            has_other_years |= other_years;
-            for row in table.lags.iter().filter(|row| row.corridor == corridor.corridor) {
-                lags.entry(row.days.as_str())
-                    .or_insert_with(Vec::new)
-                    .push(row.moves.filter(|_| !other_years));
-            }
-            for row in table.stays.iter().filter(|row| row.corridor == corridor.corridor) {
-                stays
-                    .entry((row.period.as_str(), row.side, row.rule, row.counts))
-                    .or_insert_with(Vec::new)
-                    .push(row.moves);
-            }
-            for row in &table.rows {
-                let is_of_all = row.group.get(Variable::Period).is_none();
-                if row.corridor != corridor.corridor || (is_of_all && other_years) {
-                    continue;
-                }
-                for (measure, count) in row.counts.as_array().iter().enumerate() {
-                    match count {
-                        Some(count) => told
-                            .entry((&row.group, measure))
-                            .or_insert_with(Vec::new)
-                            .push(*count),
-                        None => {
-                            suppressed.insert((&row.group, measure));
-                        }
-                    }
-                }
-            }
-        }
-        Self {
-            told,
-            suppressed,
-            lags,
-            stays,
-            terms,
-            has_other_years,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.told.is_empty() && self.suppressed.is_empty() && !self.has_other_years
-    }
-
-    /// Of counts that are told again only where every table told the same.
-    fn again(before: Option<&Vec<Option<u64>>>, moves: Option<u64>) -> Option<u64> {
-        moves.filter(|_| before.is_none_or(|told| told.iter().all(|told| *told == moves)))
-    }
-
-    /// What may be told of a step of days, which the table itself would tell.
-    fn lag(&self, days: &str, moves: Option<u64>) -> Option<u64> {
-        Self::again(self.lags.get(days), moves)
-    }
-
-    /// The same of a count of the table of stays.
-    fn stay(&self, (period, side, rule, flag): StayPlace, moves: Option<u64>) -> Option<u64> {
-        let period = self.terms.label(Variable::Period, period).unwrap_or_default();
-        Self::again(self.stays.get(&(period.as_str(), side, rule, flag)), moves)
-    }
-
-    /// Of what was told of a count, what it differs from by least, though it does.
-    fn get(&self, row: &TableRow, measure: Measure) -> Told {
-        if row.key[0] == ALL_CATEGORIES && self.has_other_years {
-            return Told::Hidden;
-        }
-        if self.is_empty() {
-            return Told::Nothing;
-        }
-        let group = to_group(self.terms, &row.key);
-        if self.suppressed.contains(&(&group, measure.index())) {
-            return Told::Hidden;
-        }
-        let count = row.account.measure(measure);
-        let Some(told) = self.told.get(&(&group, measure.index())) else {
-            return Told::Nothing;
-        };
-        match told.iter().min_by_key(|told| told.abs_diff(count)) {
-            Some(nearest) if *nearest == count => Told::Same,
-            Some(nearest) => Told::Moved(*nearest),
-            None => Told::Nothing,
-        }
-    }
+/// A count to the nearest ten, or to the nearest multiple of the minimum where that is more.
+fn to_step(count: u64, minimum: u32) -> u64 {
+    let step = u64::from(minimum).max(10);
+    (count + step / 2) / step * step
 }
 
 /// How a step of days is called.

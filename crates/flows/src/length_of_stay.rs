@@ -38,7 +38,8 @@ impl LengthOfStay {
     /// What may be said of the stays of linked persons in the destination of `corridor`.
     ///
     /// `None` where fewer than 30 ended, or as few ended or lasted as must not be told of; a factor is `None` too where as few ended in
-    /// between. Figures have three digits and counts are full tens, from which the interval is computed.
+    /// between. Where as few ended between three and six months, the factor from six is not told: one over the other is their share.
+    /// Figures have three digits and counts are full tens, from which the interval is computed.
     pub fn of(corridor: Corridor, stays: &Stays, rule: &DisclosureRule) -> Option<Self> {
         let ExponentialRate { per_year, ended, .. } = stays.exponential(Confidence::default()).ok()?;
         let count = stays.len();
@@ -60,6 +61,9 @@ impl LengthOfStay {
             let factor = curve.as_ref()?.factor(from_months, 12.0).ok()?;
             Some(to_three_digits(factor))
         };
+        let ended_between_both = stays.ended_between(0.25, 0.5);
+        let few_between = (1..minimum).contains(&ended_between_both);
+        let from_3_to_12_months = factor(3.0);
         Some(Self {
             corridor,
             stays: count / 10 * 10,
@@ -67,8 +71,8 @@ impl LengthOfStay {
             per_year: to_three_digits(per_year),
             low: to_three_digits(per_year / spread),
             high: to_three_digits(per_year * spread),
-            from_3_to_12_months: factor(3.0),
-            from_6_to_12_months: factor(6.0),
+            from_3_to_12_months,
+            from_6_to_12_months: factor(6.0).filter(|_| !(few_between && from_3_to_12_months.is_some())),
         })
     }
 }
@@ -102,7 +106,10 @@ impl PublishedTable {
         let published = DurationConversion::table(&IMEM_2013).ok();
         let mut factors = Vec::new();
         for corridor in [corridor, corridor.to_reverse()] {
-            let linked = self.lengths_of_stay.iter().find(|length| length.corridor == corridor);
+            let linked = self
+                .lengths_of_stay
+                .iter()
+                .find(|length| length.corridor == corridor);
             for from_months in [3_u8, 6] {
                 let of_linked = linked.and_then(|length| match from_months {
                     3 => length.from_3_to_12_months,
@@ -172,6 +179,25 @@ mod tests {
         let said =
             LengthOfStay::of(terms.corridor, &Stays::try_new(all).unwrap(), &terms.disclosure).unwrap();
         assert_eq!((said.from_3_to_12_months, said.from_6_to_12_months), (None, None));
+    }
+
+    #[test]
+    fn two_factors_do_not_tell_of_few_that_ended_in_between() {
+        let terms = terms();
+        let stay = |until_years, ended| Stay {
+            from_years: 0.0,
+            until_years,
+            ended,
+        };
+        let of = |in_between: usize| {
+            let mut all = vec![stay(0.4, true); in_between];
+            all.extend(vec![stay(0.75, true); 30]);
+            all.extend(vec![stay(2.0, false); 14]);
+            LengthOfStay::of(terms.corridor, &Stays::try_new(all).unwrap(), &terms.disclosure).unwrap()
+        };
+        // Of 45 stays one ended between three and six months: 0.311/0.318 would say so.
+        assert!(of(1).from_3_to_12_months.is_some() && of(1).from_6_to_12_months.is_none());
+        assert!(of(0).from_6_to_12_months.is_some() && of(3).from_6_to_12_months.is_some());
     }
 
     #[test]

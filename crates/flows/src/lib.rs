@@ -158,7 +158,8 @@ pub use perturb::PerturbationSecret;
 pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, PictureSubject};
 pub use provenance::{DEFINITIONS, Provenance};
 pub use published::{
-    ALL, EstimateRemark, FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, RECONCILIATION, SUPPRESSED, StayRow,
+    ALL, EstimateRemark, FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, RECONCILIATION,
+    SUPPRESSED, StayRow,
 };
 pub use reconcile::{FlowError, LeftOut};
 pub use table::{FlowInput, FlowTable};

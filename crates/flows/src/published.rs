@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use corridor_core::{Corridor, Digest, DisclosureMethod, DurationRule, RuleFlag, Side, Variable};
@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::carried::{CarriedError, NotCorrected};
 use crate::classes::{Class, Measure};
 use crate::dual_system::PoolingRule;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, chapman};
 use crate::length_of_stay::LengthOfStay;
+use crate::noise::ClassNoise;
 use crate::number::LARGEST_COUNT;
 use crate::reconcile::LeftOut;
 use crate::terms::FlowTerms;
@@ -59,20 +60,61 @@ impl PublishedTable {
                     .and_then(|measure| row.counts.get(measure))
             });
             for measure in Measure::ALL {
-                let mut parts = measure.classes().iter().map(|class| classes[class.index()]);
-                let sum = parts.try_fold(0_u64, |sum, part| sum.checked_add(part?));
+                let parts = measure.classes().iter().map(|class| classes[class.index()]);
                 let shown = row.counts.get(measure);
                 if shown.is_some_and(|count| count > LARGEST_COUNT)
-                    || sum.zip(shown).is_some_and(|(sum, shown)| sum != shown)
+                    || shown.is_some_and(|count| !adds_up(count, parts))
                 {
                     return Err("its counts do not add up");
                 }
             }
+            let count = |measure| row.counts.get(measure);
+            let both = [
+                (Measure::Emigrations, Measure::OnlyOrigin),
+                (Measure::Immigrations, Measure::OnlyDestination),
+            ];
+            for (list, only) in both {
+                let parts = [count(Measure::Matched), count(only)];
+                if count(list).is_some_and(|list| !adds_up(list, parts.into_iter())) {
+                    return Err("its counts do not add up");
+                }
+            }
+            if !self.estimate_fits(row) {
+                return Err("an estimate is not that of its counts");
+            }
+        }
+        let mut places = BTreeSet::new();
+        if !self
+            .rows
+            .iter()
+            .all(|row| places.insert((row.corridor, &row.group)))
+        {
+            return Err("it has two rows of the same group");
         }
         if self.terms.disclosure.method == DisclosureMethod::Suppression && !self.rows_add_up() {
             return Err("its rows do not add up to their totals");
         }
         Ok(())
+    }
+
+    /// Whether the estimate of a row is the one its counts make; none where they are suppressed.
+    fn estimate_fits(&self, row: &FlowRow) -> bool {
+        let count = |measure| row.counts.get(measure);
+        let shown = (
+            count(Measure::Emigrations),
+            count(Measure::Immigrations),
+            count(Measure::Matched),
+        );
+        let made = match shown {
+            (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m, ClassNoise::of(&self.terms.disclosure)),
+            _ => None,
+        };
+        match (&row.estimate, &made) {
+            (None, None) => true,
+            // Not to the last digit: the file may come from another machine.
+            (Some(told), Some(made)) => (told.point - made.point).abs() <= 1e-9 * made.point,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 
     /// Whether the rows that tell one variable more apart than another add up to it, as far as they are shown. Counts changed by chance
@@ -84,7 +126,8 @@ impl PublishedTable {
             .map(|row| ((row.corridor, &row.group), row))
             .collect();
         // By total and variable: the sum of what is shown, and whether all of it is.
-        let mut sums: HashMap<(Corridor, Group, Variable), [(u64, bool); Measure::ALL.len()]> = HashMap::new();
+        let mut sums: HashMap<(Corridor, Group, Variable), [(u64, bool); Measure::ALL.len()]> =
+            HashMap::new();
         for row in &self.rows {
             for variable in row.group.0.keys() {
                 let mut total = row.group.clone();
@@ -101,12 +144,22 @@ impl PublishedTable {
         sums.iter().all(|((corridor, group, _), sums)| {
             totals.get(&(*corridor, group)).is_none_or(|total| {
                 let counts = total.counts.as_array().iter().zip(sums);
-                counts.filter_map(|(count, sum)| Some((count.as_ref()?, sum))).all(
-                    |(count, (sum, is_whole))| if *is_whole { sum == count } else { sum <= count },
-                )
+                counts
+                    .filter_map(|(count, sum)| Some((count.as_ref()?, sum)))
+                    .all(|(count, (sum, is_whole))| if *is_whole { sum == count } else { sum <= count })
             })
         })
     }
+}
+
+/// Whether a sum can be of these parts, some of which are not shown.
+fn adds_up(sum: u64, parts: impl Iterator<Item = Option<u64>>) -> bool {
+    let (mut shown, mut is_whole) = (0_u64, true);
+    for part in parts {
+        shown = shown.saturating_add(part.unwrap_or(0));
+        is_whole &= part.is_some();
+    }
+    if is_whole { shown == sum } else { shown <= sum }
 }
 
 /// Moves of one group.
@@ -258,8 +311,8 @@ pub struct LeftOutRow {
     pub side: Side,
     /// Why.
     pub reason: LeftOut,
-    /// How many, to the nearest ten.
-    pub moves: u64,
+    /// How many, to the nearest ten, or multiple of the minimum where that is more; `None` when suppressed.
+    pub moves: Option<u64>,
 }
 
 impl FlowRow {
@@ -267,7 +320,9 @@ impl FlowRow {
     pub fn estimate_remark(&self) -> Option<EstimateRemark> {
         if self.estimate.is_none() {
             let made_of = [Measure::Emigrations, Measure::Immigrations, Measure::Matched];
-            let is_hidden = made_of.into_iter().any(|measure| self.counts.get(measure).is_none());
+            let is_hidden = made_of
+                .into_iter()
+                .any(|measure| self.counts.get(measure).is_none());
             return Some(if is_hidden {
                 EstimateRemark::Suppressed
             } else {

@@ -3,7 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use corridor_core::{Corridor, Direction, MigrationEvent, Variable};
 
 use crate::classes::Account;
-use crate::reconcile::{FlowError, LagCounts, LeftOut, MoveList, MovePair, Reconciliation, StayCounts, reconcile};
+use crate::reconcile::{
+    FlowError, LagCounts, LeftOut, MoveList, MovePair, Reconciliation, StayCounts, reconcile,
+};
 use crate::terms::{ALL_CATEGORIES, Category, CellKey, FlowTerms};
 
 /// The moves of both directions of a corridor, reconciled and counted. Its counts cannot be read: only

@@ -292,7 +292,11 @@ fn link(
         &registers.linkage,
         &registers.encoding,
     )?;
-    for (count, register) in pipeline.constant_filters().into_iter().zip(["origin's", "destination's"]) {
+    for (count, register) in pipeline
+        .constant_filters()
+        .into_iter()
+        .zip(["origin's", "destination's"])
+    {
         if count > 0 {
             talk(&format!(
                 "caution: {count} of the {register} records have a filter without any bit set, or with all: they are linked with nobody"

@@ -1,12 +1,11 @@
 //! Suppression of a whole direction as one linear table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use corridor_core::{DurationRule, PeriodUnit, RuleFlag, Side};
+use corridor_core::{DurationRule, PeriodUnit, RuleFlag, Side, Variable};
 
-use super::{
-    DisclosureError, Released, Seen, StayPlace, Told, is_of_period, is_total, lag_label, stay_counts,
-};
+use super::released::Told;
+use super::{DisclosureError, Released, Seen, StayPlace, is_of_period, is_total, lag_label, stay_counts};
 use crate::classes::{Class, Measure};
 use crate::linear::{CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress};
 use crate::number::real;
@@ -36,7 +35,7 @@ pub(super) fn see(
     released: &Released<'_>,
 ) -> Result<Seen, DisclosureError> {
     let minimum = u64::from(terms.disclosure.minimum_count);
-    let rows = see_rows(corridor, released, minimum)?;
+    let rows = see_rows(corridor, terms, released, minimum)?;
     let lags = see_lags(corridor, terms, &rows)?.into_iter().enumerate();
     let stays = see_stays(corridor, terms, &rows, minimum)?.into_iter();
     Ok(Seen {
@@ -56,11 +55,12 @@ pub(super) fn see(
 /// the outsider stronger than one can be.
 fn see_rows(
     corridor: &CorridorTable,
+    terms: &FlowTerms,
     released: &Released<'_>,
     minimum: u64,
 ) -> Result<Vec<FlowCounts>, DisclosureError> {
     let mut atoms = Vec::new();
-    let mut places: Vec<Vec<u32>> = vec![Vec::new(); corridor_core::Variable::ALL.len() + 1];
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); Variable::ALL.len() + 1];
     let mut atom_of: Vec<[Option<u32>; Class::ALL.len()]> = Vec::with_capacity(corridor.cells.len());
     for (key, account) in &corridor.cells {
         let mut of_classes = [None; Class::ALL.len()];
@@ -88,9 +88,10 @@ fn see_rows(
             let told = released.get(row, measure);
             cells.push(LinearCell {
                 atoms,
-                kind: match told {
-                    Told::Nothing | Told::Same | Told::Moved(_) => CellKind::Wanted,
-                    Told::Hidden => CellKind::Hidden,
+                kind: if told.is_hidden() {
+                    CellKind::Hidden
+                } else {
+                    CellKind::Wanted
                 },
                 cost: Some(cost(row, measure)),
             });
@@ -98,6 +99,7 @@ fn see_rows(
             Some(cells.len() - 1)
         }));
     }
+    cells.extend(between_ages(corridor, terms, &atom_of));
     if cells.len() > MOST_COUNTS {
         return Err(DisclosureError::TooManyCounts {
             counts: cells.len(),
@@ -123,7 +125,7 @@ fn see_rows(
             let is_hidden = match position {
                 Some(position) => hidden[*position],
                 // None at all is shown, unless some were left out before.
-                None => matches!(released.get(row, measure), Told::Hidden),
+                None => released.get(row, measure).is_hidden(),
             };
             *count = (!is_hidden).then(|| row.account.measure(measure));
         }
@@ -137,10 +139,61 @@ fn see_rows(
         .collect())
 }
 
+/// Whoever is of a band by age in completed years is of that or the next by age reached in the year. So the people up to a band by the
+/// one less those by the other are a count of those in between, which must not be computed where it is small: for each row that tables
+/// divide by either, and each band.
+fn between_ages(
+    corridor: &CorridorTable,
+    terms: &FlowTerms,
+    atom_of: &[[Option<u32>; Class::ALL.len()]],
+) -> Vec<LinearCell> {
+    let place_of = |variable| {
+        Variable::ALL
+            .iter()
+            .position(|other| *other == variable)
+            .unwrap_or(0)
+    };
+    let [completed, reached] = [Variable::Age, Variable::AgeReached].map(place_of);
+    if !(terms.statistics.names(Variable::Age) && terms.statistics.names(Variable::AgeReached)) {
+        return Vec::new();
+    }
+    let mut cells = BTreeSet::new();
+    for row in &corridor.rows {
+        let told_apart = [completed, reached].map(|variable| row.key[variable] != ALL_CATEGORIES);
+        if told_apart != [false, false] {
+            continue;
+        }
+        for band in 1..u16::try_from(terms.age_bands.len()).unwrap_or(u16::MAX) {
+            // Categories begin at 1, and the last is of ages not known.
+            let is_between = |&&cell: &&u32| {
+                let key = usize::try_from(cell)
+                    .ok()
+                    .and_then(|cell| corridor.cells.get(cell));
+                key.is_some_and(|(key, _)| key[completed] <= band && key[reached] > band)
+            };
+            let between: Vec<u32> = row.cells.iter().filter(is_between).copied().collect();
+            for measure in Measure::ALL {
+                let atoms = atoms_among(&between, measure, atom_of);
+                if !atoms.is_empty() {
+                    cells.insert(atoms);
+                }
+            }
+        }
+    }
+    cells
+        .into_iter()
+        .map(|atoms| LinearCell {
+            atoms,
+            kind: CellKind::Hidden,
+            cost: None,
+        })
+        .collect()
+}
+
 fn only_the_same(row: &TableRow, released: &Released<'_>) -> FlowCounts {
     FlowCounts::from_array(Measure::ALL.map(|measure| {
-        let is_same = matches!(released.get(row, measure), Told::Same);
-        is_same.then(|| row.account.measure(measure))
+        let is_known = released.get(row, measure).is_known();
+        is_known.then(|| row.account.measure(measure))
     }))
 }
 
@@ -170,13 +223,9 @@ fn hide(
 ) -> Result<Vec<bool>, Unsafe> {
     // Whoever believes that what is left out is what it was knows more of the small counts: for them, it is known. Where few moves
     // changed a count, it is not known of the others that they did not.
-    if before.iter().any(|told| matches!(told, Told::Same)) {
+    if before.iter().any(|told| told.is_known()) {
         let mut known = cells.clone();
-        for (cell, _) in known
-            .iter_mut()
-            .zip(before)
-            .filter(|(_, told)| matches!(told, Told::Same))
-        {
+        for (cell, _) in known.iter_mut().zip(before).filter(|(_, told)| told.is_known()) {
             cell.kind = CellKind::Fixed;
         }
         let table = LinearTable::try_new(atoms.clone(), known)?.with_places(places.clone())?;
@@ -189,16 +238,15 @@ fn hide(
             cell.kind = CellKind::Hidden;
         }
     }
-    let told = before
-        .iter()
-        .map(|told| match told {
-            Told::Moved(before) => Some(*before),
-            Told::Nothing | Told::Same | Told::Hidden => None,
-        })
-        .collect();
+    let mut told: Vec<Option<u64>> = before.iter().map(|told| told.moved_from).collect();
+    let mut guarded: Vec<bool> = before.iter().map(|told| told.was_left_out).collect();
+    // Cells that are only kept from being computed come after those of the rows.
+    told.resize(cells.len(), None);
+    guarded.resize(cells.len(), false);
     let table = LinearTable::try_new(atoms, cells)?
         .with_places(places)?
-        .with_told(told)?;
+        .with_told(told)?
+        .with_guarded(guarded)?;
     let suppression = suppress(&table, minimum)?;
     let is_hidden = |(cell, suppressed): (&LinearCell, &bool)| *suppressed || cell.kind == CellKind::Hidden;
     Ok(table
@@ -210,6 +258,11 @@ fn hide(
 }
 
 fn atoms_of(row: &TableRow, measure: Measure, atom_of: &[[Option<u32>; Class::ALL.len()]]) -> Vec<u32> {
+    atoms_among(&row.cells, measure, atom_of)
+}
+
+/// The atoms of a measure in some of the finest cells.
+fn atoms_among(cells: &[u32], measure: Measure, atom_of: &[[Option<u32>; Class::ALL.len()]]) -> Vec<u32> {
     let of_cell = |&cell: &u32| {
         let of_classes = usize::try_from(cell).ok().and_then(|cell| atom_of.get(cell));
         measure
@@ -217,7 +270,7 @@ fn atoms_of(row: &TableRow, measure: Measure, atom_of: &[[Option<u32>; Class::AL
             .iter()
             .filter_map(move |class| of_classes.and_then(|atoms| atoms[class.index()]))
     };
-    let mut atoms: Vec<u32> = row.cells.iter().flat_map(of_cell).collect();
+    let mut atoms: Vec<u32> = cells.iter().flat_map(of_cell).collect();
     atoms.sort_unstable();
     atoms
 }

@@ -10,7 +10,7 @@ use crate::reconcile::tests::{any_lists, event_in, table, terms};
 
 const MINIMUM: u64 = 3;
 
-fn noise() -> PerturbationSecret {
+pub(super) fn noise() -> PerturbationSecret {
     PerturbationSecret::new([9; 32])
 }
 
@@ -161,7 +161,7 @@ proptest! {
     }
 }
 
-fn list_with_stays(flags: &[([RuleFlag; 5], usize)]) -> Vec<MigrationEvent> {
+pub(super) fn list_with_stays(flags: &[([RuleFlag; 5], usize)]) -> Vec<MigrationEvent> {
     let with = |flags: [RuleFlag; 5]| {
         let mut event = event_in(2022);
         event.facts.stay = corridor_core::StayFlags::from_array(flags);
@@ -227,71 +227,6 @@ fn a_small_table_is_hidden_whole_and_an_empty_one_is_shown() {
     );
 }
 
-/// Two lists of so many moves of 2022, none of them in both, and the tables of them when `released` left before.
-fn revised(origin: usize, destination: usize, released: &[PublishedTable]) -> PublishedTable {
-    let none: [MovePair; 0] = [];
-    let mut immigration = event_in(2022);
-    immigration.direction = corridor_core::Direction::Immigration;
-    let made = table(
-        &terms(),
-        &vec![event_in(2022); origin],
-        &vec![immigration; destination],
-        &none,
-    );
-    protect(made, &noise(), released).unwrap().into_published()
-}
-
-#[test]
-fn a_revision_does_not_tell_by_how_few_it_differs() {
-    let of_year = |table: &PublishedTable, measure| {
-        let row = table.rows.iter().find(|row| {
-            row.corridor == terms().corridor
-                && row.group.get(Variable::Period) == Some("2022")
-                && row.group.0.len() == 1
-        });
-        row.unwrap().counts.get(measure)
-    };
-    let first = revised(50, 40, &[]);
-    assert_eq!(of_year(&first, Measure::EmigrationsOwn), Some(50));
-    // Two moves more: fewer than the minimum of three. Five more are enough.
-    let second = revised(52, 45, std::slice::from_ref(&first));
-    assert_eq!(of_year(&second, Measure::EmigrationsOwn), None);
-    assert_eq!(of_year(&second, Measure::Immigrations), Some(45));
-    assert_eq!(of_year(&revised(52, 45, &[]), Measure::EmigrationsOwn), Some(52));
-    // The same again tells nothing.
-    let same = revised(50, 40, std::slice::from_ref(&first));
-    assert_eq!(of_year(&same, Measure::EmigrationsOwn), Some(50));
-    // Nor do the sums of the revision give it away.
-    let of_all = second.rows.iter().find(|row| row.group.0.is_empty()).unwrap();
-    assert_eq!(of_all.counts.get(Measure::EmigrationsOwn), None);
-}
-
-#[test]
-fn what_is_told_again_is_taken_as_known_and_other_years_hide_sums_over_all() {
-    let first = revised(50, 40, &[]);
-    let mut of_other_years = first.clone();
-    of_other_years.terms.period.last = "2023-12-31".parse().unwrap();
-    let second = revised(90, 70, &[of_other_years]);
-    let of_all = second.rows.iter().find(|row| row.group.0.is_empty()).unwrap();
-    assert_eq!(of_all.counts.get(Measure::EmigrationsOwn), None);
-    let of_year = second
-        .rows
-        .iter()
-        .find(|row| row.group.is_by(&[Variable::Period]));
-    assert_eq!(of_year.unwrap().counts.get(Measure::EmigrationsOwn), Some(90));
-}
-
-#[test]
-fn tables_changed_by_chance_and_others_of_the_same_years_do_not_both_leave() {
-    let first = revised(50, 40, &[]);
-    let none: [MovePair; 0] = [];
-    let mut perturbed = terms();
-    perturbed.disclosure.method = DisclosureMethod::CellKey;
-    let made = table(&perturbed, &[event_in(2022)], &[], &none);
-    let error = protect(made, &noise(), std::slice::from_ref(&first)).unwrap_err();
-    assert_eq!(error, DisclosureError::PerturbedBefore);
-}
-
 #[test]
 fn agreed_moves_on_other_days_are_not_told_by_those_on_one() {
     // Twenty moves of one day on both sides, and one a day later.
@@ -314,106 +249,99 @@ fn agreed_moves_on_other_days_are_not_told_by_those_on_one() {
     );
 }
 
+/// The tables of a list of the origin's under these terms with a minimum of ten, when `released` left before.
+pub(super) fn of_origin(
+    change: &dyn Fn(&mut FlowTerms),
+    origin: &[MigrationEvent],
+    released: &[PublishedTable],
+) -> PublishedTable {
+    let mut terms = terms();
+    terms.disclosure.minimum_count = 10;
+    change(&mut terms);
+    let none: [MovePair; 0] = [];
+    protect(table(&terms, origin, &[], &none), &noise(), released)
+        .unwrap()
+        .into_published()
+}
+
+pub(super) fn own_count(table: &PublishedTable, labels: &[(Variable, &str)]) -> Option<u64> {
+    let group: BTreeMap<Variable, String> = labels
+        .iter()
+        .map(|(variable, label)| (*variable, (*label).to_owned()))
+        .collect();
+    let row = table
+        .rows
+        .iter()
+        .find(|row| row.corridor == terms().corridor && row.group.0 == group);
+    row.unwrap().counts.get(Measure::EmigrationsOwn)
+}
+
+pub(super) fn by(tables: &[&[Variable]]) -> impl Fn(&mut FlowTerms) {
+    let tables: Vec<Vec<Variable>> = tables.iter().map(|table| table.to_vec()).collect();
+    move |terms| terms.statistics.tables.clone_from(&tables)
+}
+
+pub(super) const PERIOD_2023: (Variable, &str) = (Variable::Period, "2023");
+pub(super) const PERIOD_2022: (Variable, &str) = (Variable::Period, "2022");
+
 #[test]
-fn days_and_stays_are_told_again_only_where_they_are_the_same() {
-    let mut immigration = event_in(2022);
-    immigration.direction = corridor_core::Direction::Immigration;
-    let of_days = |same_day: usize, a_week_later: usize| {
-        let mut destination = vec![immigration; same_day + a_week_later];
-        for event in &mut destination[same_day..] {
-            event.date.date = "2022-06-22".parse().unwrap();
-        }
-        let pairs: Vec<MovePair> = (0..u32::try_from(destination.len()).unwrap())
+fn two_definitions_of_age_do_not_tell_of_the_few_in_between() {
+    let of_ages = |completed: u8, reached: u8, count: usize| {
+        let mut event = event_in(2022);
+        event.age_band = Some(corridor_core::AgeBand(completed));
+        event.facts.age_band_reached = Some(corridor_core::AgeBand(reached));
+        vec![event; count]
+    };
+    let origin = [of_ages(0, 0, 20), of_ages(0, 1, 1), of_ages(1, 1, 30)].concat();
+    let both = by(&[
+        &[Variable::Period, Variable::Age],
+        &[Variable::Period, Variable::AgeReached],
+    ]);
+    let seen = of_origin(&both, &origin, &[]);
+    let of = |variable| own_count(&seen, &[PERIOD_2022, (variable, "0-14")]);
+    assert!(
+        of(Variable::Age).is_none() || of(Variable::AgeReached).is_none(),
+        "21 less 20 is one"
+    );
+    // Enough in between are.
+    let origin = [of_ages(0, 0, 20), of_ages(0, 1, 12), of_ages(1, 1, 30)].concat();
+    let seen = of_origin(&both, &origin, &[]);
+    let of = |variable| own_count(&seen, &[PERIOD_2022, (variable, "0-14")]);
+    assert_eq!(
+        (of(Variable::Age), of(Variable::AgeReached)),
+        (Some(32), Some(20))
+    );
+}
+
+#[test]
+fn moves_in_no_table_do_not_tell_how_few_their_partners_are() {
+    let mut elsewhere = event_in(2022);
+    elsewhere.direction = corridor_core::Direction::Immigration;
+    elsewhere.counterpart = corridor_core::Counterpart::Other;
+    let seen = |paired: u32| {
+        let mut terms = terms();
+        terms.disclosure.minimum_count = 10;
+        let pairs: Vec<MovePair> = (0..paired)
             .map(|index| MovePair {
                 emigration: index,
                 immigration: index,
             })
             .collect();
-        table(&terms(), &vec![event_in(2022); destination.len()], &destination, &pairs)
-    };
-    let lags = |table: &PublishedTable| -> BTreeMap<String, Option<u64>> {
-        let rows = table.lags.iter().filter(|row| row.corridor == terms().corridor);
-        rows.map(|row| (row.days.clone(), row.moves)).collect()
-    };
-    let first = protect(of_days(40, 30), &noise(), &[]).unwrap().into_published();
-    assert_eq!((lags(&first)["0"], lags(&first)["1 to 7"]), (Some(40), Some(30)));
-    // One move more on the same day and one less a week later: the total does not tell of it, the days would.
-    let second = protect(of_days(41, 29), &noise(), std::slice::from_ref(&first)).unwrap().into_published();
-    assert_eq!((lags(&second)["0"], lags(&second)["1 to 7"]), (None, None));
-    let same = protect(of_days(40, 30), &noise(), std::slice::from_ref(&first)).unwrap().into_published();
-    assert_eq!(lags(&same), lags(&first));
-    assert_eq!(same.stays, first.stays);
-    // Of sums over other years nothing is told.
-    let mut of_other_years = first;
-    of_other_years.terms.period.last = "2023-12-31".parse().unwrap();
-    let third = protect(of_days(40, 30), &noise(), &[of_other_years]).unwrap().into_published();
-    assert!(lags(&third).values().all(|moves| moves.is_none_or(|moves| moves == 0)));
-}
-
-#[test]
-fn tables_by_other_groups_of_the_same_moves_are_refused() {
-    let first = revised(50, 40, &[]);
-    let none: [MovePair; 0] = [];
-    let refused = |change: &dyn Fn(&mut FlowTerms)| {
-        let mut other = first.clone();
-        change(&mut other.terms);
-        let made = table(&terms(), &[event_in(2022)], &[], &none);
-        match protect(made, &noise(), &[other]) {
-            Ok(_) => None,
-            Err(DisclosureError::OtherGroups { what }) => Some(what),
-            Err(error) => panic!("{error}"),
-        }
-    };
-    assert_eq!(refused(&|_| {}), None);
-    let bands = corridor_core::AgeBands::try_from(vec![0, 18, 65]).unwrap();
-    assert_eq!(refused(&|terms| terms.age_bands = bands.clone()), Some("age bands"));
-    assert_eq!(
-        refused(&|terms| terms.statistics.period_unit = corridor_core::PeriodUnit::Quarter),
-        Some("periods")
-    );
-    assert_eq!(
-        refused(&|terms| terms.statistics.country_groups.0.clear()),
-        Some("groups of countries")
-    );
-    let by = |tables: Vec<Vec<Variable>>| move |terms: &mut FlowTerms| terms.statistics.tables.clone_from(&tables);
-    let reached = vec![vec![Variable::Period, Variable::AgeReached]];
-    assert_eq!(refused(&by(reached)), Some("definitions of age"));
-    // Bands that no table was by tell nothing.
-    let by_sex = by(vec![vec![Variable::Period, Variable::Sex]]);
-    assert_eq!(
-        refused(&|terms| {
-            terms.age_bands = bands.clone();
-            by_sex(terms);
-        }),
-        None
-    );
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
-
-    #[test]
-    fn what_was_left_out_stays_out((origin, destination, pairs) in any_lists(), (more, _, _) in any_lists()) {
-        let mut by_sex = terms();
-        by_sex.statistics.tables = vec![vec![Variable::Period, Variable::Sex]];
-        let mut by_citizenship = terms();
-        by_citizenship.statistics.tables = vec![vec![Variable::Period, Variable::Citizenship]];
-        let first = protect(table(&by_sex, &origin, &destination, &pairs), &noise(), &[]).unwrap().into_published();
-        let revised: Vec<MigrationEvent> = origin.iter().chain(&more).copied().collect();
-        let second = protect(
-            table(&by_citizenship, &revised, &destination, &pairs),
-            &noise(),
-            std::slice::from_ref(&first),
+        let destination = vec![elsewhere; 24];
+        let made = table(&terms, &vec![event_in(2022); 60], &destination, &pairs);
+        let published = protect(made, &noise(), &[]).unwrap().into_published();
+        let row = published.left_out.iter().find(|row| {
+            (row.corridor, row.side, row.reason) == (terms.corridor, Side::Destination, LeftOut::OtherCountry)
+        });
+        (
+            published.rows[0].counts.get(Measure::PartnerOrigin),
+            row.unwrap().moves,
         )
-        .unwrap()
-        .into_published();
-        for row in &second.rows {
-            let before = first.rows.iter().find(|before| (before.corridor, &before.group) == (row.corridor, &row.group));
-            for measure in Measure::ALL {
-                if before.is_some_and(|before| before.counts.get(measure).is_none()) {
-                    prop_assert_eq!(row.counts.get(measure), None);
-                }
-            }
-        }
-    }
+    };
+    assert_eq!(
+        seen(3),
+        (None, None),
+        "no more than 24 of the origin's are with another country there"
+    );
+    assert_eq!(seen(20), (Some(20), Some(20)));
 }

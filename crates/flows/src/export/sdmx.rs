@@ -112,8 +112,17 @@ impl Export<'_> {
                     Kind::Estimate(beside) => beside,
                     Kind::Count | Kind::Figure => [None; 7],
                 };
-                let beside = beside.map(|figure| figure.map_or_else(String::new, |figure| figure.to_string()));
-                let [error, low, high, two_thirds, three_halves, of_origin, of_destination] = beside;
+                let beside =
+                    beside.map(|figure| figure.map_or_else(String::new, |figure| figure.to_string()));
+                let [
+                    error,
+                    low,
+                    high,
+                    two_thirds,
+                    three_halves,
+                    of_origin,
+                    of_destination,
+                ] = beside;
                 let reference = match observation.side {
                     Side::Origin => origin.as_str(),
                     Side::Destination => destination.as_str(),
@@ -242,7 +251,12 @@ fn to_observations(row: &FlowRow) -> Vec<Observation> {
             estimate.coverage_origin,
             estimate.coverage_destination,
         ];
-        add("ESTIMATE", estimate.point, Kind::Estimate(beside.map(Some)), "CHAPMAN");
+        add(
+            "ESTIMATE",
+            estimate.point,
+            Kind::Estimate(beside.map(Some)),
+            "CHAPMAN",
+        );
     }
     if let Some(corrected) = &row.corrected {
         let beside = [
@@ -255,7 +269,12 @@ fn to_observations(row: &FlowRow) -> Vec<Observation> {
             Some(corrected.coverage_destination),
         ];
         let method = "DING_FIENBERG";
-        add("ESTIMATE_CORRECTED", corrected.estimate, Kind::Estimate(beside), method);
+        add(
+            "ESTIMATE_CORRECTED",
+            corrected.estimate,
+            Kind::Estimate(beside),
+            method,
+        );
         add("MATCHED_CORRECTED", corrected.matched, Kind::Figure, method);
     }
     observations

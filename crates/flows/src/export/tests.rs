@@ -229,7 +229,9 @@ fn a_group_of_countries_is_no_country_in_sdmx_and_kosovo_has_a_code() {
         })
         .collect();
     let from = Provenance::default();
-    let csv = Export::try_new(&table, &from, CountryCoding::Iso).unwrap().to_sdmx_csv();
+    let csv = Export::try_new(&table, &from, CountryCoding::Iso)
+        .unwrap()
+        .to_sdmx_csv();
     let lines = read(&csv);
     let of = |column: &str| -> BTreeSet<&str> { lines.iter().map(|line| line[column].as_str()).collect() };
     assert_eq!(of("CITIZEN"), BTreeSet::from(["G_MA", "896", "898"]));
@@ -248,7 +250,9 @@ fn a_table_whose_rows_do_not_add_up_is_refused() {
     let at = table
         .rows
         .iter()
-        .position(|row| row.group.is_by(&[Variable::Period]) && row.counts.get(Measure::Immigrations) > Some(0))
+        .position(|row| {
+            row.group.is_by(&[Variable::Period]) && row.counts.get(Measure::Immigrations) > Some(0)
+        })
         .unwrap();
     // Each count fits the others of the row; the row does not fit the total.
     let mut other = table.clone();
@@ -258,16 +262,39 @@ fn a_table_whose_rows_do_not_add_up_is_refused() {
             Measure::OnlyDestination,
             Measure::UnmatchedDestination,
         ];
-        if is_of_it.contains(&measure) { count + 1 } else { count }
+        if is_of_it.contains(&measure) {
+            count + 1
+        } else {
+            count
+        }
     };
     let counts = Measure::ALL.map(|measure| {
         let count = other.rows[at].counts.get(measure);
         count.map(|count| more(measure, count))
     });
-    other.rows[at].counts = crate::published::FlowCounts::from_array(counts);
+    let row = &mut other.rows[at];
+    row.counts = crate::published::FlowCounts::from_array(counts);
+    let [n1, n2, m] = [Measure::Emigrations, Measure::Immigrations, Measure::Matched]
+        .map(|measure| row.counts.get(measure).unwrap());
+    row.estimate = crate::estimate::chapman(n1, n2, m, crate::noise::ClassNoise::NONE);
     assert_eq!(other.validate(), Err("its rows do not add up to their totals"));
-    other.terms.disclosure.method = corridor_core::DisclosureMethod::CellKey;
-    assert_eq!(other.validate(), Ok(()), "chance changes each row on its own");
+    let mut without = other.clone();
+    without.rows[at].estimate = None;
+    assert_eq!(without.validate(), Err("an estimate is not that of its counts"));
+    // A class left out: what is shown of the others is still too much.
+    let mut partly = table.clone();
+    let hidden = Measure::ALL.map(|measure| {
+        let count = partly.rows[at].counts.get(measure);
+        let is_too_much = measure == Measure::OnlyDestination;
+        count
+            .filter(|_| measure != Measure::UnmatchedDestination)
+            .map(|count| if is_too_much { count + 1000 } else { count })
+    });
+    partly.rows[at].counts = crate::published::FlowCounts::from_array(hidden);
+    assert_eq!(partly.validate(), Err("its counts do not add up"));
+    let mut twice = table;
+    twice.rows.push(twice.rows[at].clone());
+    assert_eq!(twice.validate(), Err("it has two rows of the same group"));
 }
 
 #[test]

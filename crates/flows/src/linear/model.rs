@@ -19,6 +19,7 @@ pub(super) struct Model {
     pub(super) values: Vec<u64>,
     /// What each cell was when it was published before.
     told: Vec<Option<u64>>,
+    guarded: Vec<bool>,
     /// For each cell other cells, of two atoms or more each, that it is the sum of; none where none are found.
     pub(super) parts: Vec<Vec<u32>>,
     pub(super) grid: Option<Grid>,
@@ -78,6 +79,9 @@ impl Model {
                 .collect(),
             values,
             told: (0..table.cells().len()).map(|cell| table.told(cell)).collect(),
+            guarded: (0..table.cells().len())
+                .map(|cell| table.is_guarded(cell))
+                .collect(),
             parts: Vec::new(),
             grid: None,
         };
@@ -160,7 +164,8 @@ impl Model {
     }
 
     /// What each unsafe cell must be able to do: rise to the minimum and fall to 0; where it is unsafe by what was told of it before,
-    /// come to that value and to the minimum away from it. Cells of the same atoms need it once.
+    /// come to that value and to the minimum away from it; where it is guarded, rise and fall by the minimum. Cells of the same atoms
+    /// need it once.
     pub(super) fn needs(&self, minimum: u64) -> Vec<Need> {
         let mut seen: BTreeSet<(&[u32], u64, u64)> = BTreeSet::new();
         let mut needs = Vec::new();
@@ -176,6 +181,8 @@ impl Model {
                     };
                     (far, told)
                 }),
+                self.is_guarded(cell)
+                    .then(|| (value.saturating_add(minimum), value.saturating_sub(minimum))),
             ];
             for (far, near) in ends.into_iter().flatten() {
                 if !seen.insert((atoms, far, near)) {
@@ -192,7 +199,11 @@ impl Model {
 
     /// Whether a cell must not be seen. What was published before can no longer be hidden.
     pub(super) fn is_unsafe(&self, cell: usize, minimum: u64) -> bool {
-        self.is_small(cell, minimum) || self.moved_from(cell, minimum).is_some()
+        self.is_small(cell, minimum) || self.moved_from(cell, minimum).is_some() || self.is_guarded(cell)
+    }
+
+    fn is_guarded(&self, cell: usize) -> bool {
+        self.guarded[cell] && self.kinds[cell] != CellKind::Fixed
     }
 
     fn is_small(&self, cell: usize, minimum: u64) -> bool {

@@ -32,6 +32,8 @@ pub struct LinearTable {
     places: Vec<Vec<u32>>,
     /// By cell, or none: the value the same figure had when it was published before, of nearly the same people.
     told: Vec<Option<u64>>,
+    /// By cell, or none: whether nobody may come to know it to within the minimum.
+    guarded: Vec<bool>,
 }
 
 /// Why a table is not one.
@@ -97,6 +99,7 @@ impl LinearTable {
             cells,
             places: Vec::new(),
             told: Vec::new(),
+            guarded: Vec::new(),
         })
     }
 
@@ -134,6 +137,25 @@ impl LinearTable {
             });
         }
         Ok(Self { told, ..self })
+    }
+
+    /// The same table, with the cells that nobody may come to know to within the minimum, whatever they are: they were left out of what
+    /// was published before of nearly the same people, where they may be what hides another.
+    ///
+    /// # Errors
+    /// When there are more or fewer than cells.
+    pub fn with_guarded(self, guarded: Vec<bool>) -> Result<Self, LinearTableError> {
+        if guarded.len() != self.cells.len() {
+            return Err(LinearTableError::Told {
+                expected: self.cells.len(),
+                got: guarded.len(),
+            });
+        }
+        Ok(Self { guarded, ..self })
+    }
+
+    pub(super) fn is_guarded(&self, cell: usize) -> bool {
+        self.guarded.get(cell).copied().unwrap_or(false)
     }
 
     /// The value a cell had before; `None` where it was not published.

@@ -2852,9 +2852,9 @@ pub struct LeftOutRow {
     /// "outside_period": its date is not in the reference period; "other_country": its office names another country, or none.
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
-    /// To the nearest ten.
-    #[prost(uint64, tag = "5")]
-    pub moves: u64,
+    /// To the nearest ten, or multiple of the minimum where that is more. Absent: suppressed.
+    #[prost(uint64, optional, tag = "5")]
+    pub moves: ::core::option::Option<u64>,
 }
 /// Moves of one office's list, counted or not, by whether they count under a rule of minimum stay.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use corridor_core::{Corridor, DisclosureMethod, Side, Variable};
-use corridor_flows::{
-    FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource,
-};
+use corridor_flows::{FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource};
 
 use super::FlowResult;
 use crate::output::to_columns;
@@ -68,7 +66,8 @@ fn to_left_out(table: &PublishedTable) -> String {
                 row.corridor.to_string(),
                 list.to_owned(),
                 reason.to_owned(),
-                row.moves.to_string(),
+                row.moves
+                    .map_or_else(|| HIDDEN.to_owned(), |moves| moves.to_string()),
             ]
         })
         .collect();
@@ -76,7 +75,7 @@ fn to_left_out(table: &PublishedTable) -> String {
         return String::new();
     }
     format!(
-        "\nMoves in no table, to the nearest ten:\n{}",
+        "\nMoves in no table, about:\n{}",
         to_columns(&["", "list", "why", "moves"], &rows)
     )
 }
