@@ -63,7 +63,7 @@ impl Told {
         self.was_left_out || self.is_of_other_years
     }
 
-    /// Whether whoever knows what was told knows it.
+    /// Whether it may be told again.
     pub(super) const fn is_known(self) -> bool {
         self.is_same && !self.is_hidden()
     }

@@ -223,9 +223,9 @@ fn hide(
 ) -> Result<Vec<bool>, Unsafe> {
     // Whoever believes that what is left out is what it was knows more of the small counts: for them, it is known. Where few moves
     // changed a count, it is not known of the others that they did not.
-    if before.iter().any(|told| told.is_known()) {
+    if before.iter().any(|told| told.is_same) {
         let mut known = cells.clone();
-        for (cell, _) in known.iter_mut().zip(before).filter(|(_, told)| told.is_known()) {
+        for (cell, _) in known.iter_mut().zip(before).filter(|(_, told)| told.is_same) {
             cell.kind = CellKind::Fixed;
         }
         let table = LinearTable::try_new(atoms.clone(), known)?.with_places(places.clone())?;
