@@ -44,6 +44,7 @@ mod signature;
 mod statistics;
 mod status;
 mod threshold;
+mod thrift;
 
 pub use agreement::{
     AGREEMENT_VERSION, Agreement, AgreementError, Assignment, AssignmentError, DefinitionDigests,
@@ -81,3 +82,4 @@ pub use statistics::{
 };
 pub use status::{DatasetDeclaration, DatasetState, DatasetStatus, RunState, RunStatus};
 pub use threshold::{Threshold, ThresholdError};
+pub use thrift::thrift_struct_len;

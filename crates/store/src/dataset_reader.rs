@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow_array::RecordBatch;
 use corridor_core::{
     BlockColumn, DatasetManifest, Digest, EncodedDataset, FilterLen, Filters, Pseudonym, SEAL_TAIL_BYTES,
-    column, find_seal, metadata,
+    column, find_seal, metadata, thrift_struct_len,
 };
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
@@ -249,7 +249,7 @@ impl Iterator for DatasetReader {
     }
 }
 
-/// The last eight bytes say how long the metadata before them is.
+/// The last eight bytes say how long the metadata before them is, which the reader must be able to trust.
 fn check_metadata_len(file: &impl ChunkReader) -> Result<(), DatasetFileError> {
     let start = file
         .len()
@@ -263,6 +263,16 @@ fn check_metadata_len(file: &impl ChunkReader) -> Result<(), DatasetFileError> {
     if usize::try_from(u32::from_le_bytes(len)).unwrap_or(usize::MAX) > MAX_METADATA_BYTES {
         return Err(DatasetFileError::Unsound(
             "its metadata is longer than that of any dataset",
+        ));
+    }
+    let first = start
+        .checked_sub(u64::from(u32::from_le_bytes(len)))
+        .ok_or_else(|| format_error("it is not Parquet"))?;
+    let metadata_len = usize::try_from(start - first).map_err(format_error)?;
+    let metadata = file.get_bytes(first, metadata_len).map_err(format_error)?;
+    if thrift_struct_len(&metadata).is_none() {
+        return Err(DatasetFileError::Unsound(
+            "its metadata is none that can be read in reasonable time",
         ));
     }
     Ok(())

@@ -72,7 +72,7 @@ pub use leases::{Lease, OpenRun, WorkerId};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use options::{DatabaseOptions, DatabaseUrl, DatabaseUrlError, StoreOptions};
 pub use purge::{Retained, RetainedSince};
-pub use random::{SealedFile, SealedFileReader};
+pub use random::SealedFile;
 pub use restore::restore;
 pub use runs::{FailureReason, Release, RunChange};
 pub use s3::S3Options;

@@ -1,10 +1,12 @@
 //! Sealed bytes read in any order, chunk by chunk, as the Parquet reader wants them.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::buf::Reader;
+use bytes::{Buf as _, Bytes};
+use corridor_core::thrift_struct_len;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -33,9 +35,11 @@ const KEPT_BYTES: usize = 20 << 20;
 /// Chunks kept open, however short.
 const KEPT_CHUNKS: usize = 40;
 
-/// Bytes of the longest header of a page that is read: ours have some hundred. The Parquet reader skips what it does not know of a header,
-/// and counts on a reader that ends: it would go on skipping, billions of times, where there is nothing more.
-const MAX_HEADER_BYTES: usize = 64 << 10;
+/// Bytes of the longest header of a page that is read: ours have some hundred.
+const MAX_HEADER_BYTES: u64 = 64 << 10;
+
+/// Bytes at the end of a file that say where its metadata begins.
+const FOOTER_BYTES: u64 = 8;
 
 /// A file of sealed chunks as a reader. A clone reads the same file.
 #[derive(Clone)]
@@ -145,14 +149,21 @@ impl Length for SealedFile {
 }
 
 impl ChunkReader for SealedFile {
-    type T = SealedFileReader;
+    type T = Reader<Bytes>;
 
-    fn get_read(&self, start: u64) -> Result<SealedFileReader, ParquetError> {
-        Ok(SealedFileReader {
-            file: self.clone(),
-            offset: start,
-            left: MAX_HEADER_BYTES,
-        })
+    /// The header of a page, which the reader may be trusted with ([`thrift_struct_len`]), or the end of the file.
+    fn get_read(&self, start: u64) -> Result<Reader<Bytes>, ParquetError> {
+        let left = self.byte_count().saturating_sub(start);
+        let bytes = self.get_bytes(start, usize::try_from(left.min(MAX_HEADER_BYTES))?)?;
+        if left <= FOOTER_BYTES {
+            return Ok(bytes.reader());
+        }
+        match thrift_struct_len(&bytes) {
+            Some(len) => Ok(bytes.slice(..len).reader()),
+            None => Err(ParquetError::General(
+                "the header of a page is none, or longer than any".to_owned(),
+            )),
+        }
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -178,60 +189,28 @@ impl ChunkReader for SealedFile {
     }
 }
 
-/// Reads the header of a page, or the end of the file. What would go on past the file, or is longer than any header, is an error.
-#[derive(Debug)]
-pub struct SealedFileReader {
-    file: SealedFile,
-    offset: u64,
-    left: usize,
-}
-
-impl Read for SealedFileReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        if self.left == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the header of a page is longer than any",
-            ));
-        }
-        let piece = self.file.piece(self.offset, buffer.len().min(self.left))?;
-        if piece.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer[..piece.len()].copy_from_slice(&piece);
-        self.offset += piece.len() as u64;
-        self.left -= piece.len();
-        Ok(piece.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
-    fn whoever_reads_on_past_the_end_or_past_any_header_is_told() {
-        let file = SealedFile::from(Bytes::from(vec![7; 3 * MAX_HEADER_BYTES]));
-        let mut reader = file.get_read(0).unwrap();
-        let mut bytes = vec![0; MAX_HEADER_BYTES];
-        reader.read_exact(&mut bytes).unwrap();
-        assert_eq!(
-            reader.read(&mut bytes).unwrap_err().kind(),
-            io::ErrorKind::InvalidData
-        );
-        let mut at_the_end = file.get_read(file.byte_count() - 2).unwrap();
-        assert_eq!(at_the_end.read(&mut bytes).unwrap(), 2);
-        for _ in 0..2 {
-            assert_eq!(
-                at_the_end.read(&mut bytes).unwrap_err().kind(),
-                io::ErrorKind::UnexpectedEof
-            );
-        }
-        // As the Parquet reader skips what it does not know.
-        assert!(io::copy(&mut at_the_end.take(8), &mut io::sink()).is_err());
+    fn a_header_is_read_to_its_end_and_one_that_has_none_is_refused() {
+        // A byte, and the end; then a list of 2^28 doubles, of which there are none.
+        let mut file = vec![0x13, 7, 0, 0x19, 0xf7, 0x80, 0x80, 0x80, 0x80, 1];
+        file.extend([0; 3]);
+        let file = SealedFile::from(Bytes::from(file));
+        let mut header = Vec::new();
+        file.get_read(0).unwrap().read_to_end(&mut header).unwrap();
+        assert_eq!(header, [0x13, 7, 0]);
+        assert!(file.get_read(3).is_err());
+        let mut footer = Vec::new();
+        file.get_read(file.byte_count() - FOOTER_BYTES)
+            .unwrap()
+            .read_to_end(&mut footer)
+            .unwrap();
+        assert_eq!(footer.len(), 8);
     }
 
     #[test]

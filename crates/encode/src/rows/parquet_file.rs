@@ -1,7 +1,7 @@
 //! Rows of a Parquet file.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray as _;
@@ -13,7 +13,9 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
-use bytes::Bytes;
+use bytes::buf::Reader;
+use bytes::{Buf as _, Bytes};
+use corridor_core::thrift_struct_len;
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use parquet::arrow::ProjectionMask;
@@ -51,12 +53,30 @@ pub(super) struct ParquetRows {
     value: Vec<u8>,
 }
 
-/// A file whose end is an error to whoever reads the header of a page: the Parquet reader skips what it does not know of one, and would
-/// go on skipping, billions of times, where there is nothing more.
+/// Bytes of the longest header of a page that is read.
+const MAX_HEADER_BYTES: u64 = 1 << 20;
+
+/// Bytes at the end of a file that say how long the metadata before them is.
+const FOOTER_BYTES: u64 = 8;
+
+/// A file whose metadata and headers the reader may be trusted with ([`thrift_struct_len`]).
 struct RegisterFile(File);
 
-/// Reads on from a place.
-struct UpToTheEnd(<File as ChunkReader>::T);
+impl RegisterFile {
+    /// Whether its metadata is such. What is no Parquet file at all is left to the reader.
+    fn has_sound_metadata(&self) -> bool {
+        let Some(at) = self.0.len().checked_sub(FOOTER_BYTES) else {
+            return true;
+        };
+        let footer = self.0.get_bytes(at, 8).ok();
+        let metadata_len = footer.and_then(|footer| Some(u32::from_le_bytes(*footer.first_chunk()?)));
+        let metadata = metadata_len.and_then(|len| {
+            let start = at.checked_sub(u64::from(len))?;
+            self.0.get_bytes(start, usize::try_from(len).ok()?).ok()
+        });
+        metadata.is_none_or(|bytes| thrift_struct_len(&bytes).is_some())
+    }
+}
 
 impl Length for RegisterFile {
     fn len(&self) -> u64 {
@@ -65,23 +85,24 @@ impl Length for RegisterFile {
 }
 
 impl ChunkReader for RegisterFile {
-    type T = UpToTheEnd;
+    type T = Reader<Bytes>;
 
-    fn get_read(&self, start: u64) -> Result<UpToTheEnd, ParquetError> {
-        self.0.get_read(start).map(UpToTheEnd)
+    fn get_read(&self, start: u64) -> Result<Reader<Bytes>, ParquetError> {
+        let left = self.0.len().saturating_sub(start);
+        let bytes = self
+            .0
+            .get_bytes(start, usize::try_from(left.min(MAX_HEADER_BYTES))?)?;
+        if left <= FOOTER_BYTES {
+            return Ok(bytes.reader());
+        }
+        match thrift_struct_len(&bytes) {
+            Some(len) => Ok(bytes.slice(..len).reader()),
+            None => Err(ParquetError::General("the header of a page is none".to_owned())),
+        }
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         self.0.get_bytes(start, length)
-    }
-}
-
-impl Read for UpToTheEnd {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-            read => Ok(read),
-        }
     }
 }
 
@@ -94,7 +115,11 @@ impl ParquetRows {
         input: File,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Self, ExtractError> {
-        let builder = contained(|| ParquetRecordBatchReaderBuilder::try_new(RegisterFile(input)).ok())
+        let input = RegisterFile(input);
+        if !input.has_sound_metadata() {
+            return Err(damaged(&file, 1));
+        }
+        let builder = contained(|| ParquetRecordBatchReaderBuilder::try_new(input).ok())
             .ok_or_else(|| damaged(&file, 1))?;
         refuse_absurd(builder.metadata()).map_err(|problem| not_readable(&file, problem))?;
         let fields = builder.schema().fields().clone();
