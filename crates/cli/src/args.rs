@@ -141,8 +141,8 @@ pub(crate) enum Command {
     /// Estimates how many moves there were, from two incomplete lists, without any linkage.
     ///
     /// Takes n1 and n2, the moves in each list, and m, those in both, by flags or as JSON on standard input. Prints as JSON,
-    /// or with --text as a page to read, Petersen's, Chapman's and Bailey's estimates, each with its variance, a normal and a log-normal interval, what it
-    /// would be if the lists were not independent, and the coverage that implies. Also, where the input has it:
+    /// or with --text as a page to read, Petersen's, Chapman's and Bailey's estimates, each with its variance, a normal and
+    /// a log-normal interval, what it would be if the lists were not independent, and the coverage that implies. Also, where the input has it:
     ///
     /// - links, alpha, beta (var_alpha, var_beta): the estimate corrected for linkage error, beside the naive one;
     ///
