@@ -45,8 +45,8 @@ fn kernels(criterion: &mut Criterion) {
                 ];
                 for (mode, search) in searches {
                     let id = format!(
-                        "{name}/{mode} at 0.{threshold} (checks after {:?})",
-                        search.check_words()
+                        "{name}/{mode} at 0.{threshold} (screened by {:?} words)",
+                        search.screen_words()
                     );
                     let mut found = Vec::new();
                     group.bench_function(id, |bencher| {

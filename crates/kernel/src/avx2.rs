@@ -5,18 +5,14 @@
 )]
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi8, _mm256_add_epi64, _mm256_and_si256, _mm256_load_si256, _mm256_sad_epu8,
+    __m256i, _mm256_add_epi8, _mm256_add_epi64, _mm256_and_si256, _mm256_castsi256_pd, _mm256_cmpgt_epi64,
+    _mm256_load_si256, _mm256_loadu_si256, _mm256_movemask_pd, _mm256_or_si256, _mm256_sad_epu8,
     _mm256_set1_epi8, _mm256_set1_epi64x, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_srli_epi16, _mm256_store_si256, _mm256_xor_si256,
+    _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256,
 };
-use std::ops::Range;
 
-use crate::cut::Cut;
-use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
-use crate::path::{
-    self, Check, Counts, LEFT_ROWS, LeftRows, Masks, Path, RIGHT_GROUPS, are_empty, limit_at, masks_of,
-    tile_groups,
-};
+use crate::matrix::{FilterMatrix, LANES, Lanes};
+use crate::path::{self, Blocks, Hit, Path};
 
 /// Proof that this processor has AVX2.
 #[derive(Debug, Clone, Copy)]
@@ -30,22 +26,14 @@ impl Avx2 {
 }
 
 impl Path for Avx2 {
-    fn sweep(
-        self,
-        left: &LeftRows<'_>,
-        right: &PackedMatrix,
-        groups: Range<usize>,
-        early: &[Check<'_>],
-        cut: &Cut,
-        on_tile: &mut dyn FnMut(usize, &Counts, &Masks),
-    ) {
+    fn sweep(self, first: &Blocks<'_>, then: Option<&Blocks<'_>>, on_hit: &mut dyn FnMut(Hit)) -> usize {
         // SAFETY: `self` was made by `new` alone, which saw that the processor has AVX2.
-        unsafe { sweep(left, right, groups, early, cut, on_tile) }
+        unsafe { sweep(first, then, on_hit) }
     }
 
-    fn distances(self, row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]) {
+    fn distances(self, row: &[u64], groups: &[Lanes], out: &mut [u32]) {
         // SAFETY: as in `sweep`.
-        unsafe { distances(row, right, groups, out) }
+        unsafe { distances(row, groups, out) }
     }
 
     fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
@@ -55,62 +43,84 @@ impl Path for Avx2 {
 }
 
 #[target_feature(enable = "avx2")]
-fn sweep(
-    left: &LeftRows<'_>,
-    right: &PackedMatrix,
-    groups: Range<usize>,
-    early: &[Check<'_>],
-    cut: &Cut,
-    on_tile: &mut dyn FnMut(usize, &Counts, &Masks),
-) {
-    let words = right.words_per_filter();
-    'tiles: for first in groups.clone().step_by(RIGHT_GROUPS) {
-        let (tile, max_ones) = tile_groups(right, first, groups.end);
-        let ones = left.max_ones + max_ones;
-        let mut counts: Counts = [[[0; LANES]; RIGHT_GROUPS]; LEFT_ROWS];
-        let mut begun = 0;
-        for check in early {
-            add(left, right, tile, begun..check.words, &mut counts);
-            if least(&counts) >= limit_at(check.limits, ones) {
-                continue 'tiles;
-            }
-            begun = check.words;
-        }
-        add(left, right, tile, begun..words, &mut counts);
-        if least(&counts) < limit_at(cut.limits(), ones) {
-            let masks = masks_of(&counts, left, right, tile, cut.limits());
-            if !are_empty(&masks) {
-                on_tile(first, &counts, &masks);
-            }
-        }
-    }
-}
-
-/// Adds the bits that differ in some words.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn add(
-    left: &LeftRows<'_>,
-    right: &PackedMatrix,
-    tile: [usize; RIGHT_GROUPS],
-    words: Range<usize>,
-    counts: &mut Counts,
-) {
-    for (position, group) in tile.into_iter().enumerate() {
-        let group = &right.group(group)[words.clone()];
-        for pair in [0, 2] {
-            let rows = [
-                &left.rows[pair][words.clone()],
-                &left.rows[pair + 1][words.clone()],
-            ];
-            let sums = count_two(rows, group);
-            for (row, sums) in sums.into_iter().enumerate() {
-                for (count, sum) in counts[pair + row][position].iter_mut().zip(sums) {
-                    *count += sum;
+fn sweep(first: &Blocks<'_>, then: Option<&Blocks<'_>>, on_hit: &mut dyn FnMut(Hit)) -> usize {
+    let mut passing = 0;
+    let len = first.left.len();
+    for first_row in (0..len).step_by(2) {
+        // The last row stands again where their number is odd.
+        let second_row = (first_row + 1).min(len - 1);
+        for group in 0..first.right.len() {
+            let both = counts(first, [first_row, second_row], group);
+            for (row, counts) in (first_row..len).zip(both) {
+                if any_below_zero(counts) {
+                    passing += 1;
+                    hand_over(then, (row, group), counts, on_hit);
                 }
             }
         }
     }
+    passing
+}
+
+/// Hands a row and a group over whose counts say that a pair may be in, if those of `then` do as well.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn hand_over(
+    then: Option<&Blocks<'_>>,
+    (row, group): (usize, usize),
+    mut counts: [__m256i; 2],
+    on_hit: &mut dyn FnMut(Hit),
+) {
+    if let Some(then) = then {
+        let [whole, _] = self::counts(then, [row, row], group);
+        // Zero for those that did not pass the first comparison.
+        for (count, whole) in counts.iter_mut().zip(whole) {
+            let passes = _mm256_cmpgt_epi64(_mm256_setzero_si256(), *count);
+            *count = _mm256_and_si256(passes, whole);
+        }
+        if !any_below_zero(counts) {
+            return;
+        }
+    }
+    on_hit(Hit {
+        row,
+        group,
+        counts: to_lanes(counts),
+    });
+}
+
+/// Counts of two rows and a group.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn counts(blocks: &Blocks<'_>, rows: [usize; 2], group: usize) -> [[__m256i; 2]; 2] {
+    let Blocks { left, right } = blocks;
+    let [first, second] = count_two([left.row(rows[0]), left.row(rows[1])], right.group(group));
+    let starts = &right.starts[group];
+    [
+        add_starts(first, left.starts[rows[0]], starts),
+        add_starts(second, left.starts[rows[1]], starts),
+    ]
+}
+
+/// Where counts start, and the bits that differ.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_starts(sums: [__m256i; 2], left: i64, right: &[i64; LANES]) -> [__m256i; 2] {
+    let left = _mm256_set1_epi64x(left);
+    let start: *const __m256i = right.as_ptr().cast();
+    // SAFETY: eight numbers of 64 bits are two vectors of 32 bytes; no alignment is needed.
+    let right = unsafe { [_mm256_loadu_si256(start), _mm256_loadu_si256(start.add(1))] };
+    [
+        _mm256_add_epi64(sums[0], _mm256_add_epi64(left, right[0])),
+        _mm256_add_epi64(sums[1], _mm256_add_epi64(left, right[1])),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn any_below_zero(counts: [__m256i; 2]) -> bool {
+    // The sign of a lane is its highest bit.
+    _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_or_si256(counts[0], counts[1]))) != 0
 }
 
 /// Words whose counts of at most eight a byte fit in a byte.
@@ -119,7 +129,7 @@ const WORDS_PER_SUM: usize = 31;
 /// Bits of two rows that differ from each record of a group.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn count_two(rows: [&[u64]; 2], group: &[Lanes]) -> [[u64; LANES]; 2] {
+fn count_two(rows: [&[u64]; 2], group: &[Lanes]) -> [[__m256i; 2]; 2] {
     let zero = _mm256_setzero_si256();
     let mut sums = [[zero; 2]; 2];
     let chunks = rows[0].chunks(WORDS_PER_SUM).zip(rows[1].chunks(WORDS_PER_SUM));
@@ -140,7 +150,7 @@ fn count_two(rows: [&[u64]; 2], group: &[Lanes]) -> [[u64; LANES]; 2] {
             }
         }
     }
-    [to_lanes(sums[0]), to_lanes(sums[1])]
+    sums
 }
 
 /// The number of ones in each byte.
@@ -167,15 +177,15 @@ fn load(lanes: &Lanes) -> [__m256i; 2] {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn to_lanes(halves: [__m256i; 2]) -> [u64; LANES] {
-    let mut lanes = Lanes::default();
-    let start: *mut __m256i = std::ptr::from_mut(&mut lanes).cast();
-    // SAFETY: `Lanes` is 64 bytes, aligned to 64: two vectors of 32, each aligned.
+fn to_lanes(halves: [__m256i; 2]) -> [i64; LANES] {
+    let mut lanes = [0; LANES];
+    let start: *mut __m256i = lanes.as_mut_ptr().cast();
+    // SAFETY: eight numbers of 64 bits are two vectors of 32 bytes; no alignment is needed.
     unsafe {
-        _mm256_store_si256(start, halves[0]);
-        _mm256_store_si256(start.add(1), halves[1]);
+        _mm256_storeu_si256(start, halves[0]);
+        _mm256_storeu_si256(start.add(1), halves[1]);
     }
-    lanes.0
+    lanes
 }
 
 #[target_feature(enable = "avx2")]
@@ -184,15 +194,11 @@ fn distances_at(row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mu
 }
 
 #[target_feature(enable = "avx2")]
-fn distances(row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]) {
-    for (group, out) in groups.zip(out.chunks_exact_mut(LANES)) {
-        let [counts, _] = count_two([row, row], right.group(group));
-        for (out, count) in out.iter_mut().zip(counts) {
+fn distances(row: &[u64], groups: &[Lanes], out: &mut [u32]) {
+    for (group, out) in groups.chunks_exact(row.len()).zip(out.chunks_exact_mut(LANES)) {
+        let [counts, _] = count_two([row, row], group);
+        for (out, count) in out.iter_mut().zip(to_lanes(counts)) {
             *out = u32::try_from(count).expect("at most 4096 bits differ");
         }
     }
-}
-
-fn least(counts: &Counts) -> u64 {
-    counts.iter().flatten().flatten().copied().min().unwrap_or(0)
 }

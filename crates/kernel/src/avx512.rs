@@ -5,18 +5,14 @@
 )]
 
 use std::arch::x86_64::{
-    __m512i, _mm256_storeu_si256, _mm512_add_epi64, _mm512_cmple_epu64_mask, _mm512_cmplt_epu64_mask,
-    _mm512_cvtepi64_epi32, _mm512_load_si512, _mm512_min_epu64, _mm512_mul_epu32, _mm512_popcnt_epi64,
-    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_xor_si512,
+    __m512i, _mm256_storeu_si256, _mm512_add_epi64, _mm512_cmplt_epi64_mask, _mm512_cvtepi64_epi32,
+    _mm512_load_si512, _mm512_loadu_si512, _mm512_maskz_mov_epi64, _mm512_or_si512, _mm512_popcnt_epi64,
+    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_ternarylogic_epi64,
+    _mm512_xor_si512,
 };
-use std::ops::Range;
 
-use crate::cut::{Cut, Linear};
-use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
-use crate::path::{
-    self, Check, Counts, LEFT_ROWS, LeftRows, MOST_CHECKS, Masks, Path, RIGHT_GROUPS, are_empty, limit_at,
-    tile_groups,
-};
+use crate::matrix::{FilterMatrix, LANES, Lanes};
+use crate::path::{self, Blocks, Hit, LEFT_ROWS, Path, RIGHT_GROUPS};
 
 /// Proof that this processor has AVX-512 F and VPOPCNTDQ.
 #[derive(Debug, Clone, Copy)]
@@ -31,22 +27,22 @@ impl Avx512 {
 }
 
 impl Path for Avx512 {
-    fn sweep(
-        self,
-        left: &LeftRows<'_>,
-        right: &PackedMatrix,
-        groups: Range<usize>,
-        early: &[Check<'_>],
-        cut: &Cut,
-        on_tile: &mut dyn FnMut(usize, &Counts, &Masks),
-    ) {
+    fn sweep(self, first: &Blocks<'_>, then: Option<&Blocks<'_>>, on_hit: &mut dyn FnMut(Hit)) -> usize {
         // SAFETY: `self` was made by `new` alone, which saw that the processor has both features.
-        unsafe { sweep(left, right, groups, early, cut, on_tile) }
+        unsafe {
+            // Lengths known to the compiler: the registered profiles'.
+            match first.left.row_words {
+                8 => sweep::<8>(first, then, on_hit),
+                16 => sweep::<16>(first, then, on_hit),
+                32 => sweep::<32>(first, then, on_hit),
+                _ => sweep::<ANY_LENGTH>(first, then, on_hit),
+            }
+        }
     }
 
-    fn distances(self, row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]) {
+    fn distances(self, row: &[u64], groups: &[Lanes], out: &mut [u32]) {
         // SAFETY: as in `sweep`.
-        unsafe { distances(row, right, groups, out) }
+        unsafe { distances(row, groups, out) }
     }
 
     fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>) {
@@ -62,84 +58,135 @@ impl Path for Avx512 {
 
 type Registers = [[__m512i; RIGHT_GROUPS]; LEFT_ROWS];
 
+/// Of [`sweep`]: as many words as the blocks say.
+const ANY_LENGTH: usize = 0;
+
+/// `WORDS` words a row.
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn sweep(
-    left: &LeftRows<'_>,
-    right: &PackedMatrix,
-    groups: Range<usize>,
-    early: &[Check<'_>],
-    cut: &Cut,
-    on_tile: &mut dyn FnMut(usize, &Counts, &Masks),
-) {
-    let words = right.words_per_filter();
-    // Closures do not inherit the processor's features and would not be inlined: arrays are written out here.
-    let [row0, row1, row2, row3] = left.rows;
-    let rows = [&row0[..words], &row1[..words], &row2[..words], &row3[..words]];
-    let zero = _mm512_setzero_si512();
-    // Up to where words are counted, and the limits looked at then. One loop over all, so that counting stands at one
-    // place, is inlined there and keeps its counts in registers.
-    let whole = Check {
-        words,
-        limits: cut.limits(),
+fn sweep<const WORDS: usize>(
+    first: &Blocks<'_>,
+    then: Option<&Blocks<'_>>,
+    on_hit: &mut dyn FnMut(Hit),
+) -> usize {
+    let mut passing = 0;
+    let Blocks { left, right } = first;
+    let words = if WORDS == ANY_LENGTH {
+        left.row_words
+    } else {
+        WORDS
     };
-    let mut stages = [whole; MOST_CHECKS + 1];
-    stages[..early.len()].copy_from_slice(early);
-    let stages = &stages[..=early.len()];
-    'tiles: for first in groups.clone().step_by(RIGHT_GROUPS) {
-        let (tile, max_ones) = tile_groups(right, first, groups.end);
-        let mut lanes = [right.group(tile[0]); RIGHT_GROUPS];
-        for (lanes, group) in lanes.iter_mut().zip(tile) {
-            *lanes = right.group(group);
-        }
-        let ones = left.max_ones + max_ones;
-        let mut counts: Registers = [[zero; RIGHT_GROUPS]; LEFT_ROWS];
-        let mut begun = 0;
-        for stage in stages {
-            counts = add(rows, lanes, begun, stage.words, counts);
-            begun = stage.words;
-            let limit = limit_at(stage.limits, ones);
-            if !any_below(counts, limit) {
-                continue 'tiles;
+    // Closures do not inherit the processor's features and would not be inlined: arrays are written out here.
+    for first_row in (0..left.len()).step_by(LEFT_ROWS) {
+        let last_row = left.len() - 1;
+        // The last row and the last group stand again where there are fewer.
+        let [row0, row1, row2, row3] = [
+            first_row,
+            (first_row + 1).min(last_row),
+            (first_row + 2).min(last_row),
+            (first_row + 3).min(last_row),
+        ];
+        let rows = [
+            &left.row(row0)[..words],
+            &left.row(row1)[..words],
+            &left.row(row2)[..words],
+            &left.row(row3)[..words],
+        ];
+        let left_starts = [
+            _mm512_set1_epi64(left.starts[row0]),
+            _mm512_set1_epi64(left.starts[row1]),
+            _mm512_set1_epi64(left.starts[row2]),
+            _mm512_set1_epi64(left.starts[row3]),
+        ];
+        for first_group in (0..right.len()).step_by(RIGHT_GROUPS) {
+            let second_group = (first_group + 1).min(right.len() - 1);
+            let tile = [
+                &right.group(first_group)[..words],
+                &right.group(second_group)[..words],
+            ];
+            let right_starts = [
+                load_starts(&right.starts[first_group]),
+                load_starts(&right.starts[second_group]),
+            ];
+            let mut counts: Registers = [[_mm512_setzero_si512(); RIGHT_GROUPS]; LEFT_ROWS];
+            for (start, counts) in left_starts.into_iter().zip(&mut counts) {
+                for (right_start, count) in right_starts.into_iter().zip(counts) {
+                    *count = _mm512_add_epi64(start, right_start);
+                }
+            }
+            for word in 0..words {
+                let lanes = [load(&tile[0][word]), load(&tile[1][word])];
+                let left_words = [rows[0][word], rows[1][word], rows[2][word], rows[3][word]];
+                for (left_word, counts) in left_words.into_iter().zip(&mut counts) {
+                    let left_word = _mm512_set1_epi64(left_word.cast_signed());
+                    for (lanes, count) in lanes.into_iter().zip(counts) {
+                        let ones = _mm512_popcnt_epi64(_mm512_xor_si512(left_word, lanes));
+                        *count = _mm512_add_epi64(*count, ones);
+                    }
+                }
+            }
+            if any_below_zero(counts) {
+                let row_count = LEFT_ROWS.min(left.len() - first_row);
+                let group_count = RIGHT_GROUPS.min(right.len() - first_group);
+                let (mut masks, mut shift) = (0_u64, 0);
+                for count in counts.as_flattened() {
+                    masks |= u64::from(below_zero(*count)) << shift;
+                    shift += 8;
+                }
+                // One branch for all that there are: which, nothing foretells.
+                while masks != 0 {
+                    let index = usize::try_from(masks.trailing_zeros() / 8).expect("below eight");
+                    masks &= !(0xff << (index * 8));
+                    let (position, offset) = (index / RIGHT_GROUPS, index % RIGHT_GROUPS);
+                    if position < row_count && offset < group_count {
+                        passing += 1;
+                        let count = counts.as_flattened()[index];
+                        hand_over(then, (first_row + position, first_group + offset), count, on_hit);
+                    }
+                }
             }
         }
-        let mut right_ones = [zero; RIGHT_GROUPS];
-        for (ones, group) in right_ones.iter_mut().zip(tile) {
-            *ones = load(right.group_ones(group));
-        }
-        let masks = masks(counts, left.ones, right_ones, cut.linear());
-        if !are_empty(&masks) {
-            on_tile(first, &to_counts(counts), &masks);
-        }
     }
+    passing
 }
 
-/// Adds the bits that differ in the words from `start` to before `end`.
+/// Hands a row and a group over whose counts say that a pair may be in, if those of `then` do as well.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn add(
-    rows: [&[u64]; LEFT_ROWS],
-    tile: [&[Lanes]; RIGHT_GROUPS],
-    start: usize,
-    end: usize,
-    mut counts: Registers,
-) -> Registers {
-    let lefts = rows[0][start..end]
-        .iter()
-        .zip(&rows[1][start..end])
-        .zip(&rows[2][start..end])
-        .zip(&rows[3][start..end]);
-    let rights = tile[0][start..end].iter().zip(&tile[1][start..end]);
-    for ((((&word0, &word1), &word2), &word3), (lanes0, lanes1)) in lefts.zip(rights) {
-        let right = [load(lanes0), load(lanes1)];
-        for (word, counts) in [word0, word1, word2, word3].into_iter().zip(&mut counts) {
-            let word = _mm512_set1_epi64(word.cast_signed());
-            for (right, count) in right.into_iter().zip(counts) {
-                let ones = _mm512_popcnt_epi64(_mm512_xor_si512(word, right));
-                *count = _mm512_add_epi64(*count, ones);
-            }
+fn hand_over(
+    then: Option<&Blocks<'_>>,
+    (row, group): (usize, usize),
+    mut count: __m512i,
+    on_hit: &mut dyn FnMut(Hit),
+) {
+    if let Some(Blocks { left, right }) = then {
+        let starts = _mm512_add_epi64(
+            _mm512_set1_epi64(left.starts[row]),
+            load_starts(&right.starts[group]),
+        );
+        let whole = _mm512_add_epi64(starts, distance(left.row(row), right.group(group)));
+        // Zero for those that did not pass the first comparison.
+        count = _mm512_maskz_mov_epi64(below_zero(count), whole);
+        if below_zero(count) == 0 {
+            return;
         }
     }
-    counts
+    on_hit(Hit {
+        row,
+        group,
+        counts: to_lanes(count),
+    });
+}
+
+/// Bits of a row that differ from each record of a group.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vpopcntdq")]
+fn distance(row: &[u64], group: &[Lanes]) -> __m512i {
+    let mut count = _mm512_setzero_si512();
+    for (&word, lanes) in row.iter().zip(group) {
+        let differ = _mm512_xor_si512(_mm512_set1_epi64(word.cast_signed()), load(lanes));
+        count = _mm512_add_epi64(count, _mm512_popcnt_epi64(differ));
+    }
+    count
 }
 
 #[inline]
@@ -149,60 +196,41 @@ fn load(lanes: &Lanes) -> __m512i {
     unsafe { _mm512_load_si512(std::ptr::from_ref(lanes).cast()) }
 }
 
-/// Whether a count is below `limit`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn any_below(counts: Registers, limit: u64) -> bool {
-    let mut least = counts[0];
-    for row in &counts[1..] {
-        for (least, count) in least.iter_mut().zip(row) {
-            *least = _mm512_min_epu64(*least, *count);
-        }
-    }
-    let mut all = least[0];
-    for count in &least[1..] {
-        all = _mm512_min_epu64(all, *count);
-    }
-    _mm512_cmplt_epu64_mask(all, _mm512_set1_epi64(limit.cast_signed())) != 0
+fn load_starts(starts: &[i64; LANES]) -> __m512i {
+    // SAFETY: eight numbers of 64 bits are the 64 bytes that are read; no alignment is needed.
+    unsafe { _mm512_loadu_si512(starts.as_ptr().cast()) }
 }
 
-/// The pairs that may be in, by the formula.
+/// A bit for each lane below zero.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn masks(
-    counts: Registers,
-    left_ones: [u32; LEFT_ROWS],
-    right_ones: [__m512i; RIGHT_GROUPS],
-    linear: Linear,
-) -> Masks {
-    let broadcast = |value: u32| i64::from(value);
-    let (per_distance, per_one, constant) = (
-        _mm512_set1_epi64(broadcast(linear.per_distance)),
-        _mm512_set1_epi64(broadcast(linear.per_one)),
-        _mm512_set1_epi64(broadcast(linear.constant)),
+fn below_zero(count: __m512i) -> u8 {
+    _mm512_cmplt_epi64_mask(count, _mm512_setzero_si512())
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn any_below_zero(counts: Registers) -> bool {
+    /// The logic table of "any of three".
+    const OR: i32 = 0xfe;
+    let [[a, b], [c, d], [e, f], [g, h]] = counts;
+    let (abc, def) = (
+        _mm512_ternarylogic_epi64::<OR>(a, b, c),
+        _mm512_ternarylogic_epi64::<OR>(d, e, f),
     );
-    let mut masks: Masks = [[0; RIGHT_GROUPS]; LEFT_ROWS];
-    for ((counts, ones), masks) in counts.iter().zip(left_ones).zip(&mut masks) {
-        let ones = _mm512_set1_epi64(broadcast(ones));
-        for ((count, right_ones), mask) in counts.iter().zip(right_ones).zip(masks) {
-            let ones = _mm512_add_epi64(ones, right_ones);
-            let limit = _mm512_add_epi64(_mm512_mul_epu32(ones, per_one), constant);
-            *mask = _mm512_cmple_epu64_mask(_mm512_mul_epu32(*count, per_distance), limit);
-        }
-    }
-    masks
+    let all = _mm512_ternarylogic_epi64::<OR>(abc, def, _mm512_or_si512(g, h));
+    below_zero(all) != 0
 }
 
+#[inline]
 #[target_feature(enable = "avx512f")]
-fn to_counts(registers: Registers) -> Counts {
-    let mut counts: Counts = [[[0; LANES]; RIGHT_GROUPS]; LEFT_ROWS];
-    for (registers, counts) in registers.iter().zip(&mut counts) {
-        for (register, lanes) in registers.iter().zip(counts) {
-            // SAFETY: the lanes are 64 bytes, which is what is written; no alignment is needed.
-            unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), *register) };
-        }
-    }
-    counts
+fn to_lanes(register: __m512i) -> [i64; LANES] {
+    let mut lanes = [0; LANES];
+    // SAFETY: the lanes are 64 bytes, which is what is written; no alignment is needed.
+    unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), register) };
+    lanes
 }
 
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
@@ -211,13 +239,9 @@ fn distances_at(row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mu
 }
 
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn distances(row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]) {
-    for (group, out) in groups.zip(out.chunks_exact_mut(LANES)) {
-        let mut count = _mm512_setzero_si512();
-        for (&word, lanes) in row.iter().zip(right.group(group)) {
-            let differ = _mm512_xor_si512(_mm512_set1_epi64(word.cast_signed()), load(lanes));
-            count = _mm512_add_epi64(count, _mm512_popcnt_epi64(differ));
-        }
+fn distances(row: &[u64], groups: &[Lanes], out: &mut [u32]) {
+    for (group, out) in groups.chunks_exact(row.len()).zip(out.chunks_exact_mut(LANES)) {
+        let count = distance(row, group);
         // SAFETY: `out` is eight numbers of 32 bits, which is what is written; no alignment is needed.
         unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm512_cvtepi64_epi32(count)) };
     }
@@ -255,5 +279,11 @@ fn work_in_registers(words: usize, tiles: usize) -> u64 {
             }
         }
     }
-    to_counts(counts).iter().flatten().flatten().sum()
+    let mut sum = 0_u64;
+    for count in counts.as_flattened() {
+        for lane in to_lanes(*count) {
+            sum = sum.wrapping_add(lane.cast_unsigned());
+        }
+    }
+    sum
 }

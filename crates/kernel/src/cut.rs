@@ -31,13 +31,26 @@ pub struct Cut {
     linear: Linear,
 }
 
-/// The limits as a formula for many pairs at once: a pair may be in only when
-/// `distance · per_distance ≤ ones · per_one + constant`. The table decides.
+/// Limits as a formula for many pairs at once: a pair is within its limit only when
+/// `distance · per_distance ≤ ones · per_one + constant`. Tables of limits decide.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Linear {
-    pub(crate) per_distance: u32,
-    pub(crate) per_one: u32,
-    pub(crate) constant: u32,
+    pub(crate) per_distance: i64,
+    pub(crate) per_one: i64,
+    pub(crate) constant: i64,
+}
+
+impl Linear {
+    /// A share of what two filters may differ in, by the popcount of the left one. With the other's, at least the limit: one
+    /// more at most, where the formula says exactly what the table says.
+    pub(crate) fn left_allowance(self, ones: i64) -> i64 {
+        (self.per_one * ones).div_euclid(self.per_distance)
+    }
+
+    /// The other share. ⌊x⌋ + ⌊y⌋ may be one below ⌊x + y⌋, and a limit is one above the largest distance within it.
+    pub(crate) fn right_allowance(self, ones: i64) -> i64 {
+        (self.per_one * ones + self.constant).div_euclid(self.per_distance) + 2
+    }
 }
 
 impl Cut {
@@ -64,14 +77,14 @@ impl Cut {
             .collect();
         let linear = match measure {
             Measure::Dice => Linear {
-                per_distance: denominator,
-                per_one: denominator - numerator,
+                per_distance: i64::from(denominator),
+                per_one: i64::from(denominator - numerator),
                 constant: 0,
             },
             Measure::Rho => Linear {
                 per_distance: 1,
                 per_one: 0,
-                constant: narrow((q - p) * m / (2 * q)),
+                constant: i64::from(narrow((q - p) * m / (2 * q))),
             },
         };
         Self {
@@ -128,6 +141,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_shares_of_both_sides_are_the_limit_or_one_more() {
+        for measure in [Measure::Dice, Measure::Rho] {
+            for (p, q) in [(0, 1), (1, 3), (80, 100), (799_999, 1_000_000), (1, 1)] {
+                let cut = Cut::new(measure, 2, p, q);
+                for (left, right) in (0..=128).flat_map(|left| (0..=128).map(move |right| (left, right))) {
+                    let both = cut.linear().left_allowance(i64::from(left))
+                        + cut.linear().right_allowance(i64::from(right));
+                    let limit = i64::from(cut.limit(left + right));
+                    // Two empty filters have no Dice similarity, which the formula does not know.
+                    let of_formula = if left + right == 0 { limit.max(1) } else { limit };
+                    assert!(
+                        (of_formula..=of_formula + 1).contains(&both),
+                        "{measure:?} {p}/{q} {left} {right}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_formula_says_what_the_table_says_but_for_empty_filters() {
         for measure in [Measure::Dice, Measure::Rho] {
             for (p, q) in [(0, 1), (1, 3), (80, 100), (799_999, 1_000_000), (1, 1)] {
@@ -135,8 +168,8 @@ mod tests {
                 let linear = cut.linear();
                 for ones in 1..=256_u32 {
                     for distance in 0..=128_u32 {
-                        let left = u64::from(distance) * u64::from(linear.per_distance);
-                        let right = u64::from(ones) * u64::from(linear.per_one) + u64::from(linear.constant);
+                        let left = i64::from(distance) * linear.per_distance;
+                        let right = i64::from(ones) * linear.per_one + linear.constant;
                         assert_eq!(
                             left <= right,
                             distance < cut.limit(ones),

@@ -1,9 +1,10 @@
 use std::ops::Range;
 
-use crate::cut::{Cut, Measure, Pair};
-use crate::matrix::{FilterMatrix, LANES, PackedMatrix};
-use crate::path::{Check, LEFT_ROWS, LeftRows, Path, RIGHT_GROUPS, limit_at};
+use crate::cut::{Cut, Linear, Measure, Pair};
+use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
+use crate::path::{Blocks, LEFT_ROWS, LeftBlock, Path, RIGHT_GROUPS, RightBlock};
 use crate::portable::Portable;
+use crate::screen::Screen;
 use crate::search::Search;
 
 /// The way filters are compared on this machine. Every way gives the same pairs.
@@ -17,6 +18,8 @@ enum Choice {
     Avx2(crate::avx2::Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(crate::avx512::Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(crate::neon::Neon),
 }
 
 /// Bytes of right filters that are compared with all left rows of a call while they are in the first-level cache.
@@ -41,6 +44,8 @@ impl Kernel {
             kernels.extend(crate::avx2::Avx2::new().map(|path| Self(Choice::Avx2(path))));
             kernels.extend(crate::avx512::Avx512::new().map(|path| Self(Choice::Avx512(path))));
         }
+        #[cfg(target_arch = "aarch64")]
+        kernels.extend(crate::neon::Neon::new().map(|path| Self(Choice::Neon(path))));
         kernels
     }
 
@@ -52,6 +57,8 @@ impl Kernel {
             Choice::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Choice::Avx512(_) => "avx512-vpopcntdq",
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(_) => "neon",
         }
     }
 
@@ -77,6 +84,8 @@ impl Kernel {
             Choice::Avx2(path) => pairs_reaching(path, left, right, search, out),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx512(path) => pairs_reaching(path, left, right, search, out),
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(path) => pairs_reaching(path, left, right, search, out),
         }
     }
 
@@ -86,15 +95,18 @@ impl Kernel {
     /// When `row` is not as long as a filter of `right`.
     pub fn distances(self, row: &[u64], right: &PackedMatrix, out: &mut Vec<u32>) {
         assert_eq!(row.len(), right.words_per_filter(), "filters of the same length");
-        let groups = 0..right.len().div_ceil(LANES);
+        let groups = right.len().div_ceil(LANES);
         out.clear();
-        out.resize(groups.len() * LANES, 0);
+        out.resize(groups * LANES, 0);
+        let lanes = right.groups(0..groups);
         match self.0 {
-            Choice::Portable(path) => path.distances(row, right, groups, out),
+            Choice::Portable(path) => path.distances(row, lanes, out),
             #[cfg(target_arch = "x86_64")]
-            Choice::Avx2(path) => path.distances(row, right, groups, out),
+            Choice::Avx2(path) => path.distances(row, lanes, out),
             #[cfg(target_arch = "x86_64")]
-            Choice::Avx512(path) => path.distances(row, right, groups, out),
+            Choice::Avx512(path) => path.distances(row, lanes, out),
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(path) => path.distances(row, lanes, out),
         }
         out.truncate(right.len());
     }
@@ -113,6 +125,8 @@ impl Kernel {
             Choice::Avx2(path) => path.distances_at(row, right, records, out),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx512(path) => path.distances_at(row, right, records, out),
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(path) => path.distances_at(row, right, records, out),
         }
     }
 
@@ -126,6 +140,8 @@ impl Kernel {
             Choice::Avx2(path) => path.work_in_registers(words_per_filter, tiles),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx512(path) => path.work_in_registers(words_per_filter, tiles),
+            #[cfg(target_arch = "aarch64")]
+            Choice::Neon(path) => path.work_in_registers(words_per_filter, tiles),
         }
     }
 
@@ -214,75 +230,151 @@ fn pairs_reaching<P: Path>(
     search: &Search,
     out: &mut Vec<Pair>,
 ) {
-    let cut = search.cut();
-    let early: Vec<Check<'_>> = search.checks().collect();
-    let group_bytes = right.words_per_filter() * size_of::<[u64; LANES]>();
-    let groups_per_block = (BLOCK_BYTES / group_bytes).max(1).next_multiple_of(RIGHT_GROUPS);
     let groups = right_rows.start / LANES..right_rows.end.div_ceil(LANES);
-    let mut found = Vec::new();
-    for block_start in groups.clone().step_by(groups_per_block) {
-        let block = block_start..(block_start + groups_per_block).min(groups.end);
-        for start in left_rows.clone().step_by(LEFT_ROWS) {
-            let rows: [usize; LEFT_ROWS] =
-                std::array::from_fn(|position| (start + position).min(left_rows.end - 1));
-            let ones = rows.map(|row| left.ones(row));
-            let quad = LeftRows {
-                rows: rows.map(|row| left.row(row)),
-                ones,
-                max_ones: ones.into_iter().max().unwrap_or(0),
-            };
-            let row_count = LEFT_ROWS.min(left_rows.end - start);
-            path.sweep(
-                &quad,
-                right,
-                block.clone(),
-                &early,
-                cut,
-                &mut |first, counts, masks| {
-                    let group_count = RIGHT_GROUPS.min(block.end - first);
-                    for position in 0..row_count {
-                        for group in 0..group_count {
-                            let mut mask = masks[position][group];
-                            while mask != 0 {
-                                let lane = usize::try_from(mask.trailing_zeros()).expect("at most 7");
-                                mask &= mask - 1;
-                                let right_row = (first + group) * LANES + lane;
-                                let distance = u32::try_from(counts[position][group][lane])
-                                    .expect("at most 4096 bits differ");
-                                let sum = ones[position] + right.ones(right_row);
-                                // A path may give a pair up that fails a check, or go on with its tile: which of them
-                                // must not show in the result.
-                                if right_rows.contains(&right_row)
-                                    && distance < cut.limit(sum)
-                                    && passes(&early, quad.rows[position], right, right_row, sum)
-                                {
-                                    found.push(Pair {
-                                        left: to_index(start + position),
-                                        right: to_index(right_row),
-                                        distance,
-                                    });
-                                }
-                            }
-                        }
-                    }
-                },
-            );
-        }
+    let mut sweep = Sweep {
+        path,
+        left,
+        whole_starts: left_starts(left, left_rows.clone(), search.cut().linear()),
+        left_rows: left_rows.clone(),
+        right,
+        right_rows,
+        cut: search.cut(),
+        found: Vec::new(),
+    };
+    match search.screen() {
+        None => sweep.compare_whole(groups),
+        Some(screen) => sweep.compare_screened(screen, groups),
     }
-    sort_by_left(&found, left_rows, out);
+    sort_by_left(&sweep.found, left_rows, out);
 }
 
-/// Whether a pair passes the checks.
-fn passes(early: &[Check<'_>], row: &[u64], right: &PackedMatrix, right_row: usize, ones: u32) -> bool {
-    let lanes = right.group(right_row / LANES);
-    early.iter().all(|check| {
-        let differ: u32 = row[..check.words]
-            .iter()
-            .zip(lanes)
-            .map(|(word, lanes)| (word ^ lanes.0[right_row % LANES]).count_ones())
-            .sum();
-        u64::from(differ) < limit_at(check.limits, ones)
-    })
+/// A comparison of some rows with some others, under way.
+struct Sweep<'a, P> {
+    path: P,
+    left: &'a FilterMatrix<'a>,
+    left_rows: Range<usize>,
+    /// Where counts of all words start, for each left row.
+    whole_starts: Vec<i64>,
+    right: &'a PackedMatrix,
+    right_rows: Range<usize>,
+    cut: &'a Cut,
+    found: Vec<Pair>,
+}
+
+impl<P: Path> Sweep<'_, P> {
+    /// Compares all words of all pairs of the groups.
+    fn compare_whole(&mut self, groups: Range<usize>) {
+        for block in blocks(groups, self.left.words_per_filter()) {
+            let right_starts = right_starts(self.right, block.clone(), self.cut.linear());
+            self.sweep(None, block, &right_starts);
+        }
+    }
+
+    /// Compares what the screen takes of every pair of the groups, and all words of those that pass. Goes over to all words of
+    /// all pairs where too many pass.
+    fn compare_screened(&mut self, screen: &Screen, groups: Range<usize>) {
+        let part_starts = left_starts(self.left, self.left_rows.clone(), screen.linear());
+        let part_words = screen.of_rows(self.left, self.left_rows.clone());
+        let mut lanes = Vec::new();
+        let (mut hits, mut compared) = (0, 0);
+        let whole_end = groups.end;
+        for block in blocks(groups, screen.words()) {
+            screen.of_groups(self.right, block.clone(), &mut lanes);
+            let part_right_starts = right_starts(self.right, block.clone(), screen.linear());
+            let whole_right_starts = right_starts(self.right, block.clone(), self.cut.linear());
+            let parts = Blocks {
+                left: LeftBlock {
+                    words: &part_words,
+                    starts: &part_starts,
+                    row_words: screen.words(),
+                },
+                right: RightBlock {
+                    lanes: &lanes,
+                    starts: &part_right_starts,
+                    row_words: screen.words(),
+                },
+            };
+            hits += self.sweep(Some(&parts), block.clone(), &whole_right_starts);
+            compared += self.left_rows.len() * block.len();
+            if screen.is_exact() && !screen.pays(hits, compared) {
+                self.compare_whole(block.end..whole_end);
+                return;
+            }
+        }
+    }
+
+    /// Compares by `parts` first, where there are some, and by all words those that pass. Gives of how many rows and groups a
+    /// pair passed.
+    fn sweep(
+        &mut self,
+        parts: Option<&Blocks<'_>>,
+        groups: Range<usize>,
+        right_starts: &[[i64; LANES]],
+    ) -> usize {
+        let words = self.left.words_per_filter();
+        let whole = Blocks {
+            left: LeftBlock {
+                words: self.left.rows(self.left_rows.clone()),
+                starts: &self.whole_starts,
+                row_words: words,
+            },
+            right: RightBlock {
+                lanes: self.right.groups(groups.clone()),
+                starts: right_starts,
+                row_words: words,
+            },
+        };
+        let (first, then) = match parts {
+            Some(parts) => (parts, Some(&whole)),
+            None => (&whole, None),
+        };
+        let (path, cut, found) = (self.path, self.cut, &mut self.found);
+        let (left, right, right_rows) = (self.left, self.right, &self.right_rows);
+        let first_row = self.left_rows.start;
+        path.sweep(first, then, &mut |hit| {
+            let left_row = first_row + hit.row;
+            for (lane, &count) in hit.counts.iter().enumerate() {
+                let group = groups.start + hit.group;
+                let right_row = group * LANES + lane;
+                if count >= 0 || !right_rows.contains(&right_row) {
+                    continue;
+                }
+                let start = whole.left.starts[hit.row] + right_starts[hit.group][lane];
+                let distance = u32::try_from(count - start).expect("at most 4096 bits differ");
+                if distance < cut.limit(left.ones(left_row) + right.ones_in_group(group, lane)) {
+                    found.push(Pair {
+                        left: to_index(left_row),
+                        right: to_index(right_row),
+                        distance,
+                    });
+                }
+            }
+        })
+    }
+}
+
+/// Groups that are in the first-level cache together, whole tiles each.
+fn blocks(groups: Range<usize>, words: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = (BLOCK_BYTES / (words * size_of::<Lanes>()))
+        .max(1)
+        .next_multiple_of(RIGHT_GROUPS);
+    let end = groups.end;
+    groups
+        .step_by(step)
+        .map(move |start| start..(start + step).min(end))
+}
+
+fn left_starts(left: &FilterMatrix<'_>, rows: Range<usize>, linear: Linear) -> Vec<i64> {
+    rows.map(|row| -linear.left_allowance(i64::from(left.ones(row))))
+        .collect()
+}
+
+fn right_starts(right: &PackedMatrix, groups: Range<usize>, linear: Linear) -> Vec<[i64; LANES]> {
+    groups
+        .map(|group| {
+            std::array::from_fn(|lane| -linear.right_allowance(i64::from(right.ones_in_group(group, lane))))
+        })
+        .collect()
 }
 
 /// Appends pairs by left row. Within a row they were found in order of the right, and stay so.

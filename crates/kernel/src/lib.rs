@@ -4,8 +4,8 @@
 //! [`Search`] come out. Similarity is decided in integers: the cut turns a threshold p/q into the number of bits in
 //! which two filters may differ, for Dice as for ρ, so that every path, thread count and machine agrees on every pair.
 //!
-//! A [`Kernel`] is chosen once at run time: AVX-512 with VPOPCNTDQ, AVX2, or plain words, which every processor has and
-//! which the others are tested against.
+//! A [`Kernel`] is chosen once at run time: AVX-512 with VPOPCNTDQ, AVX2, NEON, or plain words, which every processor has
+//! and which the others are tested against.
 //!
 //! ```
 //! use corridor_kernel::{Cut, FilterMatrix, Kernel, Measure, Search};
@@ -38,8 +38,11 @@ mod avx512;
 mod cut;
 mod kernel;
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod path;
 mod portable;
+mod screen;
 mod search;
 #[cfg(test)]
 mod tests;

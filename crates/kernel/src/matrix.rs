@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 
 /// Filters of one length, record after record, with their popcounts; borrowed from where they are stored.
 #[derive(Clone)]
@@ -88,6 +89,11 @@ impl<'a> FilterMatrix<'a> {
         &self.words[index * self.words_per_filter..(index + 1) * self.words_per_filter]
     }
 
+    /// The words of some filters.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> &'a [u64] {
+        &self.words[rows.start * self.words_per_filter..rows.end * self.words_per_filter]
+    }
+
     /// The words of the same filters with their bits in another order: bit `j` of a result is bit `order[j]` of a filter.
     /// Distances and popcounts stay as they are when both sides take the same order.
     ///
@@ -152,9 +158,7 @@ pub struct PackedMatrix {
     words_per_filter: usize,
     len: usize,
     /// Popcount of each record, by group; zero for those that fill up.
-    ones: Vec<Lanes>,
-    /// Largest popcount of each group.
-    group_max_ones: Vec<u32>,
+    ones: Vec<[u32; LANES]>,
 }
 
 impl PackedMatrix {
@@ -168,18 +172,15 @@ impl PackedMatrix {
                 lane.0[row % LANES] = word;
             }
         }
-        let mut ones = vec![Lanes::default(); groups];
-        let mut group_max_ones = vec![0; groups];
+        let mut ones = vec![[0; LANES]; groups];
         for (row, &count) in matrix.ones.iter().enumerate() {
-            ones[row / LANES].0[row % LANES] = u64::from(count);
-            group_max_ones[row / LANES] = count.max(group_max_ones[row / LANES]);
+            ones[row / LANES][row % LANES] = count;
         }
         Self {
             lanes,
             words_per_filter: words,
             len,
             ones,
-            group_max_ones,
         }
     }
 
@@ -200,7 +201,7 @@ impl PackedMatrix {
 
     /// Bits set in filter `index`.
     pub fn ones(&self, index: usize) -> u32 {
-        u32::try_from(self.ones[index / LANES].0[index % LANES]).expect("at most 4096")
+        self.ones[index / LANES][index % LANES]
     }
 
     /// Bytes the groups take.
@@ -208,18 +209,19 @@ impl PackedMatrix {
         self.lanes.len() * size_of::<Lanes>()
     }
 
+    /// The words of some groups.
+    pub(crate) fn groups(&self, groups: Range<usize>) -> &[Lanes] {
+        &self.lanes[groups.start * self.words_per_filter..groups.end * self.words_per_filter]
+    }
+
     /// The words of a group.
     pub(crate) fn group(&self, group: usize) -> &[Lanes] {
         &self.lanes[group * self.words_per_filter..][..self.words_per_filter]
     }
 
-    /// Popcounts of the records of a group.
-    pub(crate) fn group_ones(&self, group: usize) -> &Lanes {
-        &self.ones[group]
-    }
-
-    pub(crate) fn group_max_ones(&self, group: usize) -> u32 {
-        self.group_max_ones[group]
+    /// Popcount of a record of a group; zero for those that fill up.
+    pub(crate) fn ones_in_group(&self, group: usize, lane: usize) -> u32 {
+        self.ones[group][lane]
     }
 }
 

@@ -1,59 +1,81 @@
-use std::ops::Range;
+use crate::matrix::{FilterMatrix, LANES, Lanes};
 
-use crate::cut::Cut;
-use crate::matrix::{FilterMatrix, LANES, PackedMatrix};
-
-/// Left rows compared at a time: with [`RIGHT_GROUPS`], as many counts as fit in registers beside the words.
+/// Left rows a sweep compares at a time: with [`RIGHT_GROUPS`], as many counts as fit in registers beside the words.
 pub(crate) const LEFT_ROWS: usize = 4;
-/// Groups of right rows compared at a time.
+/// Groups of right rows a sweep compares at a time.
 pub(crate) const RIGHT_GROUPS: usize = 2;
 
 /// The left side of a sweep.
+///
+/// Counts of bits that differ begin at the sum of both sides' `starts`, which are minus what a pair may differ in, so that
+/// those that may be in end below zero: a sign to look at, whatever the measure and the popcounts.
 #[derive(Clone, Copy)]
-pub(crate) struct LeftRows<'a> {
-    /// The last row stands again where there are fewer.
-    pub(crate) rows: [&'a [u64]; LEFT_ROWS],
-    /// Their popcounts.
-    pub(crate) ones: [u32; LEFT_ROWS],
-    /// Largest popcount among them.
-    pub(crate) max_ones: u32,
+pub(crate) struct LeftBlock<'a> {
+    /// Row-major.
+    pub(crate) words: &'a [u64],
+    /// One a row.
+    pub(crate) starts: &'a [i64],
+    /// Words of a row; at least one.
+    pub(crate) row_words: usize,
 }
 
-/// Where a pair is given up: after `words` words, pairs at or above the limit cannot be in any more.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Check<'a> {
-    pub(crate) words: usize,
-    /// By popcount of both filters together.
-    pub(crate) limits: &'a [u32],
+impl<'a> LeftBlock<'a> {
+    pub(crate) const fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    pub(crate) fn row(&self, row: usize) -> &'a [u64] {
+        &self.words[row * self.row_words..][..self.row_words]
+    }
 }
 
-/// Checks at most.
-pub(crate) const MOST_CHECKS: usize = 2;
+/// The right side of a sweep.
+#[derive(Clone, Copy)]
+pub(crate) struct RightBlock<'a> {
+    /// Groups × words.
+    pub(crate) lanes: &'a [Lanes],
+    /// Eight a group, as in [`LeftBlock`].
+    pub(crate) starts: &'a [[i64; LANES]],
+    /// Words of a row.
+    pub(crate) row_words: usize,
+}
 
-/// Distances of [`LEFT_ROWS`] rows to [`RIGHT_GROUPS`] groups of eight.
-pub(crate) type Counts = [[[u64; LANES]; RIGHT_GROUPS]; LEFT_ROWS];
+impl<'a> RightBlock<'a> {
+    pub(crate) const fn len(&self) -> usize {
+        self.starts.len()
+    }
 
-/// Which pairs of a tile may be in: a bit a lane.
-pub(crate) type Masks = [[u8; RIGHT_GROUPS]; LEFT_ROWS];
+    pub(crate) fn group(&self, group: usize) -> &'a [Lanes] {
+        &self.lanes[group * self.row_words..][..self.row_words]
+    }
+}
 
-/// One way of counting the bits that differ. Every path gives the same counts.
+/// Both sides of a sweep.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks<'a> {
+    pub(crate) left: LeftBlock<'a>,
+    pub(crate) right: RightBlock<'a>,
+}
+
+/// A row and a group of which some pairs may be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) row: usize,
+    pub(crate) group: usize,
+    /// Both starts and the bits that differ, added up, of the last comparison; below zero for those that may be in.
+    pub(crate) counts: [i64; LANES],
+}
+
+/// One way of counting the bits that differ. Every path gives the same hits.
 pub(crate) trait Path: Copy {
-    /// Compares `left` with the groups, [`RIGHT_GROUPS`] at a time, and hands over the counts of those tiles in which
-    /// a pair may be in, with the pairs that may; the counts of other pairs mean nothing. Pairs that fail one
-    /// of the `early` checks, which come in order, may be given up on the way, and need not be. Where groups are missing, the last tile has the last group
-    /// again.
-    fn sweep(
-        self,
-        left: &LeftRows<'_>,
-        right: &PackedMatrix,
-        groups: Range<usize>,
-        early: &[Check<'_>],
-        cut: &Cut,
-        on_tile: &mut dyn FnMut(usize, &Counts, &Masks),
-    );
+    /// Compares every row with every group. Pairs with a count below zero are compared by the same rows and groups of `then`,
+    /// where there are some. Hands over the rows and groups of which a pair's count is below zero in both: a row's in the order of
+    /// the groups.
+    /// Gives the number of rows and groups with a count below zero in the first comparison.
+    fn sweep(self, first: &Blocks<'_>, then: Option<&Blocks<'_>>, on_hit: &mut dyn FnMut(Hit)) -> usize;
 
     /// Distances of `row` to every record of the groups, in order.
-    fn distances(self, row: &[u64], right: &PackedMatrix, groups: Range<usize>, out: &mut [u32]);
+    fn distances(self, row: &[u64], groups: &[Lanes], out: &mut [u32]);
 
     /// Appends the distance of `row` to each of `records`, in their order.
     fn distances_at(self, row: &[u64], right: &FilterMatrix<'_>, records: &[u32], out: &mut Vec<u32>);
@@ -80,45 +102,4 @@ pub(crate) fn distances_at(row: &[u64], right: &FilterMatrix<'_>, records: &[u32
         }
         out.push(differing);
     }
-}
-
-/// Groups of the tile that begins at `first`, and the largest popcount of all of them.
-pub(crate) fn tile_groups(right: &PackedMatrix, first: usize, end: usize) -> ([usize; RIGHT_GROUPS], u32) {
-    let mut tile = [first; RIGHT_GROUPS];
-    let mut max_ones = 0;
-    for (position, group) in tile.iter_mut().enumerate() {
-        *group = (first + position).min(end - 1);
-        max_ones = max_ones.max(right.group_max_ones(*group));
-    }
-    (tile, max_ones)
-}
-
-/// The limit at a popcount.
-pub(crate) fn limit_at(limits: &[u32], ones: u32) -> u64 {
-    u64::from(limits[usize::try_from(ones).expect("at most twice 4096")])
-}
-
-/// The pairs of a tile that are in, by the table.
-pub(crate) fn masks_of(
-    counts: &Counts,
-    left: &LeftRows<'_>,
-    right: &PackedMatrix,
-    tile: [usize; RIGHT_GROUPS],
-    limits: &[u32],
-) -> Masks {
-    let mut masks: Masks = [[0; RIGHT_GROUPS]; LEFT_ROWS];
-    for ((counts, &ones), masks) in counts.iter().zip(&left.ones).zip(&mut masks) {
-        for ((counts, group), mask) in counts.iter().zip(tile).zip(masks) {
-            for (lane, (&count, &right_ones)) in counts.iter().zip(&right.group_ones(group).0).enumerate() {
-                let ones = usize::try_from(u64::from(ones) + right_ones).expect("at most twice 4096");
-                *mask |= u8::from(count < u64::from(limits[ones])) << lane;
-            }
-        }
-    }
-    masks
-}
-
-/// Whether no pair of a tile is in.
-pub(crate) fn are_empty(masks: &Masks) -> bool {
-    masks.iter().flatten().all(|&mask| mask == 0)
 }

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let clock = SystemClock;
     let watch = Stopwatch::start(&clock);
     let compared = compute.run_blocking(|| compare(&left, &right, left_measure, args));
-    let (mut pairs, checks) = compared.or_else(|error| {
+    let (mut pairs, screen_words) = compared.or_else(|error| {
         if error.is::<TooManyPairs>() {
             return Err(compute.run_blocking(|| too_many(&left, &right, left_measure, args))?);
         }
@@ -116,7 +116,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
             "one_to_one": args.one_to_one,
             "top_k": args.top_k,
             "miss_bound": args.miss_bound,
-            "checked_after_words": checks,
+            "screened_by_words": screen_words,
             "pairs_written": pairs.len(),
             "pairs_compared": compared,
             "seconds_comparing": seconds,
@@ -142,14 +142,14 @@ fn rate(pairs: u64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| pairs as f64 / seconds)
 }
 
-/// All pairs at or above the threshold, in no order, or the most similar of each row; and after how many words strangers
-/// were given up. Runs on the current rayon pool.
+/// All pairs at or above the threshold, in no order, or the most similar of each row; and how many words were
+/// compared of each pair before the whole, if not all. Runs on the current rayon pool.
 fn compare(
     left: &Filters,
     right: &Filters,
     measure: Measure,
     args: &CompareArgs,
-) -> anyhow::Result<(Vec<SimilarPair>, Vec<usize>)> {
+) -> anyhow::Result<(Vec<SimilarPair>, Option<usize>)> {
     let words = left.filter_len().to_words();
     let measure = match measure {
         Measure::Dice => corridor_kernel::Measure::Dice,
@@ -253,7 +253,7 @@ fn search_pairs(
     right: &PackedMatrix,
     search: &Search,
     args: &CompareArgs,
-) -> anyhow::Result<(Vec<SimilarPair>, Vec<usize>)> {
+) -> anyhow::Result<(Vec<SimilarPair>, Option<usize>)> {
     let kernel = Kernel::best();
     let budget = CandidateBudget::new(args.max_pairs, 0);
     let starts: Vec<usize> = (0..left.len()).step_by(ROWS_PER_TASK).collect();
@@ -296,12 +296,12 @@ fn search_pairs(
             Ok(similar)
         })
         .collect::<anyhow::Result<_>>()?;
-    let checks = if args.top_k.is_some() {
-        Vec::new()
+    let screen_words = if args.top_k.is_some() {
+        None
     } else {
-        search.check_words()
+        search.screen_words()
     };
-    Ok((parts.concat(), checks))
+    Ok((parts.concat(), screen_words))
 }
 
 /// clkhash's file.
