@@ -89,16 +89,23 @@ impl Kernel {
         }
     }
 
-    /// The number of bits in which `row` differs from each filter of `right`, in order.
+    /// The number of bits in which `row` differs from each of `right_rows`, in order. Rows that begin and end with a multiple of
+    /// eight, or at the end, are the least work.
     ///
     /// # Panics
-    /// When `row` is not as long as a filter of `right`.
-    pub fn distances(self, row: &[u64], right: &PackedMatrix, out: &mut Vec<u32>) {
+    /// When `row` is not as long as a filter of `right`, or a row is not there.
+    pub fn distances(self, row: &[u64], right: (&PackedMatrix, Range<usize>), out: &mut Vec<u32>) {
+        let (right, right_rows) = right;
         assert_eq!(row.len(), right.words_per_filter(), "filters of the same length");
-        let groups = right.len().div_ceil(LANES);
+        assert!(right_rows.end <= right.len(), "rows that are there");
         out.clear();
-        out.resize(groups * LANES, 0);
-        let lanes = right.groups(0..groups);
+        if right_rows.is_empty() {
+            return;
+        }
+        let groups = right_rows.start / LANES..right_rows.end.div_ceil(LANES);
+        out.resize(groups.len() * LANES, 0);
+        let skipped = right_rows.start - groups.start * LANES;
+        let lanes = right.groups(groups);
         match self.0 {
             Choice::Portable(path) => path.distances(row, lanes, out),
             #[cfg(target_arch = "x86_64")]
@@ -108,7 +115,8 @@ impl Kernel {
             #[cfg(target_arch = "aarch64")]
             Choice::Neon(path) => path.distances(row, lanes, out),
         }
-        out.truncate(right.len());
+        out.drain(..skipped);
+        out.truncate(right_rows.len());
     }
 
     /// The number of bits in which `row` differs from each of `records` of `right`, in their order: for records that are few
@@ -167,7 +175,7 @@ impl Kernel {
         let mut best: Vec<(Pair, u32)> = Vec::with_capacity(k + 1);
         for row in rows {
             let ones_left = left.ones(row);
-            self.distances(left.row(row), right, &mut distances);
+            self.distances(left.row(row), (right, 0..right.len()), &mut distances);
             best.clear();
             for (other, &distance) in distances.iter().enumerate() {
                 let ones = ones_left + right.ones(other);

@@ -33,8 +33,8 @@ pub const LEAST_PARTNERS: u64 = 100;
 const MOST_DOUBLINGS: u32 = 3;
 /// Below every similarity.
 const NO_PARTNER: f64 = -2.0;
-/// Records a thread compares at a time.
-const ROWS: usize = 16;
+/// Records a thread compares at a time: enough for the other side not to be read anew for each.
+const ROWS: usize = 64;
 
 impl BlockingLoss {
     /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,

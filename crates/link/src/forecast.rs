@@ -383,7 +383,7 @@ impl Look<'_> {
         (cluster, sample): (&mut Cluster, &mut Sample),
         distances: &mut Vec<u32>,
     ) {
-        Kernel::best().distances(self.left.row(row), packed, distances);
+        Kernel::best().distances(self.left.row(row), (packed, 0..packed.len()), distances);
         cluster.pairs += u64::try_from(others.len()).expect("a length fits in 64 bits");
         let ones = self.left.matrix().ones(row);
         let left_record = u32::try_from(row).expect("an index of a matrix");

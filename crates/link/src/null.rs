@@ -10,8 +10,12 @@ use crate::tile::{right_per_sweep, to_index};
 pub(crate) const BIN_WIDTH: f64 = 0.000_5;
 /// Bins over [−1, 1], the last for 1 itself.
 pub(crate) const BINS: usize = 4001;
-/// Records of each side compared with all of their own side.
-pub(crate) const SAMPLED_RECORDS: usize = 6000;
+/// Records of each side compared with all of their own side, where that is not too much.
+const SAMPLED_RECORDS: usize = 6000;
+/// Records compared however large the side is.
+const LEAST_SAMPLED: usize = 1000;
+/// Pairs of a side compared, about: seconds of work.
+const SAMPLED_PAIRS: usize = 1_000_000_000;
 /// Records of the left side compared with all of the right.
 pub(crate) const SAMPLED_BETWEEN: usize = 2000;
 
@@ -34,8 +38,8 @@ pub struct NullDistribution {
     reason = "a similarity is in [-1, 1], so the bin is in 0..BINS"
 )]
 pub(crate) fn bin_of(similarity: f64) -> usize {
-    // A similarity that is a bin edge may come out a rounding error below it.
-    ((similarity + 1.0) / BIN_WIDTH + 1e-9).floor() as usize
+    // A similarity that is a bin edge may come out a rounding error below it. What is cut off is the fraction: none is below zero.
+    ((similarity + 1.0) / BIN_WIDTH + 1e-9) as usize
 }
 
 /// Smallest similarity of a bin.
@@ -56,7 +60,7 @@ impl NullDistribution {
     /// Takes from `entropy` what [`NullDistribution::sample`] does, for whoever needs what is drawn after it.
     pub(crate) fn pass_over(left: &LinkSide<'_>, right: &LinkSide<'_>, entropy: &mut dyn Entropy) {
         for side in [left, right] {
-            sample_rows(side.len(), SAMPLED_RECORDS, entropy);
+            sample_rows(side.len(), own_rows_wanted(side.len()), entropy);
         }
     }
 
@@ -71,11 +75,11 @@ impl NullDistribution {
     ) -> Self {
         let mut counts = vec![0; BINS];
         for side in [left, right] {
-            let rows = sample_rows(side.len(), SAMPLED_RECORDS, entropy);
-            let is_another = |row: usize, other: usize| side.person_of_row(row) != side.person_of_row(other);
+            let rows = sample_rows(side.len(), own_rows_wanted(side.len()), entropy);
+            let bins = Bins::new(side, side, measure);
             let side_counts = rows
                 .par_chunks(32)
-                .map(|rows| histogram((side, rows), side, measure, &is_another))
+                .map(|rows| histogram((side, rows), side, &bins, Counted::OfOthers))
                 .reduce(|| vec![0; BINS], add);
             counts = add(counts, side_counts);
         }
@@ -94,9 +98,10 @@ impl NullDistribution {
         entropy: &mut dyn Entropy,
     ) -> Self {
         let rows = sample_rows(left.len(), SAMPLED_BETWEEN, entropy);
+        let bins = Bins::new(left, right, measure);
         let counts = rows
             .par_chunks(32)
-            .map(|rows| histogram((left, rows), right, measure, &|_, _| true))
+            .map(|rows| histogram((left, rows), right, &bins, Counted::All))
             .reduce(|| vec![0; BINS], add);
         Self {
             pairs: counts.iter().sum(),
@@ -138,7 +143,7 @@ impl NullDistribution {
                             if left.is_constant(record) {
                                 continue;
                             }
-                            kernel.distances(left.row(record), &packed, &mut distances);
+                            kernel.distances(left.row(record), (&packed, 0..packed.len()), &mut distances);
                             for (&other, &distance) in right_records.iter().zip(&distances) {
                                 if right.is_constant(to_index(other)) {
                                     continue;
@@ -196,6 +201,19 @@ impl NullDistribution {
         usize::try_from(self.pairs).unwrap_or(usize::MAX)
     }
 
+    /// How alike different people are on average; those less alike than any level that is looked at count as 0.
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    pub(crate) fn mean(&self) -> f64 {
+        if self.pairs == 0 {
+            return 0.0;
+        }
+        let sum: f64 = (0..)
+            .zip(&self.counts)
+            .map(|(bin, &count)| bin_edge(bin) * count as f64)
+            .sum();
+        sum / self.pairs as f64
+    }
+
     /// Share of pairs of different people that fall in `bin`.
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     pub(crate) fn share_in_bin(&self, bin: usize) -> f64 {
@@ -226,6 +244,11 @@ fn add(mut into: Vec<u64>, from: Vec<u64>) -> Vec<u64> {
     into
 }
 
+/// Records of a side of so many that are compared with all of their side.
+pub(crate) fn own_rows_wanted(side_len: usize) -> usize {
+    (SAMPLED_PAIRS / side_len.max(1)).clamp(LEAST_SAMPLED, SAMPLED_RECORDS)
+}
+
 /// One of how many pieces of the blocks is compared for [`NullDistribution::sample_in_blocks`].
 pub(crate) fn sampled_every(blocks: &Blocks<'_>) -> usize {
     usize::try_from(blocks.pair_count() / SAMPLED_IN_BLOCKS)
@@ -233,32 +256,98 @@ pub(crate) fn sampled_every(blocks: &Blocks<'_>) -> usize {
         .max(1)
 }
 
+/// Which pairs of a row count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// All.
+    All,
+    /// Those of other persons: the two sides are the same.
+    OfOthers,
+}
+
 /// Similarities of some rows of one side to all of another, of the pairs that count.
 fn histogram(
     (left, rows): (&LinkSide<'_>, &[usize]),
     right: &LinkSide<'_>,
-    measure: Measure,
-    counts_as_pair: &(dyn Fn(usize, usize) -> bool + Sync),
+    bins: &Bins,
+    counted: Counted,
 ) -> Vec<u64> {
     let kernel = Kernel::best();
     let packed = right.packed();
-    let cut = Cut::new(to_kernel(measure), packed.words_per_filter(), 0, 1);
     let mut counts = vec![0; BINS];
     let mut distances = Vec::new();
-    for &row in rows.iter().filter(|&&row| !left.is_constant(row)) {
-        kernel.distances(left.row(row), packed, &mut distances);
-        let ones = left.matrix().ones(row);
-        for (other, &distance) in distances.iter().enumerate() {
-            if !counts_as_pair(row, other) || right.is_constant(other) {
-                continue;
-            }
-            if let Some(similarity) = cut.similarity(distance, ones + right.matrix().ones(other)) {
-                counts[bin_of(similarity)] += 1;
+    // All rows with some of the right, which then are in the cache.
+    for start in (0..right.len()).step_by(RIGHT_IN_CACHE) {
+        let others = start..(start + RIGHT_IN_CACHE).min(right.len());
+        for &row in rows.iter().filter(|&&row| !left.is_constant(row)) {
+            kernel.distances(left.row(row), (packed, others.clone()), &mut distances);
+            let (ones, person) = (left.matrix().ones(row), left.person_of_row(row));
+            for (other, &distance) in others.clone().zip(&distances) {
+                let counts_not = right.is_constant(other)
+                    || (counted == Counted::OfOthers && right.person_of_row(other) == person);
+                let bin = bins.bin_of(distance, ones + right.matrix().ones(other));
+                counts[bin] += u64::from(!counts_not);
             }
         }
     }
     counts
 }
+
+/// The bins of all similarities two sides can have, worked out once: there are fewer of them than pairs by far.
+struct Bins {
+    /// By popcount of both filters together, from `least_ones` on, where the measure looks at it; then by distance.
+    table: Vec<u16>,
+    least_ones: u32,
+    /// Distances of a popcount; 0 where the measure does not look at popcounts.
+    per_ones: usize,
+}
+
+impl Bins {
+    fn new(left: &LinkSide<'_>, right: &LinkSide<'_>, measure: Measure) -> Self {
+        let words = left.matrix().words_per_filter();
+        let cut = Cut::new(to_kernel(measure), words, 0, 1);
+        let ends = |side: &LinkSide<'_>| {
+            let ones = (0..side.len()).map(|row| side.matrix().ones(row));
+            ones.fold((u32::MAX, 0), |(least, most), ones| {
+                (least.min(ones), most.max(ones))
+            })
+        };
+        let ((left_least, left_most), (right_least, right_most)) = (ends(left), ends(right));
+        let sums = match measure {
+            Measure::Dice => left_least + right_least..left_most + right_most + 1,
+            Measure::Rho => 0..1,
+        };
+        let per_ones = words * 64 + 1;
+        let mut table = Vec::with_capacity(sums.len() * per_ones);
+        for ones in sums.clone() {
+            for distance in 0..cut.bits() + 1 {
+                // No two filters differ in more bits than both have; and of empty ones, nobody is compared.
+                let is_possible = measure == Measure::Rho || (distance <= ones && ones > 0);
+                let similarity = is_possible.then(|| cut.similarity(distance, ones)).flatten();
+                table.push(similarity.map_or(0, |similarity| {
+                    u16::try_from(bin_of(similarity)).expect("bins are few")
+                }));
+            }
+        }
+        Self {
+            table,
+            least_ones: sums.start,
+            per_ones: match measure {
+                Measure::Dice => per_ones,
+                Measure::Rho => 0,
+            },
+        }
+    }
+
+    /// Of two filters that differ in `distance` bits and have `ones` bits set together.
+    fn bin_of(&self, distance: u32, ones: u32) -> usize {
+        let row = to_index(ones.wrapping_sub(self.least_ones)) * self.per_ones;
+        usize::from(self.table[row + to_index(distance)])
+    }
+}
+
+/// Records of the right compared with several of the left at a time: 128 kB of 1,024 bits.
+const RIGHT_IN_CACHE: usize = 1024;
 
 /// All rows, or `wanted` of them without repetition (Floyd 1987), in order.
 pub(crate) fn sample_rows(len: usize, wanted: usize, entropy: &mut dyn Entropy) -> Vec<usize> {

@@ -56,7 +56,7 @@ pub(crate) fn right_per_sweep(rows: usize) -> usize {
 /// Cuts a comparison of all of `left_len` × `right_len` records into tiles, in order of the left side. Depends on
 /// nothing else, so that a run that was interrupted finds the same tiles again.
 pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
-    let rows = (PAIRS_PER_TILE / right_len.max(1)).clamp(16, 4096);
+    let rows = (PAIRS_PER_TILE / right_len.max(1)).clamp(32, 4096);
     (0..left_len)
         .step_by(rows)
         .enumerate()
@@ -585,9 +585,9 @@ mod tests {
         let floor = "0.9".parse().unwrap();
         let whole = Comparison::new(&side, &side, Measure::Dice, floor);
         let in_blocks = Comparison::in_blocks(&side, &side, Measure::Dice, floor, &blocks);
-        for (comparison, tile) in [
-            (&whole, &plan_tiles(records, records)[0]),
-            (&in_blocks, &blocks.plan_tiles()[0]),
+        for (comparison, tile, rows) in [
+            (&whole, &plan_tiles(records, records)[0], 32),
+            (&in_blocks, &blocks.plan_tiles()[0], 16),
         ] {
             let budget = CandidateBudget::new(1000, 0);
             assert_eq!(comparison.compare_within(tile, &budget), None);
@@ -599,7 +599,7 @@ mod tests {
             );
             let enough = CandidateBudget::new(u64::MAX, 0);
             let pairs = comparison.compare_within(tile, &enough).unwrap();
-            assert_eq!(pairs.len(), 16 * records);
+            assert_eq!(pairs.len(), rows * records);
             assert!(pairs.is_sorted_by_key(|pair| (pair.left, pair.right)));
         }
     }

@@ -54,7 +54,7 @@ impl Within {
                 let mut sums = Sums::default();
                 let mut distances = Vec::new();
                 for &row in rows {
-                    kernel.distances(side.row(row), packed, &mut distances);
+                    kernel.distances(side.row(row), (packed, 0..packed.len()), &mut distances);
                     let person = side.person_of_row(row);
                     let mut near = 0;
                     for (other, &distance) in distances.iter().enumerate() {

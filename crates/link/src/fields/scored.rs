@@ -3,7 +3,7 @@ use corridor_kernel::{FilterMatrix, Kernel, Search};
 use rayon::prelude::*;
 
 use crate::fields::model::FieldModel;
-use crate::null::{NullDistribution, SAMPLED_RECORDS, sample_rows};
+use crate::null::{NullDistribution, own_rows_wanted, sample_rows};
 use crate::side::LinkSide;
 use crate::tile::{CandidatePair, to_cut, to_index};
 
@@ -42,7 +42,7 @@ pub(super) fn sample_scores(
 ) -> NullDistribution {
     let mut null = NullDistribution::empty();
     for side in [left, right] {
-        let rows = sample_rows(side.len(), SAMPLED_RECORDS, entropy);
+        let rows = sample_rows(side.len(), own_rows_wanted(side.len()), entropy);
         let kernel = Kernel::best();
         let search = Search::full(to_cut(side, measure, floor));
         let packed = side.packed();
