@@ -70,6 +70,7 @@ mod side;
 mod strata;
 mod threshold;
 mod tile;
+mod unseen;
 mod within;
 
 pub use blocking_loss::{BlockingLoss, LEAST_PARTNERS};

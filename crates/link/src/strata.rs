@@ -1,5 +1,6 @@
 use crate::decide::LinkSet;
 use crate::threshold::{count_interval, missed_at_most};
+use crate::unseen::Unseen;
 
 /// What is known without truth of the links of some of the people.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,13 +18,17 @@ pub struct ExpectedQuality {
 }
 
 /// What the estimate of a threshold saw of single persons, by which links are looked at group by group.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Looks {
     /// Left record of each almost certain link, and on how many of its two sides somebody else would have been linked at or above
     /// the threshold, had the partner not been there.
     pub(crate) core: Vec<(u32, u8)>,
     /// Left record and probability of each greedy link below the threshold.
     pub(crate) below: Vec<(u32, f64)>,
+    /// The same of each greedy link where matches cease to be seen.
+    pub(crate) at_edge: Vec<(u32, f64)>,
+    /// Matches below that.
+    pub(crate) unseen: Unseen,
 }
 
 /// Links below which nothing is said of a group.
@@ -65,7 +70,14 @@ impl LinkSet {
             (missed + p, variance + p * (2.0 - p))
         });
         let spread = 1.96 * f64::sqrt(variance);
-        let most_missed = (missed + spread).max(missed_at_most(&probabilities));
+        // A group has of the unseen what it has of the links where they cease to be seen.
+        let edge_sum = |links: &mut dyn Iterator<Item = &(u32, f64)>| links.map(|(_, p)| p).sum::<f64>();
+        let of_all = edge_sum(&mut looks.at_edge.iter());
+        let of_group = edge_sum(&mut looks.at_edge.iter().filter(|(left, _)| is_in(*left)));
+        let share_of_unseen = if of_all > 0.0 { of_group / of_all } else { 0.0 };
+        let unseen = looks.unseen.expected * share_of_unseen;
+        let most_missed =
+            (missed + spread + looks.unseen.most * share_of_unseen).max(missed_at_most(&probabilities));
         let share = |precision: f64, missed: f64| {
             let found = precision * links;
             if found > 0.0 {
@@ -79,7 +91,7 @@ impl LinkSet {
             links: u64::try_from(probabilities.len()).expect("a length fits in 64 bits"),
             precision,
             precision_interval,
-            recall: share(precision, missed),
+            recall: share(precision, missed + unseen),
             recall_interval: (
                 share(precision_interval.0, most_missed),
                 share(precision_interval.1, missed - spread),

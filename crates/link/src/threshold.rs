@@ -6,6 +6,7 @@ use crate::assign::PersonPair;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::rivals::{LookAt, Rivals};
 use crate::strata::Looks;
+use crate::unseen::Unseen;
 
 /// A threshold found without truth, and what it is expected to give.
 ///
@@ -38,7 +39,8 @@ pub struct ThresholdEstimate {
     pub expected_precision: f64,
     /// 95 % interval of it, from the number of false links it was learnt from.
     pub precision_interval: (f64, f64),
-    /// Expected share of true matches that are linked, of those above the level looked down to.
+    /// Expected share of true matches that are linked, of all matches: those that are hardly more alike than strangers are expected as
+    /// [`Unseen`](crate::unseen::Unseen) says.
     pub expected_recall: f64,
     /// 95 % interval of it.
     pub recall_interval: (f64, f64),
@@ -142,7 +144,7 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         .filter(|link| first.probability(link.best.similarity) >= CORE_PROBABILITY)
         .copied()
         .collect();
-    let (decided_by, calibration, choice, evidence, core) = if core.len() >= LEAST_CORE {
+    let (decided_by, calibration, levels, choice, evidence, core) = if core.len() >= LEAST_CORE {
         let sides =
             [LookAt::Left, LookAt::Right].map(|side| Rivals::of(&core, found.links, found.pairs, side));
         let levels = found.levels(&found.rates_of_rivals(&sides));
@@ -160,7 +162,7 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
             (link.best.left, is_seen.into_iter().map(u8::from).sum())
         };
         let core = core.iter().map(rivals_of).collect();
-        (Estimator::Rivals, calibration, choice, evidence, core)
+        (Estimator::Rivals, calibration, levels, choice, evidence, core)
     } else {
         let (free_left, free_right) = found.free_after(&first_choice);
         let evidence = Evidence {
@@ -170,6 +172,7 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         (
             Estimator::Registers,
             first.clone(),
+            by_registers,
             first_choice,
             evidence,
             Vec::new(),
@@ -190,9 +193,16 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         |link: &PersonPair| (link.best.left, calibration.probability(link.best.similarity));
     let (links, below) = found.links.split_at(choice.links);
     let probabilities: Vec<f64> = links.iter().map(|link| with_probability(link).1).collect();
+    let by_bin = levels
+        .iter()
+        .map(|level| (level.bin, level.links, level.expected_false));
+    let unseen = Unseen::below(choice.edge_bin, found.null, by_bin);
+    let at_edge = |link: &&PersonPair| unseen.edge.contains(&bin_of(link.best.similarity));
     let looks = Looks {
         core,
         below: below.iter().map(with_probability).collect(),
+        at_edge: found.links.iter().filter(at_edge).map(with_probability).collect(),
+        unseen: unseen.clone(),
     };
     let estimate = ThresholdEstimate {
         threshold,
@@ -206,9 +216,9 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         },
         expected_precision: choice.precision(),
         precision_interval,
-        expected_recall: choice.true_links / choice.matches,
-        recall_interval: choice.recall_interval(&evidence, precision_interval, &probabilities),
-        expected_f1: choice.f1(),
+        expected_recall: choice.true_links / (choice.matches + unseen.expected),
+        recall_interval: choice.recall_interval(&evidence, precision_interval, &probabilities, &unseen),
+        expected_f1: 2.0 * choice.true_links / (to_f64(choice.links) + choice.matches + unseen.expected),
         link_count_precision: found.link_count_precision(threshold),
     };
     Ok((estimate, calibration, looks))
@@ -322,12 +332,14 @@ impl Found<'_> {
         // down, what is still found drowns in the uncertainty of what is expected.
         let (mut excess, mut expected_false) = (0.0_f64, 0.0_f64);
         let (mut surest, mut matches, mut false_at_surest) = (f64::NEG_INFINITY, 0.0, 0.0);
+        let mut edge_bin = bin_of(1.0);
         for level in levels {
             excess += level.links - level.expected_false;
             expected_false += level.expected_false;
             let beyond_doubt = excess - (2.0 * expected_false).sqrt();
             if beyond_doubt > surest {
                 (surest, matches, false_at_surest) = (beyond_doubt, excess, expected_false);
+                edge_bin = level.bin;
             }
         }
         let mut true_links = 0.0;
@@ -341,6 +353,7 @@ impl Found<'_> {
                 .is_none_or(|next| bin_of(next.best.similarity) != bin);
             let here = Choice {
                 bin,
+                edge_bin: edge_bin.min(bin),
                 links: position + 1,
                 true_links,
                 matches: true_links.max(matches),
@@ -378,6 +391,8 @@ impl Found<'_> {
 #[derive(Debug, Clone, Copy)]
 struct Choice {
     bin: usize,
+    /// Down to where matches were counted.
+    edge_bin: usize,
     links: usize,
     true_links: f64,
     matches: f64,
@@ -422,12 +437,13 @@ impl Choice {
     /// 95 % interval of recall, given that of precision and the probability of each link. Matches below the level are what is left of
     /// the links there when those expected to be false are taken out; both these and the look-alikes they were learnt from vary as
     /// Poisson numbers do, and so do the matches themselves. Of matches that are as little alike as strangers there is no trace:
-    /// [`missed_at_most`] allows for them.
+    /// [`Unseen`] and [`missed_at_most`] allow for them.
     fn recall_interval(
         &self,
         evidence: &Evidence,
         precision: (f64, f64),
         probabilities: &[f64],
+        unseen: &Unseen,
     ) -> (f64, f64) {
         let missed = self.matches - self.true_links;
         let spread = 1.96 * (self.false_below * (1.0 + evidence.per_event) + missed + 1.0).sqrt();
@@ -439,7 +455,7 @@ impl Choice {
                 0.0
             }
         };
-        let most_missed = (missed + spread).max(missed_at_most(probabilities));
+        let most_missed = (missed + spread + unseen.most).max(missed_at_most(probabilities));
         (
             share(precision.0, most_missed),
             share(precision.1, missed - spread),
@@ -449,11 +465,24 @@ impl Choice {
 
 /// 95 % interval of a number of which so many are `expected`, learnt from so many `events`, both above zero: together as a Poisson
 /// number of `x·e/(x+e)` events, by the square-root transformation; outward to whole numbers, since false links come whole.
+///
+/// However many the events, persons without a partner are not quite like those with one, from whom the number was learnt: the
+/// interval is widened on the log scale by [`MODEL_ALLOWANCE`], as by an error independent of chance.
 pub(crate) fn count_interval(expected: f64, events: f64) -> (f64, f64) {
     let root = (expected * events / (expected + events)).sqrt();
-    let bound = |other: f64| expected * (other / root).powi(2);
-    (bound((root - 0.98).max(0.0)).floor(), bound(root + 0.98).ceil())
+    let bound = |other: f64| {
+        let by_chance = (other / root).powi(2).ln().abs();
+        by_chance.hypot(MODEL_ALLOWANCE.ln())
+    };
+    (
+        (expected * (-bound((root - 0.98).max(0.0))).exp()).floor(),
+        (expected * bound(root + 0.98).exp()).ceil(),
+    )
 }
+
+/// How many times as many false links there may be as those that were learnt from expect, or as few. A convention: on invented
+/// corridors of 4,000 to a million records there were 0.7 to 1.4 times as many.
+const MODEL_ALLOWANCE: f64 = 1.4;
 
 /// Matches that may be missed beyond those that can be counted, as many as the upper end of an interval allows for: a quarter of the
 /// matches among the weakest tenth of the links, the strongest of which come first.
@@ -633,7 +662,6 @@ mod tests {
                 (estimate.expected_precision - precision).abs() < 0.03,
                 "{flips}: {precision} {estimate:?}"
             );
-            // "Of those above the level looked down to" leaves matches out that nobody could find.
             assert!(
                 estimate.expected_recall >= recall - 0.03,
                 "{flips}: {recall} {estimate:?}"
