@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::{AgeBands, Digest, EncodedDataset, Filters, Profile};
 use corridor_encode::{
-    EncodeTerms, EncodingSchema, Mapping, MatchField, ProjectSecret, RefusalLimit, encode_register,
+    EncodeTerms, EncodedRegister, EncodingSchema, Mapping, MatchField, ProjectSecret, RefusalLimit,
+    encode_register,
 };
 
 pub use register::{Encoding, SyntheticRegister};
@@ -41,6 +42,18 @@ pub fn encode(profile: Profile, registers: &[PathBuf; 2], mappings: &[Mapping; 2
         .filter(|field| mappings[1].match_fields().contains(field))
         .collect();
     let schema = EncodingSchema::try_new(profile, &fields).expect("a sound schema");
+    encode_by(&schema, registers, mappings).map(|encoded| encoded.dataset)
+}
+
+/// The same by a schema.
+///
+/// # Panics
+/// As [`encode`].
+pub fn encode_by(
+    schema: &EncodingSchema,
+    registers: &[PathBuf; 2],
+    mappings: &[Mapping; 2],
+) -> [EncodedRegister; 2] {
     let agreement = Digest::of(b"benchmark");
     let key = ProjectSecret::new(&[1; 32], &[2; 32], &[3; 32]).to_linkage_key(&agreement);
     let office = "BENCH".parse().expect("an office id");
@@ -50,13 +63,13 @@ pub fn encode(profile: Profile, registers: &[PathBuf; 2], mappings: &[Mapping; 2
             agreement,
             office: &office,
             partner: "IT".parse().expect("a country"),
-            schema: &schema,
+            schema,
             key: &key,
             age_bands: &age_bands,
             statistics: &corridor_core::StatisticsTerms::default(),
         };
         let limit = RefusalLimit::try_new(0.01).expect("a share");
-        let encoded = encode_register(&registers[side], &mappings[side], &terms, limit, &|_| {});
-        encoded.expect("the register can be encoded").dataset
+        encode_register(&registers[side], &mappings[side], &terms, limit, &|_| {})
+            .expect("the register can be encoded")
     })
 }

@@ -1,0 +1,98 @@
+//! From loaded filters to links: seconds of each step, memory, and how good the links are.
+//!
+//! `link FOLDER SCHEMA.json`, with a folder of `corridor synth` and an encoding schema.
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use corridor_benches::encode_by;
+use corridor_core::{
+    AgeBands, Assignment, EncodedDataset, EncodingTerms, LinkageTerms, Stopwatch, SystemClock,
+    ThresholdPolicy,
+};
+use corridor_encode::{EncodingSchema, Mapping};
+use corridor_engine::{Compute, Pipeline};
+use corridor_link::CandidateBudget;
+use serde_json::json;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[expect(clippy::print_stdout, reason = "what a benchmark is for")]
+fn main() -> Outcome<()> {
+    let arguments: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
+    let [folder, schema] = arguments.as_slice() else {
+        return Err("usage: link FOLDER SCHEMA.json".into());
+    };
+    let schema = EncodingSchema::from_json(&std::fs::read_to_string(schema)?)?;
+    let mappings = [
+        Mapping::load(&folder.join("left.toml"))?,
+        Mapping::load(&folder.join("right.toml"))?,
+    ];
+    let registers = ["a.csv", "b.csv"].map(|name| folder.join(name));
+    let [left, right] = encode_by(&schema, &registers, &mappings).map(|encoded| encoded.dataset);
+    let summary = Compute::new(0)?.run_blocking(|| link(&left, &right, &schema))?;
+    println!("{}", serde_json::to_string_pretty(&summary)?);
+    Ok(())
+}
+
+/// Links two datasets by an estimated threshold on the current pool.
+fn link(
+    left: &EncodedDataset,
+    right: &EncodedDataset,
+    schema: &EncodingSchema,
+) -> Outcome<serde_json::Value> {
+    let terms = LinkageTerms {
+        threshold: ThresholdPolicy::Estimated,
+        assignment: Assignment::Greedy,
+        event_window_days: 365,
+        seed: 1,
+        value_frequencies: Vec::new(),
+        lsh_recall: None,
+    };
+    let encoding = EncodingTerms {
+        profile: schema.profile(),
+        schema: schema.digest(),
+        filter_bits: schema.profile().filter_len(schema.fields().count())?,
+        match_fields: schema.fields().map(|field| field.as_str().to_owned()).collect(),
+        block_passes: Vec::new(),
+    };
+    let clock = SystemClock;
+    let watch = Stopwatch::start(&clock);
+    let pipeline = Pipeline::new(left, right, &terms, &encoding)?;
+    let prepared = watch.elapsed_s();
+    let candidates = Mutex::new(Vec::new());
+    pipeline.compare(&pipeline.tiles(), &CandidateBudget::unlimited(), &|_, pairs| {
+        let mut candidates = candidates.lock().unwrap_or_else(PoisonError::into_inner);
+        candidates.extend(pairs);
+        ControlFlow::Continue(())
+    });
+    let compared = watch.elapsed_s();
+    let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let links = pipeline.decide(&candidates)?;
+    let decided = watch.elapsed_s();
+    let report = pipeline.report(&links, &AgeBands::try_from(vec![0])?);
+    let measured = watch.elapsed_s();
+    Ok(json!({
+        "records": [left.records.len(), right.records.len()],
+        "candidates": candidates.len(),
+        "links": links.links.len(),
+        "seconds": {
+            "prepare": prepared,
+            "compare": compared - prepared,
+            "decide": decided - compared,
+            "to_links": decided,
+            "measure_blocking_loss": measured - decided,
+        },
+        "linkage": report,
+        "peak_memory_kib": peak_memory_kib(),
+    }))
+}
+
+/// Of this process, encoding included; `None` where the system does not say it.
+fn peak_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
