@@ -481,7 +481,7 @@ pub(crate) fn count_interval(expected: f64, events: f64) -> (f64, f64) {
 }
 
 /// How many times as many false links there may be as those that were learnt from expect, or as few. A convention: on invented
-/// corridors of 4,000 to a million records there were 0.7 to 1.4 times as many.
+/// corridors of 50,000 to a million records there were 0.9 to 1.4 times as many.
 const MODEL_ALLOWANCE: f64 = 1.4;
 
 /// Matches that may be missed beyond those that can be counted, as many as the upper end of an interval allows for: a quarter of the

@@ -6,8 +6,11 @@ use crate::null::{NullDistribution, bin_edge, bin_of};
 /// seen. Their density there is taken to fall to none at how alike strangers are on average as the square of the way, so that a third
 /// of what an even density would hold is expected, or what their fall above says where it is steeper; and at most a little more than
 /// all of it, since at the edge strangers already take some of the places of matches. Expected only of what is beyond doubt where it
-/// can be seen, so that a few look-alikes at the edge of small registers make no matches. A convention, not an estimate from
-/// data: that it suffices is tested on registers with known truth, of several sizes, since the larger they are the more is hidden.
+/// can be seen, so that a few look-alikes at the edge of small registers make no matches.
+///
+/// A convention, not an estimate from data. On invented corridors of 4,000 records it suffices; of 50,000 from Senegal to France, with
+/// many namesakes, it does not: strangers take the places of matches well before these cease to be seen, and 6 % of the matches
+/// were missed where 3 % at most were allowed for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unseen {
     /// Matches expected.
