@@ -1,4 +1,4 @@
-//! From loaded filters to links: seconds of each step, memory, and how good the links are.
+//! From loaded filters to links: seconds of each step, memory, and what the run says of its links.
 //!
 //! `link FOLDER SCHEMA.json`, with a folder of `corridor synth` and an encoding schema.
 
