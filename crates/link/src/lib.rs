@@ -68,9 +68,9 @@ mod rivals;
 mod semi_join;
 mod side;
 mod strata;
+mod surplus;
 mod threshold;
 mod tile;
-mod unseen;
 mod within;
 
 pub use blocking_loss::{BlockingLoss, LEAST_PARTNERS};

@@ -1,6 +1,6 @@
 use crate::decide::LinkSet;
-use crate::threshold::{count_interval, missed_at_most};
-use crate::unseen::Unseen;
+use crate::surplus::Surplus;
+use crate::threshold::{Missed, count_interval, missed_at_most, missed_beyond};
 
 /// What is known without truth of the links of some of the people.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,10 +25,8 @@ pub(crate) struct Looks {
     pub(crate) core: Vec<(u32, u8)>,
     /// Left record and probability of each greedy link below the threshold.
     pub(crate) below: Vec<(u32, f64)>,
-    /// The same of each greedy link where matches cease to be seen.
-    pub(crate) at_edge: Vec<(u32, f64)>,
-    /// Matches below that.
-    pub(crate) unseen: Unseen,
+    /// Matches beyond these, where there are enough of them.
+    pub(crate) surplus: Option<Surplus>,
 }
 
 /// Links below which nothing is said of a group.
@@ -65,25 +63,19 @@ impl LinkSet {
         let (fewest, most) = count_interval(expected_false + 0.5, events);
         let precision_interval = ((1.0 - most / links).max(0.0), 1.0 - fewest / links);
 
-        let below = looks.below.iter().filter(|(left, _)| is_in(*left));
-        let (missed, variance) = below.fold((0.0, 1.0), |(missed, variance), (_, p)| {
-            (missed + p, variance + p * (2.0 - p))
-        });
-        let spread = 1.96 * f64::sqrt(variance);
-        // A group has of the unseen what it has of the links where they cease to be seen.
-        let edge_sum = |links: &mut dyn Iterator<Item = &(u32, f64)>| links.map(|(_, p)| p).sum::<f64>();
-        let of_all = edge_sum(&mut looks.at_edge.iter());
-        let of_group = edge_sum(&mut looks.at_edge.iter().filter(|(left, _)| is_in(*left)));
-        let share_of_unseen = if of_all > 0.0 { of_group / of_all } else { 0.0 };
-        let unseen = looks.unseen.expected * share_of_unseen;
-        let most_missed =
-            (missed + spread + looks.unseen.most * share_of_unseen).max(missed_at_most(&probabilities));
-        let share = |precision: f64, missed: f64| {
-            let found = precision * links;
-            if found > 0.0 {
-                found / (found + missed.max(0.0))
-            } else {
-                0.0
+        let missed = match &looks.surplus {
+            Some(surplus) => missed_beyond(&probabilities, surplus.matches_of(is_in)),
+            None => {
+                let below = looks.below.iter().filter(|(left, _)| is_in(*left));
+                let (missed, variance) = below.fold((0.0, 1.0), |(missed, variance), (_, p)| {
+                    (missed + p, variance + p * (2.0 - p))
+                });
+                let spread = 1.96 * f64::sqrt(variance);
+                Missed {
+                    expected: missed,
+                    fewest: (missed - spread).max(0.0),
+                    most: (missed + spread).max(missed_at_most(&probabilities)),
+                }
             }
         };
         let precision = 1.0 - expected_false / links;
@@ -91,11 +83,8 @@ impl LinkSet {
             links: u64::try_from(probabilities.len()).expect("a length fits in 64 bits"),
             precision,
             precision_interval,
-            recall: share(precision, missed + unseen),
-            recall_interval: (
-                share(precision_interval.0, most_missed),
-                share(precision_interval.1, missed - spread),
-            ),
+            recall: missed.recall(precision * links),
+            recall_interval: missed.recall_interval(precision_interval, links),
         })
     }
 }

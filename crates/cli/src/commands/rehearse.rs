@@ -378,7 +378,7 @@ fn tell(
     }
     if let (Some(precision), Some(recall)) = (report.expected_precision, report.expected_recall) {
         talk(&format!(
-            "expected without truth: precision {precision:.4}, recall {recall:.4} of what similarity can show"
+            "expected without truth: precision {precision:.4}, recall {recall:.4}"
         ));
     }
     match report.estimators.as_ref().map(|estimators| estimators.agree) {

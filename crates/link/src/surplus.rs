@@ -1,0 +1,620 @@
+use std::ops::Range;
+
+use crate::assign::PersonPair;
+use crate::null::{BIN_WIDTH, NullDistribution, bin_edge, bin_of};
+use crate::threshold::Sizes;
+
+/// Matches between people without a link that is probably right, counted among all pairs met and not among links: however many strangers
+/// a match stands among, and whoever took its place when links were made, the pair is there.
+///
+/// Call people with such a link settled and the others open. Pairs of two settled people who are not each other's
+/// partners, and of a settled and an open one, are strangers. Were being settled on one side independent of being so on the other,
+/// for strangers of a given similarity, there would be `open–settled · settled–open / settled–settled` pairs of strangers among the
+/// open–open ones (the log-linear model without interaction of a table with one unknown cell; Bishop, Fienberg & Holland 1975,
+/// ch. 6). What is met beyond is matches.
+///
+/// It is not quite independent: people who are hard to link are more alike one another than the others, having namesakes, or
+/// families that moved together. So strangers are expected a second time, with each open person's chance that a look-alike is open
+/// taken from people like them: the partners of those they resemble. That overstates it as the first understates it; the
+/// mean of both is expected, and half the difference is doubt, whatever the numbers.
+///
+/// Pairs are counted downwards, as long as what is not known of the strangers is negligible, or less than the matches that were seen
+/// in as wide a stretch above. Of what lies below there, [`HIDDEN`] of an even density down to how alike strangers are on average is
+/// expected, or what the fall seen above leads to where that is less.
+#[derive(Debug, Clone)]
+pub(crate) struct Surplus {
+    /// By similarity descending.
+    stretches: Vec<Stretch>,
+    /// The lowest ones, in which the density is taken that goes on below.
+    edge: Range<usize>,
+    /// Matches expected below, for each in the edge, and as many if they did not fall off.
+    hidden_for_each: f64,
+    hidden_if_even: f64,
+    /// Left record and stretch of each open–open pair.
+    open_pairs: Vec<(u32, usize)>,
+}
+
+/// Matches, and half a 95 % interval of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Matches {
+    pub(crate) expected: f64,
+    pub(crate) spread: f64,
+}
+
+/// Pairs over some bins.
+#[derive(Debug, Clone)]
+struct Stretch {
+    bins: Range<usize>,
+    open: f64,
+    strangers: f64,
+    variance: f64,
+    doubt: f64,
+}
+
+/// Share of an even density that is expected where matches cannot be told from strangers. How alike matches are falls off in steps, by
+/// how much is wrong in them, and few differ in all there is to differ in; on invented corridors of 4,000 to a million records
+/// there were 0.1 to 0.6. A convention, not an estimate from data.
+const HIDDEN: f64 = 1.0 / 3.0;
+/// Half a 95 % interval, as a share of it.
+const HIDDEN_DOUBT: f64 = 1.25;
+/// Share of the way from strangers to where counting ends, as far above which the density is taken.
+const EDGE: f64 = 0.125;
+/// As long as what is not known comes to less than this share of the links, counting goes on.
+const NEGLIGIBLE: f64 = 0.005;
+/// A stretch is at least this part of the way from strangers to the links that settle people, and has at least so many pairs of settled
+/// people.
+const STRETCHES: f64 = 16.0;
+const LEAST_PAIRS: f64 = 25.0;
+/// Pairs' worth of weight of all people beside those like one.
+const PRIOR_PAIRS: f64 = 1.0;
+
+impl Surplus {
+    /// Counts among `pairs` given the links of `core`, by which people are settled, both by similarity descending, from the least alike of these down to
+    /// `floor_bin` at most, and down to `needed_bin` at least.
+    pub(crate) fn of(
+        core: &[PersonPair],
+        pairs: &[PersonPair],
+        sizes: Sizes,
+        null: &NullDistribution,
+        (floor_bin, needed_bin): (usize, usize),
+    ) -> Self {
+        let top = core
+            .last()
+            .map_or(bin_of(1.0), |link| bin_of(link.best.similarity));
+        let way = (bin_edge(top) - null.mean()).max(0.0);
+        let table = Table::of(core, pairs, sizes);
+        let mut seen = Seen::of(core, top);
+        let mut unknown_so_far = 0.0;
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for bins in table.stretches(floor_bin..top, to_bins(way / STRETCHES).max(1)) {
+            let end = bins.end;
+            let stretch = table.look_at(bins);
+            let rest = (bin_edge(end) - null.mean()).max(0.0);
+            let as_above = seen.density(end..end + to_bins(EDGE * rest).max(1)) * to_f64(stretch.bins.len());
+            unknown_so_far += stretch.unknown();
+            let is_needed = end > needed_bin || unknown_so_far <= NEGLIGIBLE * to_f64(core.len());
+            if stretch.unknown() > as_above && !is_needed {
+                break;
+            }
+            seen.add(&stretch);
+            stretches.push(stretch);
+        }
+        let end = stretches.last().map_or(top, |last| last.bins.start);
+        let rest = (bin_edge(end) - null.mean()).max(0.0);
+        let widest = to_bins(EDGE * rest);
+        let is_wide = |stretch: &Stretch| stretch.bins.end - end >= widest;
+        let edge = stretches.iter().rposition(is_wide).unwrap_or(0)..stretches.len();
+        let (hidden_for_each, hidden_if_even) = stretches.get(edge.start).map_or((0.0, 0.0), |first| {
+            let width = first.bins.end - end;
+            let evenly = HIDDEN * rest / (to_f64(width) * BIN_WIDTH);
+            (evenly.min(seen.falling_off(end..first.bins.end)), evenly)
+        });
+        let open_pairs = table
+            .open_pairs
+            .iter()
+            .filter_map(|(record, bin)| {
+                let stretch = stretches.iter().position(|stretch| stretch.bins.contains(bin))?;
+                Some((*record, stretch))
+            })
+            .collect();
+        Self {
+            stretches,
+            edge,
+            hidden_for_each,
+            hidden_if_even,
+            open_pairs,
+        }
+    }
+
+    /// Matches between open people.
+    pub(crate) fn matches(&self) -> Matches {
+        let counts: Vec<f64> = self.stretches.iter().map(|stretch| stretch.open).collect();
+        self.matches_among(&counts)
+    }
+
+    /// The same of the people for whom `is_in`, asked with the left record, is true: their open pairs are matches as often as all are
+    /// in that stretch.
+    pub(crate) fn matches_of(&self, is_in: &dyn Fn(u32) -> bool) -> Matches {
+        let mut counts = vec![0.0; self.stretches.len()];
+        for (record, stretch) in &self.open_pairs {
+            if is_in(*record) {
+                counts[*stretch] += 1.0;
+            }
+        }
+        self.matches_among(&counts)
+    }
+
+    /// Matches among so many open pairs of each stretch.
+    fn matches_among(&self, counts: &[f64]) -> Matches {
+        let (mut seen, mut at_edge) = (Sum::default(), Sum::default());
+        for (index, (stretch, count)) in self.stretches.iter().zip(counts).enumerate() {
+            if stretch.open <= 0.0 {
+                continue;
+            }
+            let share = count / stretch.open;
+            seen.add(stretch, share);
+            if self.edge.contains(&index) {
+                at_edge.add(stretch, share);
+            }
+        }
+        let there = at_edge.matches.max(0.0);
+        let hidden = self.hidden_for_each * there;
+        // What falls off may stop to fall.
+        let hidden_spread = self.hidden_if_even * (HIDDEN_DOUBT * there).hypot(at_edge.spread());
+        Matches {
+            expected: (seen.matches + hidden).max(0.0),
+            spread: seen.spread().hypot(hidden_spread),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Sum {
+    matches: f64,
+    variance: f64,
+    doubt: f64,
+}
+
+impl Sum {
+    fn add(&mut self, stretch: &Stretch, share: f64) {
+        self.matches += share * stretch.matches();
+        self.variance += share * stretch.variance;
+        self.doubt += share * stretch.doubt;
+    }
+
+    fn spread(&self) -> f64 {
+        1.96 * self.variance.sqrt() + self.doubt
+    }
+}
+
+impl Stretch {
+    fn matches(&self) -> f64 {
+        self.open - self.strangers
+    }
+
+    /// What is not known of the strangers.
+    fn unknown(&self) -> f64 {
+        (self.variance - self.matches().max(0.0)).max(0.0).sqrt() + self.doubt
+    }
+}
+
+/// Matches seen by bin, the links that settle people among them.
+struct Seen(Vec<f64>);
+
+impl Seen {
+    fn of(core: &[PersonPair], top: usize) -> Self {
+        let mut bins = vec![0.0; bin_of(1.0) + 1];
+        for link in core {
+            bins[bin_of(link.best.similarity).max(top)] += 1.0;
+        }
+        Self(bins)
+    }
+
+    fn add(&mut self, stretch: &Stretch) {
+        let each = stretch.matches() / to_f64(stretch.bins.len());
+        self.0[stretch.bins.clone()].fill(each);
+    }
+
+    /// Matches below `edge`, for each in it, if they go on to fall off as they do above: from edge to edge by a ratio that falls
+    /// itself as it did last, as it does for any density whose logarithm is concave. Infinitely many where they do not fall.
+    fn falling_off(&self, edge: Range<usize>) -> f64 {
+        let width = edge.len();
+        let [there, above, further] =
+            [0, width, 2 * width].map(|up| self.density(edge.start + up..edge.end + up));
+        if there >= above {
+            return f64::INFINITY;
+        }
+        let ratio = there / above;
+        let steeper = (ratio / (above / further).min(1.0)).min(1.0);
+        // The terms fall at least as those of a geometric series do.
+        let (mut term, mut next, mut sum) = (1.0, ratio * steeper, 0.0);
+        while term > 1e-6 {
+            term *= next;
+            next *= steeper;
+            sum += term;
+        }
+        sum
+    }
+
+    /// Matches for each bin over some, the last of which may lie beyond the most alike; at least zero.
+    fn density(&self, bins: Range<usize>) -> f64 {
+        let seen: f64 = self.0[bins.start.min(self.0.len())..bins.end.min(self.0.len())]
+            .iter()
+            .sum();
+        seen.max(0.0) / to_f64(bins.len())
+    }
+}
+
+/// Pairs by bin, but for those of the links that settle people.
+struct Table {
+    settled: Vec<f64>,
+    open_left: Vec<f64>,
+    open_right: Vec<f64>,
+    open: Vec<f64>,
+    /// `open_left` and `open_right`, each pair counted as often as look-alikes of people like its open person are open, beside those
+    /// of all.
+    leaning_left: Vec<f64>,
+    leaning_right: Vec<f64>,
+    /// Left record and bin of each open–open pair.
+    open_pairs: Vec<(u32, usize)>,
+}
+
+impl Table {
+    fn of(core: &[PersonPair], pairs: &[PersonPair], sizes: Sizes) -> Self {
+        let mut partners = [vec![None; sizes.left_persons], vec![None; sizes.right_persons]];
+        for link in core {
+            partners[0][index(link.left_person)] = Some(link.right_person);
+            partners[1][index(link.right_person)] = Some(link.left_person);
+        }
+        let [of_left, of_right] = &partners;
+        let ends = |pair: &PersonPair| (index(pair.left_person), index(pair.right_person));
+        let is_link = |pair: &&PersonPair| of_left[index(pair.left_person)] != Some(pair.right_person);
+        let others: Vec<&PersonPair> = pairs.iter().filter(is_link).collect();
+        let leanings = [
+            leanings(others.iter().map(|pair| ends(pair)), of_left, of_right),
+            leanings(
+                others.iter().map(|pair| ends(pair)).map(|(l, r)| (r, l)),
+                of_right,
+                of_left,
+            ),
+        ];
+        let none = || vec![0.0; bin_of(1.0) + 1];
+        let mut table = Self {
+            settled: none(),
+            open_left: none(),
+            open_right: none(),
+            open: none(),
+            leaning_left: none(),
+            leaning_right: none(),
+            open_pairs: Vec::new(),
+        };
+        for pair in others {
+            let bin = bin_of(pair.best.similarity);
+            let (left, right) = ends(pair);
+            match (of_left[left].is_some(), of_right[right].is_some()) {
+                (true, true) => table.settled[bin] += 1.0,
+                (false, true) => {
+                    table.open_left[bin] += 1.0;
+                    table.leaning_left[bin] += leanings[0][left];
+                }
+                (true, false) => {
+                    table.open_right[bin] += 1.0;
+                    table.leaning_right[bin] += leanings[1][right];
+                }
+                (false, false) => {
+                    table.open[bin] += 1.0;
+                    table.open_pairs.push((pair.best.left, bin));
+                }
+            }
+        }
+        table
+    }
+
+    /// From the top of `bins` down, at least `width` bins each, with enough pairs of settled people but for the last.
+    fn stretches(&self, bins: Range<usize>, width: usize) -> Vec<Range<usize>> {
+        let mut stretches = Vec::new();
+        let (mut end, mut pairs) = (bins.end, 0.0);
+        for bin in bins.clone().rev() {
+            pairs += self.settled[bin];
+            if (end - bin >= width && pairs >= LEAST_PAIRS) || (bin == bins.start && pairs > 0.0) {
+                stretches.push(bin..end);
+                (end, pairs) = (bin, 0.0);
+            }
+        }
+        stretches
+    }
+
+    fn look_at(&self, bins: Range<usize>) -> Stretch {
+        let sum = |counts: &[f64]| counts[bins.clone()].iter().sum::<f64>();
+        // One more, so that the quotient is not too high on average where there are few (Chapman 1951).
+        let settled = sum(&self.settled) + 1.0;
+        let (left, right) = (sum(&self.open_left), sum(&self.open_right));
+        let independent = left * right / settled;
+        let among_their_like =
+            (sum(&self.leaning_left) * right + left * sum(&self.leaning_right)) / (2.0 * settled);
+        let strangers = f64::midpoint(independent, among_their_like);
+        let relative: f64 = [settled, left, right]
+            .map(|count| 1.0 / count.max(1.0))
+            .iter()
+            .sum();
+        let open = sum(&self.open);
+        Stretch {
+            bins,
+            open,
+            strangers,
+            variance: strangers + strangers * strangers * relative + (open - strangers).max(0.0),
+            doubt: 0.5 * (among_their_like - independent).abs(),
+        }
+    }
+}
+
+/// For each open person of one side: how often look-alikes of people like them are open, beside how often those of all are. `pairs`
+/// gives own and other end of each pair that settles nobody, the partners are whose is who on the own and on the other side.
+///
+/// People like them are the partners of settled look-alikes.
+fn leanings(
+    pairs: impl Iterator<Item = (usize, usize)> + Clone,
+    own_partners: &[Option<u32>],
+    other_partners: &[Option<u32>],
+) -> Vec<f64> {
+    // Settled and open look-alikes of each person of the own side.
+    let mut around = vec![(0.0, 0.0); own_partners.len()];
+    for (own, other) in pairs.clone() {
+        match other_partners[other] {
+            Some(_) => around[own].0 += 1.0,
+            None => around[own].1 += 1.0,
+        }
+    }
+    let (settled, open) = around
+        .iter()
+        .zip(own_partners)
+        .filter(|(_, partner)| partner.is_some())
+        .fold((0.0, 0.0), |(settled, open), ((s, o), _)| (settled + s, open + o));
+    if settled <= 0.0 || open <= 0.0 {
+        return vec![1.0; own_partners.len()];
+    }
+    let of_all = open / settled;
+    let mut like = vec![(0.0, 0.0); own_partners.len()];
+    for (own, other) in pairs {
+        let Some(partner) = other_partners[other].filter(|_| own_partners[own].is_none()) else {
+            continue;
+        };
+        // Each of them counts once, however many look-alikes they have.
+        let (settled, open): (f64, f64) = around[index(partner)];
+        let all = (settled + open).max(1.0);
+        like[own].0 += settled / all;
+        like[own].1 += open / all;
+    }
+    like.into_iter()
+        .map(|(settled, open)| (open + PRIOR_PAIRS * of_all) / (settled + PRIOR_PAIRS) / of_all)
+        .collect()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a way between two similarities, at least zero, in bins"
+)]
+fn to_bins(way: f64) -> usize {
+    (way / BIN_WIDTH).round() as usize
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of persons are far below 2^52")]
+const fn to_f64(count: usize) -> f64 {
+    count as f64
+}
+
+fn index(person: u32) -> usize {
+    usize::try_from(person).expect("a person of a dataset")
+}
+
+#[cfg(test)]
+mod tests {
+    use corridor_core::SeededEntropy;
+    use rand_core::Rng as _;
+
+    use super::*;
+    use crate::assign::assign_greedy;
+    use crate::tile::CandidatePair;
+
+    /// People of two registers: those at the front are partners and settled, the others open; of these, too, some are partners.
+    struct People {
+        settled: u32,
+        open: u32,
+        partners: u32,
+        strangers: usize,
+        /// Of two groups, between which there are no look-alikes, the share of open people who are in the first, where
+        /// half of the settled are.
+        in_first_group: f64,
+    }
+
+    impl People {
+        fn is_in_first(&self, person: u32) -> bool {
+            let share = |first: u32, of: u32| f64::from(first) / f64::from(of);
+            match person.checked_sub(self.settled) {
+                None => share(person, self.settled) < 0.5,
+                Some(open) => share(open, self.open) < self.in_first_group,
+            }
+        }
+
+        /// Pairs by similarity descending: settled partners at 0.31, all others evenly from 0.2 to 0.3.
+        fn pairs(&self) -> Vec<PersonPair> {
+            let mut entropy = SeededEntropy::new(1, "people");
+            let mut draw = |below: u32| u32::try_from(entropy.next_u64() % u64::from(below)).unwrap();
+            let mut pairs = Vec::new();
+            let mut add = |left, right, similarity| {
+                pairs.push(PersonPair {
+                    left_person: left,
+                    right_person: right,
+                    best: CandidatePair {
+                        left,
+                        right,
+                        similarity,
+                    },
+                });
+            };
+            let all = self.settled + self.open;
+            (0..self.settled).for_each(|person| add(person, person, 0.31));
+            // Partners are spread over both groups.
+            let step = self.open / self.partners.max(1);
+            for partner in 0..self.partners {
+                let person = self.settled + partner * step;
+                add(person, person, 0.2 + f64::from(draw(1000)) / 10_000.0);
+            }
+            let mut strangers = 0;
+            while strangers < self.strangers {
+                let (left, right) = (draw(all), draw(all));
+                let similarity = 0.2 + f64::from(draw(1000)) / 10_000.0;
+                if left != right && self.is_in_first(left) == self.is_in_first(right) {
+                    add(left, right, similarity);
+                    strangers += 1;
+                }
+            }
+            pairs.sort_by(|a, b| b.best.similarity.total_cmp(&a.best.similarity));
+            pairs
+        }
+
+        fn count(&self) -> (Surplus, usize) {
+            let pairs = self.pairs();
+            let settled = usize::try_from(self.settled).unwrap();
+            let all = index(self.settled + self.open);
+            let sizes = Sizes {
+                left_persons: all,
+                right_persons: all,
+                left_records: all,
+                right_records: all,
+            };
+            let mut counts = vec![0; crate::null::BINS];
+            counts[bin_of(0.0)] = 1;
+            let null = NullDistribution::of_counts(counts);
+            let bins = (bin_of(0.2), bin_of(1.0));
+            let surplus = Surplus::of(&pairs[..settled], &pairs, sizes, &null, bins);
+            let found = assign_greedy(&pairs)[settled..]
+                .iter()
+                .filter(|link| link.left_person == link.right_person)
+                .count();
+            (surplus, found)
+        }
+    }
+
+    /// What is seen, without what is expected further down.
+    fn seen(surplus: &Surplus) -> Matches {
+        let only_seen = Surplus {
+            hidden_for_each: 0.0,
+            hidden_if_even: 0.0,
+            ..surplus.clone()
+        };
+        only_seen.matches()
+    }
+
+    const CROWDED: People = People {
+        settled: 4000,
+        open: 1000,
+        partners: 300,
+        strangers: 60_000,
+        in_first_group: 0.5,
+    };
+
+    #[test]
+    fn matches_are_counted_whoever_took_their_place() {
+        let (surplus, found) = CROWDED.count();
+        assert!(
+            found < 120,
+            "{found} were found by greedy assignment: strangers took few places"
+        );
+        let seen = seen(&surplus);
+        assert!(seen.spread < 150.0, "{seen:?}");
+        assert!((seen.expected - 300.0).abs() < seen.spread, "{seen:?}");
+        // A third of what an even density would hold over the two thirds of the way that are left, at most.
+        let all = surplus.matches();
+        let most = seen.expected * 5.0 / 3.0;
+        assert!(
+            (1.1 * seen.expected..1.1 * most).contains(&all.expected),
+            "{all:?} {seen:?}"
+        );
+        assert!(all.spread > seen.spread);
+    }
+
+    #[test]
+    fn without_matches_none_are_expected_beyond_chance() {
+        let (surplus, _) = People {
+            partners: 0,
+            ..CROWDED
+        }
+        .count();
+        let seen = seen(&surplus);
+        assert!(seen.expected < seen.spread, "{seen:?}");
+    }
+
+    #[test]
+    fn look_alikes_who_are_hard_to_link_on_both_sides_are_no_matches() {
+        // Eight of ten open people are in one of two groups.
+        let people = People {
+            in_first_group: 0.8,
+            ..CROWDED
+        };
+        let (surplus, _) = people.count();
+        let seen = seen(&surplus);
+        assert!((seen.expected - 300.0).abs() < seen.spread, "{seen:?}");
+        let independent: f64 = surplus
+            .stretches
+            .iter()
+            .map(|stretch| stretch.matches() + stretch.doubt)
+            .sum();
+        assert!(
+            independent > seen.expected + 100.0,
+            "independence would make strangers matches: {independent}"
+        );
+    }
+
+    #[test]
+    fn matches_go_on_to_fall_as_they_do_above() {
+        // 100, 80 and 60 in ten bins each: falling by 0.8, then by 0.75, then by ever less.
+        let fall = |counts: [f64; 3]| {
+            let mut bins = vec![0.0; 100];
+            for (index, count) in counts.iter().enumerate() {
+                bins[10 * index + 50..10 * index + 60].fill(count / 10.0);
+            }
+            Seen(bins).falling_off(50..60)
+        };
+        let steeper: f64 = 0.75 / 0.8;
+        let ratios = (1..200).scan(0.75, |ratio, _| {
+            *ratio *= steeper;
+            Some(*ratio)
+        });
+        let sum: f64 = ratios
+            .scan(1.0, |term, ratio| {
+                *term *= ratio;
+                Some(*term)
+            })
+            .sum();
+        assert!((fall([60.0, 80.0, 100.0]) - sum).abs() < 1e-4, "{sum}");
+        assert!(
+            fall([60.0, 80.0, 90.0]) < sum,
+            "the later they begin to fall the steeper"
+        );
+        assert_eq!(fall([80.0, 80.0, 100.0]), f64::INFINITY);
+        assert_eq!(fall([0.0, 80.0, 100.0]), 0.0);
+        assert_eq!(
+            fall([0.0, 0.0, 0.0]),
+            f64::INFINITY,
+            "nothing times any number is nothing"
+        );
+    }
+
+    #[test]
+    fn a_group_has_its_share() {
+        let (surplus, _) = CROWDED.count();
+        let all = surplus.matches();
+        let [even, odd] = [0, 1].map(|rest| surplus.matches_of(&|record| record % 2 == rest));
+        assert!((even.expected + odd.expected - all.expected).abs() < 1e-6 * all.expected);
+        assert_eq!(surplus.matches_of(&|_| true), all);
+        assert_eq!(
+            surplus.matches_of(&|_| false),
+            Matches {
+                expected: 0.0,
+                spread: 0.0
+            }
+        );
+    }
+}
