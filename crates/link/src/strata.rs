@@ -63,20 +63,19 @@ impl LinkSet {
         let (fewest, most) = count_interval(expected_false + 0.5, events);
         let precision_interval = ((1.0 - most / links).max(0.0), 1.0 - fewest / links);
 
+        let below = looks.below.iter().filter(|(left, _)| is_in(*left));
+        let (missed, variance) = below.fold((0.0, 1.0), |(missed, variance), (_, p)| {
+            (missed + p, variance + p * (2.0 - p))
+        });
+        let spread = 1.96 * f64::sqrt(variance);
+        let of_links = Missed {
+            expected: missed,
+            fewest: (missed - spread).max(0.0),
+            most: (missed + spread).max(missed_at_most(&probabilities)),
+        };
         let missed = match &looks.surplus {
-            Some(surplus) => missed_beyond(&probabilities, surplus.matches_of(is_in)),
-            None => {
-                let below = looks.below.iter().filter(|(left, _)| is_in(*left));
-                let (missed, variance) = below.fold((0.0, 1.0), |(missed, variance), (_, p)| {
-                    (missed + p, variance + p * (2.0 - p))
-                });
-                let spread = 1.96 * f64::sqrt(variance);
-                Missed {
-                    expected: missed,
-                    fewest: (missed - spread).max(0.0),
-                    most: (missed + spread).max(missed_at_most(&probabilities)),
-                }
-            }
+            Some(surplus) => of_links.or_more(missed_beyond(&probabilities, surplus.matches_of(is_in))),
+            None => of_links,
         };
         let precision = 1.0 - expected_false / links;
         Some(ExpectedQuality {

@@ -80,8 +80,8 @@ const LEAST_LINKS: usize = 10;
 /// A link at least this probable by the registers alone is almost certain.
 const CORE_PROBABILITY: f64 = 0.95;
 /// A link at least this probable by all that is known settles its two people, for [`Surplus`]: the more are settled, the less alike are
-/// those left over, and the more of their places are taken falsely.
-const SETTLED_PROBABILITY: f64 = 0.75;
+/// those left over, but the more of their places are taken falsely.
+const SETTLED_PROBABILITY: f64 = 0.9;
 /// Almost certain links from which something can be learnt.
 const LEAST_CORE: usize = 200;
 /// Persons' worth of weight the registers' rates keep beside the rivals'.
@@ -196,9 +196,10 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         |link: &PersonPair| (link.best.left, calibration.probability(link.best.similarity));
     let (links, below) = found.links.split_at(choice.links);
     let probabilities: Vec<f64> = links.iter().map(|link| with_probability(link).1).collect();
+    let missed = choice.missed(&evidence, &probabilities);
     let missed = match &surplus {
-        Some(surplus) => missed_beyond(&probabilities, surplus.matches()),
-        None => choice.missed(&evidence, &probabilities),
+        Some(surplus) => missed.or_more(missed_beyond(&probabilities, surplus.matches())),
+        None => missed,
     };
     let looks = Looks {
         core: looks,
@@ -461,6 +462,16 @@ pub(crate) struct Missed {
 }
 
 impl Missed {
+    /// These are of links alone, which vary less by chance, but of which strangers have taken some: there are as many at least. The more
+    /// the registers hold, the more of them are found among the pairs only.
+    pub(crate) fn or_more(self, among_pairs: Self) -> Self {
+        Self {
+            expected: self.expected.max(among_pairs.expected),
+            fewest: among_pairs.fewest,
+            most: self.most.max(among_pairs.most),
+        }
+    }
+
     pub(crate) fn recall(&self, true_links: f64) -> f64 {
         share_found(true_links, self.expected)
     }
