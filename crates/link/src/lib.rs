@@ -62,6 +62,7 @@ mod lsh_index;
 #[cfg(test)]
 mod lsh_tests;
 mod memory;
+mod missed;
 mod null;
 mod quality;
 mod rivals;

@@ -119,6 +119,12 @@ impl LinkSizes {
             persons * (bytes::<(u32, f64)>(4) + ALLOCATION_BYTES) + hash_bytes::<(u32, [usize; 3])>(persons);
         // Links, who is taken, and what an estimate looks up.
         let of_links = 3 * bytes::<PersonPair>(links) + 3 * hash_bytes::<(u32, f64)>(persons);
+        // Who is settled, their look-alikes, and each open pair with where it is counted.
+        let of_surplus = if self.estimates {
+            persons * (bytes::<Option<u32>>(1) + bytes::<[f64; 5]>(1)) + bytes::<(u32, u16)>(candidates)
+        } else {
+            0
+        };
         let optimal = match self.assignment {
             // Union-find, and the pairs once more by component: lists with room for four at first, which grow, of which there are
             // no more than persons of a side.
@@ -134,7 +140,7 @@ impl LinkSizes {
             Assignment::MutualBest => hash_bytes::<(u32, u32)>(persons),
             Assignment::Greedy => 0,
         };
-        held + pairs + sorting.max(rivals.max(optimal) + of_links) + self.of_fields(links)
+        held + pairs + sorting.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::decide::LinkSet;
+use crate::missed::{Missed, missed_at_most, missed_beyond};
 use crate::surplus::Surplus;
-use crate::threshold::{Missed, count_interval, missed_at_most, missed_beyond};
+use crate::threshold::count_interval;
 
 /// What is known without truth of the links of some of the people.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +26,7 @@ pub(crate) struct Looks {
     pub(crate) core: Vec<(u32, u8)>,
     /// Left record and probability of each greedy link below the threshold.
     pub(crate) below: Vec<(u32, f64)>,
-    /// Matches beyond these, where there are enough of them.
+    /// Matches of people who are not settled, where they can be counted.
     pub(crate) surplus: Option<Surplus>,
 }
 
@@ -72,9 +73,17 @@ impl LinkSet {
             expected: missed,
             fewest: (missed - spread).max(0.0),
             most: (missed + spread).max(missed_at_most(&probabilities)),
+            is_known: true,
         };
         let missed = match &looks.surplus {
-            Some(surplus) => of_links.or_more(missed_beyond(&probabilities, surplus.matches_of(is_in))),
+            Some(surplus) => {
+                let links = self
+                    .links
+                    .iter()
+                    .filter(|link| is_in(link.left))
+                    .map(|link| (link.similarity, link.probability.unwrap_or(1.0)));
+                of_links.or_more(missed_beyond(links, surplus, surplus.matches_of(is_in)))
+            }
             None => of_links,
         };
         let precision = 1.0 - expected_false / links;
