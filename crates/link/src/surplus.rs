@@ -19,7 +19,7 @@ use crate::threshold::Sizes;
 /// mean of both is expected, and half the difference is doubt, whatever the numbers.
 ///
 /// Pairs are counted downwards, as long as what is not known of the strangers is negligible beside the links, or small beside these and
-/// less than the matches that were seen in as wide a stretch above. Where few people are in both registers that ends soon. Of what
+/// less than the matches that were seen in as wide a stretch above, or above the threshold. Where few people are in both registers that ends soon. Of what
 /// lies below there, [`HIDDEN`] of an even density down to how alike strangers are on average is
 /// expected, or what the fall seen above leads to where that is less.
 #[derive(Debug, Clone)]
@@ -87,13 +87,13 @@ const PRIOR_PAIRS: f64 = 1.0;
 
 impl Surplus {
     /// Counts among `pairs` given the links of `core`, by which people are settled, both by similarity descending: from the least
-    /// alike of these down to `floor_bin` at most. `None` where too few pairs are there to count anything.
+    /// alike of these down to the first bin at most, and down to the second where that much is known. `None` where too few pairs are there to count anything.
     pub(crate) fn of(
         core: &[PersonPair],
         pairs: &[PersonPair],
         sizes: Sizes,
         null: &NullDistribution,
-        floor_bin: usize,
+        (floor_bin, threshold_bin): (usize, usize),
     ) -> Option<Self> {
         let top = core
             .last()
@@ -111,7 +111,8 @@ impl Surplus {
             let as_above = seen.density(end..end + to_bins(EDGE * rest).max(1)) * to_f64(stretch.bins.len());
             unknown_so_far += stretch.unknown();
             let share = unknown_so_far / to_f64(core.len());
-            let is_known = share <= NEGLIGIBLE || (share <= UNKNOWN && stretch.unknown() <= as_above);
+            let is_worth_it = end > threshold_bin || stretch.unknown() <= as_above;
+            let is_known = share <= NEGLIGIBLE || (share <= UNKNOWN && is_worth_it);
             // The first is looked at in any case: that little is known is also an answer.
             if !is_known && !stretches.is_empty() {
                 break;
@@ -544,7 +545,13 @@ mod tests {
             let mut counts = vec![0; crate::null::BINS];
             counts[bin_of(0.0)] = 1;
             let null = NullDistribution::of_counts(counts);
-            let surplus = Surplus::of(&pairs[..settled], &pairs, sizes, &null, bin_of(0.2));
+            let surplus = Surplus::of(
+                &pairs[..settled],
+                &pairs,
+                sizes,
+                &null,
+                (bin_of(0.2), bin_of(1.0)),
+            );
             let found = assign_greedy(&pairs)[settled..]
                 .iter()
                 .filter(|link| link.left_person == link.right_person)

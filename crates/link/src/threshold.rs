@@ -161,7 +161,13 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         let looks = core.iter().map(rivals_of).collect();
         let settled = found.at_least(SETTLED_PROBABILITY, &calibration);
         let surplus = if settled.len() >= LEAST_CORE {
-            Surplus::of(settled, found.pairs, found.sizes, found.null, found.floor_bin)
+            Surplus::of(
+                settled,
+                found.pairs,
+                found.sizes,
+                found.null,
+                (found.floor_bin, choice.bin),
+            )
         } else {
             None
         };
