@@ -369,13 +369,13 @@ impl Table {
         table
     }
 
-    /// From the top of `bins` down, at least `width` bins each, with enough pairs of settled people.
+    /// From the top of `bins` down, at least `width` bins each but for the last, with enough pairs of settled people.
     fn stretches(&self, bins: Range<usize>, width: usize) -> Vec<Range<usize>> {
         let mut stretches = Vec::new();
         let (mut end, mut pairs) = (bins.end, 0.0);
-        for bin in bins.rev() {
+        for bin in bins.clone().rev() {
             pairs += self.settled[bin];
-            if end - bin >= width && pairs >= LEAST_PAIRS {
+            if (end - bin >= width || bin == bins.start) && pairs >= LEAST_PAIRS {
                 stretches.push(bin..end);
                 (end, pairs) = (bin, 0.0);
             }
