@@ -18,9 +18,9 @@ use crate::threshold::Sizes;
 /// taken from people like them: the partners of those they resemble. That overstates it as the first understates it; the
 /// mean of both is expected, and half the difference is doubt, whatever the numbers.
 ///
-/// Pairs are counted downwards, as long as what is not known of the strangers is negligible beside the links, or small beside these and
-/// less than the matches that were seen in as wide a stretch above, or above the threshold. Where few people are in both registers that ends soon. Of what
-/// lies below there, [`HIDDEN`] of an even density down to how alike strangers are on average is
+/// Pairs are counted downwards as long as what is not known of the strangers is negligible beside the links; or small beside these, and
+/// either less than the matches that were seen in as wide a stretch above, or still above the threshold. Where few people are in both
+/// registers that ends soon. Of what lies below there, [`HIDDEN`] of an even density down to how alike strangers are on average is
 /// expected, or what the fall seen above leads to where that is less.
 #[derive(Debug, Clone)]
 pub(crate) struct Surplus {
@@ -87,7 +87,8 @@ const PRIOR_PAIRS: f64 = 1.0;
 
 impl Surplus {
     /// Counts among `pairs` given the links of `core`, by which people are settled, both by similarity descending: from the least
-    /// alike of these down to the first bin at most, and down to the second where that much is known. `None` where too few pairs are there to count anything.
+    /// alike of these down to `floor_bin` at most, and down to `threshold_bin` where that much is known. `None` where too few pairs are
+    /// there to count anything.
     pub(crate) fn of(
         core: &[PersonPair],
         pairs: &[PersonPair],
@@ -407,7 +408,7 @@ impl Table {
 }
 
 /// For each open person of one side: how often look-alikes of people like them are open, beside how often those of all are. `pairs`
-/// gives own and other end of each pair that settles nobody, the partners are whose is who on the own and on the other side.
+/// gives own and other end of each pair that settles nobody; the partners are those of the people of the own and of the other side.
 ///
 /// People like them are the partners of settled look-alikes.
 fn leanings(
