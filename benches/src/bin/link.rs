@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use corridor_benches::encode_by;
 use corridor_core::{
-    AgeBands, Assignment, EncodedDataset, EncodingTerms, LinkageTerms, Stopwatch, SystemClock,
+    AgeBands, Assignment, EncodedDataset, EncodingTerms, LinkageTerms, Stop, Stopwatch, SystemClock,
     ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping};
@@ -60,7 +60,7 @@ fn link(
     };
     let clock = SystemClock;
     let watch = Stopwatch::start(&clock);
-    let pipeline = Pipeline::new(left, right, &terms, &encoding)?;
+    let pipeline = Pipeline::new(left, right, &terms, &encoding, &Stop::default())?;
     let prepared = watch.elapsed_s();
     let candidates = Mutex::new(Vec::new());
     pipeline.compare(&pipeline.tiles(), &CandidateBudget::unlimited(), &|_, pairs| {
@@ -72,7 +72,7 @@ fn link(
     let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
     let decided = watch.elapsed_s();
-    let report = pipeline.report(&links, &AgeBands::try_from(vec![0])?);
+    let report = pipeline.report(&links, &AgeBands::try_from(vec![0])?)?;
     let measured = watch.elapsed_s();
     Ok(json!({
         "records": [left.records.len(), right.records.len()],

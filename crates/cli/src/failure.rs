@@ -290,6 +290,7 @@ fn link_hint(error: &LinkError) -> &'static str {
         LinkError::LshNeedsBloomFilters => {
             "take a Bloom profile, such as clk-1024, or leave --lsh-recall out"
         }
+        LinkError::Stopped(_) => "start it again",
         LinkError::RecordsIndistinguishable => "encode more match fields: these say too little of a person",
         LinkError::EmptySide | LinkError::FilterLengthMismatch { .. } | LinkError::Matrix(_) => {
             "check that both files are the ones you meant"

@@ -43,6 +43,7 @@ mod recall;
 mod signature;
 mod statistics;
 mod status;
+mod stop;
 mod threshold;
 mod thrift;
 
@@ -81,5 +82,6 @@ pub use statistics::{
     StatisticsTerms, StayFlags, Variable,
 };
 pub use status::{DatasetDeclaration, DatasetState, DatasetStatus, RunState, RunStatus};
+pub use stop::{Stop, Stopped};
 pub use threshold::{Threshold, ThresholdError};
 pub use thrift::thrift_struct_len;

@@ -1,6 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use corridor_core::Stop;
 use tokio::sync::oneshot;
 
 /// The bridge from async code to the CPU: a bounded pool of named threads.
@@ -64,26 +65,30 @@ impl Compute {
         self.pool.current_num_threads()
     }
 
-    /// Runs `work` on the pool and waits without blocking. Work whose caller has left is not begun. A panic
-    /// comes back as an error.
+    /// Runs `work` on the pool and waits without blocking. Work whose caller has left is not begun; where it was, its [`Stop`] is set.
+    /// A panic comes back as an error.
     ///
     /// # Errors
     /// When the work panicked.
     pub async fn run<T, F>(&self, work: F) -> Result<T, ComputeError>
     where
         T: Send + 'static,
-        F: FnOnce() -> T + Send + 'static,
+        F: FnOnce(&Stop) -> T + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let caller = Caller(Stop::default());
+        let stop = caller.0.clone();
         self.pool.spawn(move || {
             if sender.is_closed() {
                 return;
             }
-            let outcome = catch_unwind(AssertUnwindSafe(work));
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&stop)));
             // A caller that left in the meantime does not want the value.
             drop(sender.send(outcome));
         });
-        match receiver.await {
+        let outcome = receiver.await;
+        drop(caller);
+        match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) | Err(_) => Err(ComputeError::Panicked),
         }
@@ -92,6 +97,15 @@ impl Compute {
     /// Runs `work` on the pool and waits for it, for callers that are not async.
     pub fn run_blocking<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.pool.install(work)
+    }
+}
+
+/// Whoever waits for work. Once he is gone, it is no longer wanted.
+struct Caller(Stop);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.set();
     }
 }
 
@@ -120,9 +134,29 @@ mod tests {
     #[tokio::test]
     async fn a_panic_comes_back_as_an_error() {
         let compute = Compute::new(1).unwrap();
-        assert_eq!(compute.run(|| 1 + 1).await, Ok(2));
-        let panicking: Result<(), _> = compute.run(|| panic!("as intended")).await;
+        assert_eq!(compute.run(|_| 1 + 1).await, Ok(2));
+        let panicking: Result<(), _> = compute.run(|_| panic!("as intended")).await;
         assert_eq!(panicking, Err(ComputeError::Panicked));
-        assert_eq!(compute.run(|| 3).await, Ok(3), "the pool goes on");
+        assert_eq!(compute.run(|_| 3).await, Ok(3), "the pool goes on");
+    }
+
+    #[tokio::test]
+    async fn work_learns_that_its_caller_has_left() {
+        let compute = Compute::new(1).unwrap();
+        let (begun, begins) = oneshot::channel();
+        let (ended, ends) = oneshot::channel();
+        let waiting = compute.run(move |stop| {
+            begun.send(()).unwrap();
+            while stop.check().is_ok() {
+                std::thread::yield_now();
+            }
+            ended.send(()).unwrap();
+        });
+        tokio::select! {
+            _ = waiting => panic!("it ends only when nobody waits"),
+            begun = begins => begun.unwrap(),
+        }
+        // Hangs here if it does not.
+        ends.await.unwrap();
     }
 }

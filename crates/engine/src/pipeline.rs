@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 
 use corridor_core::{
     AgeBand, AgeBands, DisclosureMethod, EncodedDataset, EncodingTerms, LinkageTerms, MigrationEvent, Sex,
-    Side, Variable,
+    Side, Stop, Variable,
 };
 use corridor_flows::{
     FlowInput, FlowTable, FlowTerms, Group, Interval, KnownQuality, LengthOfStay, LinkQuality,
@@ -10,8 +10,8 @@ use corridor_flows::{
 };
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
-    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LEAST_PARTNERS, LinkSet, LinkSide, LshTables, Tile,
-    decide, decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
+    ExpectedQuality, FieldParts, FieldReport, FieldTerms, LEAST_PARTNERS, LinkError, LinkSet, LinkSide,
+    LshTables, Tile, decide, decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -298,25 +298,31 @@ pub struct Pipeline<'a> {
     terms: LinkageTerms,
     /// Where the profile keeps fields apart, and so they decide.
     fields: Option<FieldTerms>,
+    stop: Stop,
 }
 
 impl<'a> Pipeline<'a> {
-    /// Looks at each side alone and settles how far down to compare. Runs on the current rayon pool.
+    /// Looks at each side alone and settles how far down to compare. Runs on the current rayon pool, as all that follows, and all of
+    /// it ends early when `stop` is set.
     ///
     /// # Errors
-    /// When a side is empty, the filters do not fit, or the records of a side cannot be told apart.
+    /// When a side is empty, the filters do not fit, the records of a side cannot be told apart, or the work is stopped.
     pub fn new(
         origin: &'a EncodedDataset,
         destination: &'a EncodedDataset,
         terms: &LinkageTerms,
         encoding: &EncodingTerms,
+        stop: &Stop,
     ) -> Result<Self, EngineError> {
         if origin.manifest.measure != destination.manifest.measure {
             return Err(EngineError::MeasureMismatch);
         }
-        let sides = (LinkSide::try_new(origin)?, LinkSide::try_new(destination)?);
+        let sides = (
+            LinkSide::try_new(origin)?.stopped_by(stop),
+            LinkSide::try_new(destination)?,
+        );
         let plan = plan_comparison((&sides.0, &sides.1), (origin, destination), terms, encoding)?;
-        Self::with_plan(origin, destination, terms, encoding, plan)
+        Self::with_plan(origin, destination, terms, encoding, plan, stop)
     }
 
     /// The same two datasets again, with the plan of an earlier look at them.
@@ -329,6 +335,7 @@ impl<'a> Pipeline<'a> {
         terms: &LinkageTerms,
         encoding: &EncodingTerms,
         plan: ComparePlan,
+        stop: &Stop,
     ) -> Result<Self, EngineError> {
         let field_terms = |bits: u32| FieldTerms {
             parts: FieldParts::new(encoding.match_fields.clone(), bits),
@@ -342,12 +349,13 @@ impl<'a> Pipeline<'a> {
         Ok(Self {
             left: origin,
             right: destination,
-            left_side: LinkSide::try_new(origin)?,
+            left_side: LinkSide::try_new(origin)?.stopped_by(stop),
             right_side: LinkSide::try_new(destination)?,
             blocks: Blocks::of(origin, destination),
             plan,
             terms: terms.clone(),
             fields: encoding.bits_per_field().map(field_terms),
+            stop: stop.clone(),
         })
     }
 
@@ -369,7 +377,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break or more are
-    /// found than are within `budget`, which gives the tiles under way up. Runs on the current rayon pool. Says whether
+    /// found than are within `budget`, or the work is stopped, which gives the tiles under way up. Runs on the current rayon pool. Says whether
     /// all were compared.
     pub fn compare(
         &self,
@@ -398,7 +406,8 @@ impl<'a> Pipeline<'a> {
     /// Links from the candidate pairs of all tiles, in any order.
     ///
     /// # Errors
-    /// When a threshold was to be estimated and the similarities, or the evidence of the fields, do not tell matches from chance.
+    /// When a threshold was to be estimated and the similarities, or the evidence of the fields, do not tell matches from chance, or
+    /// the work is stopped.
     pub fn decide(&self, candidates: &[CandidatePair]) -> Result<LinkSet, EngineError> {
         let (left, right, assignment) = (&self.left_side, &self.right_side, self.terms.assignment);
         Ok(match &self.fields {
@@ -409,10 +418,15 @@ impl<'a> Pipeline<'a> {
 
     /// How the links were decided, how good they are among whom and, where records were compared in blocks, what that cost, which is
     /// measured here. Runs on the current rayon pool.
-    pub fn report(&self, links: &LinkSet, age_bands: &AgeBands) -> LinkageReport {
+    ///
+    /// # Errors
+    /// When the work is stopped.
+    pub fn report(&self, links: &LinkSet, age_bands: &AgeBands) -> Result<LinkageReport, EngineError> {
         let is_blocked = self.blocks.is_some() || self.plan.lsh().is_some();
-        let blocking = is_blocked.then(|| self.report_blocking(links));
-        LinkageReport::new(links, blocking, self.report_strata(links, age_bands))
+        let blocking = is_blocked.then(|| self.report_blocking(links)).transpose()?;
+        self.stop.check().map_err(LinkError::from)?;
+        let strata = self.report_strata(links, age_bands);
+        Ok(LinkageReport::new(links, blocking, strata))
     }
 
     fn report_strata(&self, links: &LinkSet, age_bands: &AgeBands) -> Vec<StratumReport> {
@@ -433,7 +447,7 @@ impl<'a> Pipeline<'a> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
-    fn report_blocking(&self, links: &LinkSet) -> BlockingReport {
+    fn report_blocking(&self, links: &LinkSet) -> Result<BlockingReport, LinkError> {
         let (left, right) = (&self.left_side, &self.right_side);
         let (blocks, lsh) = (self.blocks.as_ref(), self.plan.lsh());
         let meet = |record: u32, other: u32| {
@@ -445,7 +459,7 @@ impl<'a> Pipeline<'a> {
             Some(fields) => (self.plan.floor(), Some(fields)),
             None => (links.decision.threshold, None),
         };
-        let loss = BlockingLoss::measure(left, right, measure, level, &meet, self.terms.seed);
+        let loss = BlockingLoss::measure(left, right, measure, level, &meet, self.terms.seed)?;
         let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");
         let in_none = |side: Side, records: &LinkSide<'_>| {
             let is_in_none = |&record: &usize| {
@@ -460,7 +474,7 @@ impl<'a> Pipeline<'a> {
         let all_pairs = left.len() as f64 * right.len() as f64;
         let told = loss.with_partner >= LEAST_PARTNERS;
         let interval = loss.interval().filter(|_| told);
-        BlockingReport {
+        Ok(BlockingReport {
             passes: blocks.map_or_else(Vec::new, |blocks| blocks.passes().map(str::to_owned).collect()),
             pairs_compared,
             reduction_ratio: (1.0 - pairs_compared as f64 / all_pairs).max(0.0),
@@ -471,7 +485,7 @@ impl<'a> Pipeline<'a> {
             completeness_low: interval.map(|(low, _)| to_three_decimals(low)),
             completeness_high: interval.map(|(_, high)| to_three_decimals(high)),
             lsh: lsh.map(LshReport::from),
-        }
+        })
     }
 
     /// Which moves of linked persons are the same, by left record.
@@ -499,8 +513,8 @@ impl<'a> Pipeline<'a> {
     /// how good the links are. `released` are the tables of the same countries and years that left before.
     ///
     /// # Errors
-    /// When a register holds persons only, the table cannot be protected, or the events do not fit together, which is a defect of
-    /// this program.
+    /// When a register holds persons only, the table cannot be protected, the work is stopped, or the events do not fit together, which
+    /// is a defect of this program.
     pub fn reconcile(
         &self,
         links: &LinkSet,
@@ -528,7 +542,7 @@ impl<'a> Pipeline<'a> {
             origin_record_keys: &record_keys(self.left),
             destination_record_keys: &record_keys(self.right),
         })?;
-        let mut table = protect(table, &secret, released)?.into_published();
+        let mut table = protect(table.stopped_by(&self.stop), &secret, released)?.into_published();
         table.carry_linkage_error(&|group| report.quality_of(group));
         let arrived = [
             (terms.corridor, self.right, Side::Destination),

@@ -1,7 +1,7 @@
 //! What a run will take, before it is made.
 
 use corridor_core::{
-    Clock, EncodedDataset, EncodingTerms, LinkageTerms, Stopwatch, Threshold, ThresholdPolicy,
+    Clock, EncodedDataset, EncodingTerms, LinkageTerms, Stop, Stopwatch, Threshold, ThresholdPolicy,
 };
 use corridor_link::{
     Blocks, CANDIDATES_FOR_FIELDS, CANDIDATES_PER_RECORD, CandidateForecast, ComparePlan, Comparison,
@@ -132,20 +132,24 @@ impl RunPlan {
     /// run will take. Runs on the current rayon pool.
     ///
     /// # Errors
-    /// When a side is empty, the filters do not fit, or the records cannot be told apart.
+    /// When a side is empty, the filters do not fit, the records cannot be told apart, or `stop` is set.
     pub fn new(
         datasets: PlannedDatasets<'_>,
         terms: &LinkageTerms,
         encoding: &EncodingTerms,
         limits: RunLimits,
         clock: Option<&dyn Clock>,
+        stop: &Stop,
     ) -> Result<Self, EngineError> {
         let (origin, destination) = (datasets.origin, datasets.destination);
         let measure = origin.manifest.measure;
         if measure != destination.manifest.measure {
             return Err(EngineError::MeasureMismatch);
         }
-        let (left, right) = (LinkSide::try_new(origin)?, LinkSide::try_new(destination)?);
+        let (left, right) = (
+            LinkSide::try_new(origin)?.stopped_by(stop),
+            LinkSide::try_new(destination)?,
+        );
         let blocks = Blocks::of(origin, destination);
         // Where fields decide, whole filters only choose candidates, whatever the threshold.
         let fields = encoding.bits_per_field().map(|_| encoding.match_fields.len());

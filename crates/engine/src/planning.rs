@@ -34,8 +34,8 @@ impl Engine {
         let destination = self.load(&compute, datasets[1].id).await?;
         let (limits, clock) = (self.limits.run, Arc::clone(&self.clock));
         let planned = compute
-            .run(move || {
-                // Kept to the end also when the caller does not wait for it.
+            .run(move |stop| {
+                // Kept as long as it works, also when the caller does not wait for it.
                 let _alone = (alone, turn);
                 let datasets = PlannedDatasets {
                     origin: &origin,
@@ -48,6 +48,7 @@ impl Engine {
                     &agreement.encoding,
                     limits,
                     Some(&*clock),
+                    stop,
                 )
                 .map(|plan| plan.to_public())
             })
@@ -98,7 +99,7 @@ impl Engine {
         dataset: Digest,
     ) -> Result<EncodedDataset, EngineError> {
         let bytes = self.store.read_dataset(dataset).await?;
-        Ok(compute.run(move || parse_dataset(bytes)).await??)
+        Ok(compute.run(move |_| parse_dataset(bytes)).await??)
     }
 }
 

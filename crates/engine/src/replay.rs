@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use corridor_core::audit::AuditAction;
-use corridor_core::{Agreement, Digest, Side};
+use corridor_core::{Agreement, Digest, Side, Stop};
 use corridor_flows::PublishedTable;
 use corridor_link::CandidateBudget;
 use corridor_store::parse_dataset;
@@ -126,8 +126,8 @@ impl Replay {
 /// is computed. Another version of the program is tried, and said. Runs on the current rayon pool.
 ///
 /// # Errors
-/// When the datasets, although they are the right ones, cannot be linked by this program.
-pub fn replay(manifest: &RunManifest, inputs: ReplayInputs) -> Result<Replay, EngineError> {
+/// When the datasets, although they are the right ones, cannot be linked by this program, or `stop` is set.
+pub fn replay(manifest: &RunManifest, inputs: ReplayInputs, stop: &Stop) -> Result<Replay, EngineError> {
     let ReplayInputs {
         agreement,
         origin,
@@ -173,7 +173,13 @@ pub fn replay(manifest: &RunManifest, inputs: ReplayInputs) -> Result<Replay, En
         });
     }
     let (origin, destination) = (parse_dataset(origin)?, parse_dataset(destination)?);
-    let pipeline = Pipeline::new(&origin, &destination, &agreement.linkage, &agreement.encoding)?;
+    let pipeline = Pipeline::new(
+        &origin,
+        &destination,
+        &agreement.linkage,
+        &agreement.encoding,
+        stop,
+    )?;
     let tiles = pipeline.tiles();
     let found = Mutex::new(Vec::with_capacity(tiles.len()));
     pipeline.compare(
@@ -192,7 +198,13 @@ pub fn replay(manifest: &RunManifest, inputs: ReplayInputs) -> Result<Replay, En
     let candidates: Vec<_> = found.into_iter().flat_map(|(_, pairs)| pairs).collect();
     let plan = pipeline.plan().clone();
     drop(pipeline);
-    let made = make_result((&origin, &destination), &agreement, plan, &candidates, released)?;
+    let made = make_result(
+        (&origin, &destination),
+        &agreement,
+        (plan, &candidates),
+        released,
+        stop,
+    )?;
     let (links, result) = (Digest::of(&made.links), made.digest());
     if links != manifest.links {
         differences.push(ReplayDifference::Links {
@@ -259,7 +271,10 @@ impl Engine {
             agreement,
             released: released.into_iter().map(|released| released.table).collect(),
         };
-        let outcome = self.compute.run(move || replay(&manifest, inputs)).await??;
+        let outcome = self
+            .compute
+            .run(move |stop| replay(&manifest, inputs, stop))
+            .await??;
         let word = if outcome.is_same() { "same" } else { "differs" };
         let entry = self
             .stamp(None)

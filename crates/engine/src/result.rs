@@ -1,6 +1,6 @@
 //! From candidate pairs to a result: the same in the worker and in a replay.
 
-use corridor_core::{Agreement, Digest, EncodedDataset};
+use corridor_core::{Agreement, Digest, EncodedDataset, Stop};
 use corridor_flows::{FlowTerms, PublishedTable};
 use corridor_link::{CandidatePair, ComparePlan};
 
@@ -28,20 +28,27 @@ impl MadeResult {
 /// Decides, pairs, reconciles and protects. `released` are the tables of the same countries and years that left before, by result.
 ///
 /// # Errors
-/// As the steps of [`Pipeline`].
+/// As the steps of [`Pipeline`], and when `stop` is set.
 pub(crate) fn make_result(
     (origin, destination): (&EncodedDataset, &EncodedDataset),
     agreement: &Agreement,
-    plan: ComparePlan,
-    candidates: &[CandidatePair],
+    (plan, candidates): (ComparePlan, &[CandidatePair]),
     released: Vec<ReleasedTable>,
+    stop: &Stop,
 ) -> Result<MadeResult, EngineError> {
     let flows = FlowTerms::from(agreement);
     let held_against = released.iter().map(|released| released.result).collect();
     let released: Vec<_> = released.into_iter().map(|released| released.table).collect();
-    let pipeline = Pipeline::with_plan(origin, destination, &agreement.linkage, &agreement.encoding, plan)?;
+    let pipeline = Pipeline::with_plan(
+        origin,
+        destination,
+        &agreement.linkage,
+        &agreement.encoding,
+        plan,
+        stop,
+    )?;
     let links = pipeline.decide(candidates)?;
-    let report = pipeline.report(&links, &flows.age_bands);
+    let report = pipeline.report(&links, &flows.age_bands)?;
     let moves = pipeline.pair_moves(&links)?;
     let mut table = pipeline.reconcile(&links, &moves, &flows, &report, &released)?;
     table.held_against = held_against;

@@ -49,7 +49,7 @@ impl FrameDoor {
     /// When the checksum does not fit.
     pub async fn seal(self, frame: Frame, data: Bytes) -> Result<SealedFrame, EngineError> {
         let sealer = self.sealer;
-        let sealed = self.threads.run(move || sealer.seal(frame, &data)).await?;
+        let sealed = self.threads.run(move |_| sealer.seal(frame, &data)).await?;
         sealed.ok_or(EngineError::FrameChecksum {
             sequence: frame.sequence,
         })
@@ -251,7 +251,7 @@ impl Engine {
             let _turn = self.gate_turns.lock(caller.party.clone()).await;
             let _place = self.gates.acquire().await.expect("it is never closed");
             Compute::in_background(self.compute.thread_count())?
-                .run(move || {
+                .run(move |_| {
                     let other = other.as_ref().map(|(_, columns)| columns);
                     check_dataset(&staged, &declaration, &agreement, other)
                 })

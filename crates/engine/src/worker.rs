@@ -3,7 +3,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use corridor_core::{
-    Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stopwatch,
+    Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stop, Stopwatch,
 };
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{FailureReason, Lease, RunChange, RunObject, StoreError, WorkerId};
@@ -254,10 +254,16 @@ impl Engine {
         let run_plan = {
             let (job, limits, clock) = (Arc::clone(&job), self.limits.run, Arc::clone(&self.clock));
             self.compute
-                .run(move || job.plan(file_bytes, limits, &*clock))
+                .run(move |stop| job.plan(file_bytes, limits, &*clock, stop))
                 .await??
         };
         run_plan.check()?;
+        tracing::info!(
+            run = %run.id.to_short(),
+            kernel = run_plan.kernel(),
+            threads = self.compute.thread_count(),
+            "run planned"
+        );
         let host = ManifestHost {
             kernel: run_plan.kernel().to_owned(),
             threads: to_count(self.compute.thread_count()),
@@ -266,7 +272,7 @@ impl Engine {
         };
         let tiles = {
             let job = Arc::clone(&job);
-            self.compute.run(move || job.tiles()).await?
+            self.compute.run(move |_| job.tiles()).await?
         };
         let tiles_total = to_count(tiles.len());
         // Cut otherwise, as by another version of this program, the tiles at hand are of other work. They go before the new
@@ -299,8 +305,8 @@ impl Engine {
             mpsc::channel::<(u64, Vec<CandidatePair>)>(2 * self.compute.thread_count());
         let comparing = {
             let job = Arc::clone(&job);
-            self.compute.run(move || {
-                let pipeline = job.pipeline()?;
+            self.compute.run(move |stop| {
+                let pipeline = job.pipeline(stop)?;
                 // Tiles of an earlier attempt, under a higher limit.
                 let over = || EngineError::RunRefused {
                     refusals: vec![run_plan.refusal_of_found()],
@@ -394,9 +400,9 @@ impl Engine {
         let held_against = released.iter().map(ManifestTable::from).collect();
         let made = {
             let job = Arc::clone(&job);
-            let make = move || {
+            let make = move |stop: &Stop| {
                 let datasets = (&job.origin, &job.destination);
-                make_result(datasets, &job.agreement, plan, &candidates, released)
+                make_result(datasets, &job.agreement, (plan, &candidates), released, stop)
             };
             self.compute.run(make).await??
         };
@@ -500,6 +506,7 @@ impl Job {
         file_bytes: [u64; 2],
         limits: RunLimits,
         clock: &dyn Clock,
+        stop: &Stop,
     ) -> Result<RunPlan, EngineError> {
         let datasets = PlannedDatasets {
             origin: &self.origin,
@@ -513,15 +520,17 @@ impl Job {
             &self.agreement.encoding,
             limits,
             clock,
+            stop,
         )
     }
 
-    fn pipeline(&self) -> Result<Pipeline<'_>, EngineError> {
+    fn pipeline(&self, stop: &Stop) -> Result<Pipeline<'_>, EngineError> {
         Pipeline::new(
             &self.origin,
             &self.destination,
             &self.agreement.linkage,
             &self.agreement.encoding,
+            stop,
         )
     }
 }

@@ -84,6 +84,9 @@ pub enum DisclosureError {
          noise of the other away; agree on suppression for all of them"
     )]
     PerturbedBefore,
+    /// The work is no longer wanted.
+    #[error(transparent)]
+    Stopped(#[from] corridor_core::Stopped),
     /// Some counts can be computed whatever is left out, which is a defect of this program.
     #[error("the table cannot be protected")]
     NotProtected,
@@ -143,9 +146,12 @@ pub fn protect(
     }
     for corridor in &table.corridors {
         let seen = match terms.disclosure.method {
-            DisclosureMethod::Suppression => {
-                suppressed::see(corridor, terms, &Released::of(corridor, terms, released))?
-            }
+            DisclosureMethod::Suppression => suppressed::see(
+                corridor,
+                terms,
+                &Released::of(corridor, terms, released),
+                &table.stop,
+            )?,
             DisclosureMethod::RandomRounding | DisclosureMethod::CellKey => {
                 perturbed::see(corridor, terms, secret)
             }

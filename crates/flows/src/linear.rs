@@ -30,6 +30,7 @@ mod suppress;
 mod table;
 
 pub use audit::{AttackInterval, audit};
+pub(crate) use suppress::suppress_unless;
 pub use suppress::{Suppression, SuppressionError, suppress};
 pub use table::{CellKind, LinearCell, LinearTable, LinearTableError};
 

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use corridor_core::{Corridor, Direction, MigrationEvent, Variable};
+use corridor_core::{Corridor, Direction, MigrationEvent, Stop, Variable};
 
 use crate::classes::Account;
 use crate::reconcile::{
@@ -19,6 +19,7 @@ use crate::terms::{ALL_CATEGORIES, Category, CellKey, FlowTerms};
 pub struct FlowTable {
     pub(crate) terms: FlowTerms,
     pub(crate) corridors: Vec<CorridorTable>,
+    pub(crate) stop: Stop,
 }
 
 /// One direction: the finest cells, and the rows of the tables, each the sum of some of these.
@@ -62,6 +63,14 @@ pub struct FlowInput<'a> {
 }
 
 impl FlowTable {
+    /// The same table, whose protection ends when `stop` is set: [`crate::protect`] then gives [`DisclosureError::Stopped`](crate::DisclosureError).
+    pub fn stopped_by(self, stop: &Stop) -> Self {
+        Self {
+            stop: stop.clone(),
+            ..self
+        }
+    }
+
     /// Reconciles the corridor and, from the same lists, its reverse: those who return.
     ///
     /// # Errors
@@ -96,6 +105,7 @@ impl FlowTable {
                 CorridorTable::new(input.terms, there),
                 CorridorTable::new(input.terms, and_back),
             ],
+            stop: Stop::default(),
         })
     }
 }

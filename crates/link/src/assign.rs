@@ -1,6 +1,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use corridor_core::{Stop, Stopped};
+
 use crate::hungarian::least_cost_assignment;
 use crate::side::LinkSide;
 use crate::tile::CandidatePair;
@@ -82,10 +84,14 @@ pub(crate) struct Assigned {
 /// The links of the highest total similarity, found on each connected component of `pairs` on its own. A component with
 /// more than [`MOST_EXACT`] persons on its smaller side, or that takes more than [`MOST_STEPS`], is assigned greedily and counted.
 /// Order as in `pairs`.
-pub(crate) fn assign_optimal(pairs: &[PersonPair]) -> Assigned {
+///
+/// # Errors
+/// When `stop` is set.
+pub(crate) fn assign_optimal(pairs: &[PersonPair], stop: &Stop) -> Result<Assigned, Stopped> {
     let mut links = Vec::new();
     let mut greedy_components = 0;
     for component in components(pairs) {
+        stop.check()?;
         let number = |persons: &mut Vec<u32>| {
             persons.sort_unstable();
             persons.dedup();
@@ -128,10 +134,10 @@ pub(crate) fn assign_optimal(pairs: &[PersonPair]) -> Assigned {
         }
     }
     links.sort_unstable_by(by_similarity);
-    Assigned {
+    Ok(Assigned {
         links,
         greedy_components,
-    }
+    })
 }
 
 /// Similarity in units of 10⁻¹². Above zero, so that a pair is better than none.
@@ -288,7 +294,7 @@ mod tests {
             cells in prop::collection::vec((0_u32..6, 0_u32..5, 1_u32..=100), 0..14),
         ) {
             let pairs = pairs(&cells);
-            let optimal = assign_optimal(&pairs);
+            let optimal = assign_optimal(&pairs, &Stop::default()).unwrap();
             prop_assert_eq!(optimal.greedy_components, 0);
             prop_assert!(is_one_to_one(&optimal.links) && is_one_to_one(&assign_greedy(&pairs)));
             prop_assert!((total(&optimal.links) - best_total(&pairs, 0, 0)).abs() < 1e-9);
@@ -305,7 +311,7 @@ mod tests {
         let size = u32::try_from(MOST_EXACT).unwrap() + 1;
         let chain: Vec<(u32, u32, u32)> = (0..size).flat_map(|i| [(i, i, 50), (i, i + 1, 60)]).collect();
         let pairs = pairs(&chain);
-        let assigned = assign_optimal(&pairs);
+        let assigned = assign_optimal(&pairs, &Stop::default()).unwrap();
         assert_eq!(assigned.greedy_components, 1);
         assert_eq!(assigned.links, assign_greedy(&pairs));
     }
@@ -320,7 +326,7 @@ mod tests {
             let rim = (fewer..more).map(|i| (i % fewer, i, 60));
             let others = (1..fewer).map(|i| (i, i, 70));
             let pairs = pairs(&spokes.chain(rim).chain(others).collect::<Vec<_>>());
-            let assigned = assign_optimal(&pairs);
+            let assigned = assign_optimal(&pairs, &Stop::default()).unwrap();
             assert_eq!(assigned.greedy_components, greedy, "{more} persons");
         }
     }

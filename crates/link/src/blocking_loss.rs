@@ -1,4 +1,4 @@
-use corridor_core::{Measure, SeededEntropy, Threshold};
+use corridor_core::{Measure, SeededEntropy, Stopped, Threshold};
 use corridor_kernel::{FilterMatrix, Kernel, Search};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -41,6 +41,9 @@ impl BlockingLoss {
     /// on the current rayon pool; the same whatever its size. A partner is a record at or
     /// above `threshold` by its whole filter and, where fields decided, with a match weight that a link may have. Where fewer than
     /// [`LEAST_PARTNERS`] have one, more records are sampled, within eight times the work.
+    ///
+    /// # Errors
+    /// When the left side's work is stopped.
     pub fn measure(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
@@ -48,7 +51,7 @@ impl BlockingLoss {
         level: (Threshold, Option<&FieldLinks>),
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
         seed: u64,
-    ) -> Self {
+    ) -> Result<Self, Stopped> {
         let wanted = records_wanted(right.len());
         let drawn = sample_rows(
             left.len(),
@@ -69,7 +72,7 @@ impl BlockingLoss {
         };
         let (mut from, mut until) = (0, wanted.min(rows.len()));
         while from < until {
-            let more = Self::measure_among((left, right), measure, level, meet, &rows[from..until]);
+            let more = Self::measure_among((left, right), measure, level, meet, &rows[from..until])?;
             loss.records_sampled += more.records_sampled;
             loss.with_partner += more.with_partner;
             loss.in_a_block += more.in_a_block;
@@ -78,7 +81,7 @@ impl BlockingLoss {
             }
             (from, until) = (until, (2 * until).min(rows.len()));
         }
-        loss
+        Ok(loss)
     }
 
     fn measure_among(
@@ -87,11 +90,12 @@ impl BlockingLoss {
         (threshold, fields): (Threshold, Option<&FieldLinks>),
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
         rows: &[usize],
-    ) -> Self {
+    ) -> Result<Self, Stopped> {
         let kernel = Kernel::best();
         let search = Search::full(to_cut(left, measure, threshold));
         let packed = right.packed();
         let partners = |rows: &[usize]| {
+            left.stop().check()?;
             let words: Vec<u64> = rows.iter().flat_map(|&row| left.row(row)).copied().collect();
             let matrix = FilterMatrix::try_new(&words, left.matrix().words_per_filter())
                 .expect("whole filters of a side");
@@ -133,17 +137,17 @@ impl BlockingLoss {
                         .any(|(pair, similarity)| *similarity >= best && meet(row, pair.right)),
                 );
             }
-            (with_partner, in_a_block)
+            Ok((with_partner, in_a_block))
         };
         let (with_partner, in_a_block) = rows
             .par_chunks(ROWS)
             .map(partners)
-            .reduce(|| (0, 0), |one, other| (one.0 + other.0, one.1 + other.1));
-        Self {
+            .try_reduce(|| (0, 0), |one, other| Ok((one.0 + other.0, one.1 + other.1)))?;
+        Ok(Self {
             records_sampled: u64::try_from(rows.len()).expect("a length fits"),
             with_partner,
             in_a_block,
-        }
+        })
     }
 
     /// Pairs that are compared to measure it, for so many records of the left and of the right, where the first sample has partners

@@ -87,7 +87,7 @@ impl ComparePlan {
     /// threshold there is nothing to learn: the floor is the threshold. Runs on the current rayon pool; the same for the same `seed`, whatever its size.
     ///
     /// # Errors
-    /// When the records of a side are so alike that every level holds more chance pairs than records.
+    /// When the records of a side are so alike that every level holds more chance pairs than records, or the work is stopped.
     pub fn new(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
@@ -147,15 +147,15 @@ impl ComparePlan {
         candidates_per_record: f64,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, LinkError> {
-        let null = NullDistribution::sample(left, right, measure, entropy);
+        let null = NullDistribution::sample(left, right, measure, entropy)?;
         let (left_len, right_len) = (left.len() as f64, right.len() as f64);
         let (between, pairs) = match blocks {
             None => {
-                let between = NullDistribution::sample_between(left, right, measure, entropy);
+                let between = NullDistribution::sample_between(left, right, measure, entropy)?;
                 (between, left_len * right_len)
             }
             Some(blocks) => {
-                let between = NullDistribution::sample_in_blocks(left, right, measure, blocks);
+                let between = NullDistribution::sample_in_blocks(left, right, measure, blocks)?;
                 (between, blocks.pair_count() as f64)
             }
         };
@@ -242,7 +242,7 @@ pub(crate) fn floor_of(
 /// found on greedy links, whatever the assignment.
 ///
 /// # Errors
-/// When the threshold was to be estimated and the similarities do not tell matches from chance.
+/// When the threshold was to be estimated and the similarities do not tell matches from chance, or the work is stopped.
 pub fn decide(
     left: &LinkSide<'_>,
     right: &LinkSide<'_>,
@@ -289,7 +289,9 @@ pub(crate) fn settle(
     assignment: Assignment,
     candidate_count: usize,
 ) -> Result<(Vec<Link>, Decision, Option<Looks>), LinkError> {
+    left.stop().check()?;
     let greedy = assign_greedy(pairs);
+    left.stop().check()?;
     let (threshold, cut, estimate, calibration, looks) = match level {
         Level::Given { threshold, cut } => (*threshold, *cut, None, None, None),
         Level::Learnt { null, floor_bin } => {
@@ -311,6 +313,7 @@ pub(crate) fn settle(
             (threshold, cut, Some(estimate), Some(calibration), Some(looks))
         }
     };
+    left.stop().check()?;
     let above = pairs.partition_point(|pair| pair.best.similarity >= cut);
     let mut greedy_components = 0;
     let assigned = match assignment {
@@ -322,7 +325,7 @@ pub(crate) fn settle(
         }
         Assignment::MutualBest => assign_mutual_best(&pairs[..above]),
         Assignment::Optimal => {
-            let assigned = assign_optimal(&pairs[..above]);
+            let assigned = assign_optimal(&pairs[..above], left.stop())?;
             greedy_components = assigned.greedy_components;
             assigned.links
         }

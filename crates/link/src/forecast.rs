@@ -1,6 +1,6 @@
 //! How many candidate pairs a comparison will find, before it is made.
 
-use corridor_core::{Clock, Measure, SeededEntropy, Stopwatch, Threshold, ThresholdPolicy};
+use corridor_core::{Clock, Measure, SeededEntropy, Stopped, Stopwatch, Threshold, ThresholdPolicy};
 use corridor_kernel::{Cut, FilterMatrix, Kernel, PackedMatrix};
 use rayon::prelude::*;
 
@@ -55,7 +55,7 @@ impl CandidateForecast {
     ///
     /// # Errors
     /// When the filters differ in length or, where the threshold is to be estimated, when the records are so alike that every
-    /// level holds more pairs than can be told apart.
+    /// level holds more pairs than can be told apart; or when the work is stopped.
     #[expect(clippy::cast_precision_loss, reason = "counts of records and pairs")]
     pub fn new(
         left: &LinkSide<'_>,
@@ -90,11 +90,11 @@ impl CandidateForecast {
         };
         let (sample, clusters, pairs) = match blocks {
             None => {
-                let sample = look.at_rows(seed);
+                let sample = look.at_rows(seed)?;
                 (sample, left.len(), left.len() as f64 * right.len() as f64)
             }
             Some(blocks) => {
-                let sample = look.at_pieces(blocks);
+                let sample = look.at_pieces(blocks)?;
                 (sample, blocks.all_pieces().len(), blocks.pair_count() as f64)
             }
         };
@@ -312,7 +312,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn at_rows(&self, seed: u64) -> Sample {
+    fn at_rows(&self, seed: u64) -> Result<Sample, Stopped> {
         // The sample of `ComparePlan`, which draws another one before it.
         let mut entropy = SeededEntropy::new(seed, "null sample");
         NullDistribution::pass_over(self.left, self.right, &mut entropy);
@@ -322,6 +322,7 @@ impl Look<'_> {
         let others: Vec<u32> = (0..u32::try_from(packed.len()).expect("an index of a matrix")).collect();
         rows.par_chunks(32)
             .map(|rows| {
+                self.left.stop().check()?;
                 let mut sample = Sample::nothing(self.fixed.is_some());
                 let (mut cluster, mut distances) = (Cluster::nothing(), Vec::new());
                 for &row in rows {
@@ -334,12 +335,15 @@ impl Look<'_> {
                     );
                     cluster.finish(&mut sample);
                 }
-                sample
+                Ok(sample)
             })
-            .reduce(|| Sample::nothing(self.fixed.is_some()), Sample::add)
+            .try_reduce(
+                || Sample::nothing(self.fixed.is_some()),
+                |into, from| Ok(into.add(from)),
+            )
     }
 
-    fn at_pieces(&self, blocks: &Blocks<'_>) -> Sample {
+    fn at_pieces(&self, blocks: &Blocks<'_>) -> Result<Sample, Stopped> {
         let pieces: Vec<&Piece> = blocks
             .all_pieces()
             .iter()
@@ -348,6 +352,7 @@ impl Look<'_> {
         pieces
             .par_chunks(16)
             .map(|pieces| {
+                self.left.stop().check()?;
                 let mut sample = Sample::nothing(self.fixed.is_some());
                 let (mut cluster, mut distances) = (Cluster::nothing(), Vec::new());
                 for piece in pieces {
@@ -369,9 +374,12 @@ impl Look<'_> {
                     }
                     cluster.finish(&mut sample);
                 }
-                sample
+                Ok(sample)
             })
-            .reduce(|| Sample::nothing(self.fixed.is_some()), Sample::add)
+            .try_reduce(
+                || Sample::nothing(self.fixed.is_some()),
+                |into, from| Ok(into.add(from)),
+            )
     }
 
     /// Compares a row of the left with packed filters, those of `others`, which it meets in `pass`.

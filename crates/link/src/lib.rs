@@ -126,6 +126,9 @@ pub enum LinkError {
     /// Fields that do not tell matches from others.
     #[error("the fields do not tell matches from other pairs, so no evidence can be learnt from them")]
     FieldsIndeterminate,
+    /// The work is no longer wanted.
+    #[error(transparent)]
+    Stopped(#[from] corridor_core::Stopped),
     /// Matches cannot be told from chance.
     #[error("the similarities do not tell matches from chance, so no threshold can be estimated")]
     ThresholdIndeterminate,

@@ -1,4 +1,4 @@
-use corridor_core::{Entropy, Measure};
+use corridor_core::{Entropy, Measure, Stopped};
 use corridor_kernel::{Cut, FilterMatrix, Kernel};
 use rayon::prelude::*;
 
@@ -67,26 +67,29 @@ impl NullDistribution {
     /// Compares a sample of each side's records with all records of other persons on the same side. The
     /// sample is drawn from `entropy` and is everything where a side is small. Runs on the current rayon
     /// pool; the result does not depend on its size.
+    ///
+    /// # Errors
+    /// When the left side's work is stopped.
     pub fn sample(
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
         entropy: &mut dyn Entropy,
-    ) -> Self {
+    ) -> Result<Self, Stopped> {
         let mut counts = vec![0; BINS];
         for side in [left, right] {
             let rows = sample_rows(side.len(), own_rows_wanted(side.len()), entropy);
             let bins = Bins::new(side, side, measure);
             let side_counts = rows
                 .par_chunks(32)
-                .map(|rows| histogram((side, rows), side, &bins, Counted::OfOthers))
-                .reduce(|| vec![0; BINS], add);
+                .map(|rows| {
+                    left.stop().check()?;
+                    Ok(histogram((side, rows), side, &bins, Counted::OfOthers))
+                })
+                .try_reduce(|| vec![0; BINS], |into, from| Ok(add(into, from)))?;
             counts = add(counts, side_counts);
         }
-        Self {
-            pairs: counts.iter().sum(),
-            counts,
-        }
+        Ok(Self::of_counts(counts))
     }
 
     /// Compares a sample of the left side's records with all of the right: people of two registers as they are, partners
@@ -96,17 +99,17 @@ impl NullDistribution {
         right: &LinkSide<'_>,
         measure: Measure,
         entropy: &mut dyn Entropy,
-    ) -> Self {
+    ) -> Result<Self, Stopped> {
         let rows = sample_rows(left.len(), SAMPLED_BETWEEN, entropy);
         let bins = Bins::new(left, right, measure);
         let counts = rows
             .par_chunks(32)
-            .map(|rows| histogram((left, rows), right, &bins, Counted::All))
-            .reduce(|| vec![0; BINS], add);
-        Self {
-            pairs: counts.iter().sum(),
-            counts,
-        }
+            .map(|rows| {
+                left.stop().check()?;
+                Ok(histogram((left, rows), right, &bins, Counted::All))
+            })
+            .try_reduce(|| vec![0; BINS], |into, from| Ok(add(into, from)))?;
+        Ok(Self::of_counts(counts))
     }
 
     /// Compares every so many pieces of the blocks: pairs that share a block as they are, partners included. Draws nothing.
@@ -115,15 +118,16 @@ impl NullDistribution {
         right: &LinkSide<'_>,
         measure: Measure,
         blocks: &Blocks<'_>,
-    ) -> Self {
+    ) -> Result<Self, Stopped> {
         let every = sampled_every(blocks);
         let counts = blocks
             .all_pieces()
             .par_iter()
             .step_by(every)
-            .fold(
+            .try_fold(
                 || vec![0; BINS],
                 |mut counts, piece| {
+                    left.stop().check()?;
                     let (left_records, right_records) = blocks.records(piece);
                     let cut = Cut::new(to_kernel(measure), left.matrix().words_per_filter(), 0, 1);
                     let kernel = Kernel::best();
@@ -155,14 +159,11 @@ impl NullDistribution {
                             }
                         }
                     }
-                    counts
+                    Ok(counts)
                 },
             )
-            .reduce(|| vec![0; BINS], add);
-        Self {
-            pairs: counts.iter().sum(),
-            counts,
-        }
+            .try_reduce(|| vec![0; BINS], |into, from| Ok(add(into, from)))?;
+        Ok(Self::of_counts(counts))
     }
 
     /// Of no pairs yet.

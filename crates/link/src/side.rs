@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use corridor_core::{EncodedDataset, Filters, Measure, Pseudonym};
+use corridor_core::{EncodedDataset, Filters, Measure, Pseudonym, Stop};
 use corridor_kernel::{FilterMatrix, PackedMatrix};
 
 use crate::LinkError;
@@ -18,6 +18,7 @@ pub struct LinkSide<'a> {
     person_of: Vec<u32>,
     /// Records of each person.
     records_of: Vec<u32>,
+    stop: Stop,
 }
 
 impl<'a> LinkSide<'a> {
@@ -56,7 +57,20 @@ impl<'a> LinkSide<'a> {
             filters,
             person_of,
             records_of,
+            stop: Stop::default(),
         })
+    }
+
+    /// The same side, with work that ends when `stop` is set: what looks at many pairs of a left side then gives [`LinkError::Stopped`].
+    pub fn stopped_by(self, stop: &Stop) -> Self {
+        Self {
+            stop: stop.clone(),
+            ..self
+        }
+    }
+
+    pub(crate) const fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Number of records.
@@ -129,5 +143,93 @@ pub(crate) const fn to_kernel(measure: Measure) -> corridor_kernel::Measure {
     match measure {
         Measure::Dice => corridor_kernel::Measure::Dice,
         Measure::Rho => corridor_kernel::Measure::Rho,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use corridor_core::{
+        Assignment, BlockColumn, BlockKey, Entropy, FilterLen, SeededEntropy, Stopped, ThresholdPolicy,
+    };
+
+    use super::*;
+    use crate::blocks::{BlockJoin, Blocks};
+    use crate::tile::{Comparison, plan_neighbour_tiles, plan_tiles};
+    use crate::{BlockingLoss, CandidateForecast, ComparePlan, decide};
+
+    #[test]
+    fn whatever_is_done_with_a_stopped_side_ends() {
+        let entropy: &mut dyn Entropy = &mut SeededEntropy::new(1, "filters");
+        let mut filters = Filters::with_capacity(FilterLen::try_from(128).unwrap(), 0);
+        (0..300).for_each(|_| filters.push(&[entropy.next_u64(), entropy.next_u64()]));
+        let persons: Vec<Pseudonym> = (0..300_u128)
+            .map(|person| Pseudonym::from_bytes(person.to_be_bytes()))
+            .collect();
+        let columns = [BlockColumn {
+            pass: "one".to_owned(),
+            keys: vec![Some(BlockKey::new([0; 16], 1)); 300],
+        }];
+        let blocks = Blocks::of_columns(&columns, &columns, BlockJoin::Plain).unwrap();
+        let side = || LinkSide::from_parts(&filters, &persons).unwrap();
+        let (left, right, stop) = (side(), side(), Stop::default());
+        let stopped = side().stopped_by(&stop);
+        let measure = Measure::Dice;
+        let of_given = ComparePlan::new(
+            &left,
+            &right,
+            measure,
+            ThresholdPolicy::Fixed("0.5".parse().unwrap()),
+            None,
+            1,
+        )
+        .unwrap();
+        let tables = of_given
+            .clone()
+            .with_lsh(&left, &right, measure, "0.9".parse().unwrap(), 1)
+            .unwrap();
+        let tables = tables.lsh().unwrap();
+
+        let assert_ends = |is_asked: bool| {
+            let is_stopped =
+                |outcome: Result<(), LinkError>| matches!(outcome, Err(LinkError::Stopped(Stopped)));
+            for blocks in [None, Some(&blocks)] {
+                for policy in [
+                    ThresholdPolicy::Estimated,
+                    ThresholdPolicy::Fixed("0.5".parse().unwrap()),
+                ] {
+                    let forecast =
+                        CandidateForecast::new(&stopped, &right, measure, (policy, 3.0), blocks, 1);
+                    assert_eq!(is_stopped(forecast.map(drop)), is_asked, "{policy:?}");
+                }
+                let plan = ComparePlan::new(&stopped, &right, measure, ThresholdPolicy::Estimated, blocks, 1);
+                assert_eq!(is_stopped(plan.map(drop)), is_asked);
+                let floor = of_given.floor();
+                let (comparison, tiles) = match blocks {
+                    None => (
+                        Comparison::new(&stopped, &right, measure, floor),
+                        plan_tiles(300, 300),
+                    ),
+                    Some(blocks) => (
+                        Comparison::in_blocks(&stopped, &right, measure, floor, blocks),
+                        blocks.plan_tiles(),
+                    ),
+                };
+                let budget = crate::CandidateBudget::unlimited();
+                assert_eq!(comparison.compare_within(&tiles[0], &budget).is_none(), is_asked);
+                let neighbours = Comparison::of_neighbours(&stopped, &right, measure, floor, tables, None);
+                let tile = &plan_neighbour_tiles(None, 300)[0];
+                assert_eq!(neighbours.compare_within(tile, &budget).is_none(), is_asked);
+            }
+            let level = (of_given.floor(), None);
+            let loss = BlockingLoss::measure(&stopped, &right, measure, level, &|_, _| true, 1);
+            assert_eq!(loss.is_err(), is_asked);
+            for assignment in Assignment::ALL {
+                let decided = decide(&stopped, &right, &of_given, assignment, &[]);
+                assert_eq!(is_stopped(decided.map(drop)), is_asked);
+            }
+        };
+        assert_ends(false);
+        stop.set();
+        assert_ends(true);
     }
 }

@@ -194,8 +194,8 @@ impl<'a> Comparison<'a> {
             .expect("no bound to pass")
     }
 
-    /// The same as long as the pairs found are within `budget`; `None` as soon as they are not. Keeps a few million pairs at
-    /// most beyond it.
+    /// The same as long as the pairs found are within `budget`; `None` as soon as they are not, or the left side's work is stopped.
+    /// Keeps a few million pairs at most beyond the budget.
     ///
     /// # Panics
     /// As [`Comparison::compare`].
@@ -277,6 +277,7 @@ impl<'a> Comparison<'a> {
         let right_len = self.right.len();
         let step = right_per_sweep(rows.len());
         for start in (0..right_len).step_by(step) {
+            self.left.stop().check().ok()?;
             let before = candidates.len();
             self.sweep(rows, start..(start + step).min(right_len), candidates);
             if !budget.take(candidates.len() - before) {
@@ -314,6 +315,7 @@ impl<'a> Comparison<'a> {
     ) -> Option<()> {
         let (left_records, right_records) = blocks.records(piece);
         for right_records in right_records.chunks(right_per_sweep(left_records.len())) {
+            self.left.stop().check().ok()?;
             let before = candidates.len();
             self.compare_records(left_records, right_records, candidates);
             retain_from(candidates, before, |pair| {
@@ -337,6 +339,7 @@ impl<'a> Comparison<'a> {
     ) -> Option<()> {
         let mut room = MOST_REPEATED;
         for table in 0..tables.table_count() {
+            self.left.stop().check().ok()?;
             let mut keyed: Vec<(u32, u32)> = rows
                 .clone()
                 .filter_map(|row| Some((tables.hash(table, self.left, row)?, to_record(row))))
@@ -623,7 +626,7 @@ mod tests {
             let pairs: Vec<CandidatePair> = tiles.iter().flat_map(|tile| comparison.compare(tile)).collect();
             // Nor are they strangers that others could be taken for.
             let entropy: &mut dyn Entropy = &mut SeededEntropy::new(1, "strangers");
-            let strangers = crate::null::NullDistribution::sample(&left, &right, measure, entropy);
+            let strangers = crate::null::NullDistribution::sample(&left, &right, measure, entropy).unwrap();
             assert_eq!(strangers.pair_count(), 2 * 20 * 19, "{measure:?}");
             // Each of the others finds itself.
             assert!((0..20).all(|row| pairs.iter().any(|pair| (pair.left, pair.right) == (row, row))));
@@ -664,7 +667,8 @@ mod tests {
             (threshold, None),
             &|l, r| blocks.meet(l, r),
             1,
-        );
+        )
+        .unwrap();
         assert_eq!(loss.records_sampled, 200);
         assert_eq!((loss.with_partner, loss.in_a_block), (with_partner, in_a_block));
         assert!(in_a_block < with_partner && with_partner < 200, "{loss:?}");

@@ -460,7 +460,7 @@ impl Play<'_> {
         let bar = progress(0, "encoding");
         let encoded = self
             .compute
-            .run(move || {
+            .run(move |_| {
                 let terms = EncodeTerms {
                     agreement: agreement.digest(),
                     office: &agreement.office(side).id,

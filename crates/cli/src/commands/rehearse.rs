@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use corridor_core::{
-    AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, StatisticsTerms, Stopwatch, SystemClock,
+    AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, StatisticsTerms, Stop, Stopwatch, SystemClock,
 };
 use corridor_encode::{
     EncodeTerms, EncodedRegister, EncodingSchema, LinkageKey, Mapping, ProjectSecret, RefusalLimit,
@@ -284,13 +284,23 @@ fn link(
         file_bytes: [0, 0],
     };
     let limits = RunLimits::of_command(max_candidates);
-    let plan = RunPlan::new(datasets, &registers.linkage, &registers.encoding, limits, None)?;
+    // Whoever interrupts the command ends the process.
+    let stop = Stop::default();
+    let plan = RunPlan::new(
+        datasets,
+        &registers.linkage,
+        &registers.encoding,
+        limits,
+        None,
+        &stop,
+    )?;
     plan.check()?;
     let pipeline = Pipeline::new(
         &left.dataset,
         &right.dataset,
         &registers.linkage,
         &registers.encoding,
+        &stop,
     )?;
     for (count, register) in pipeline
         .constant_filters()
@@ -325,7 +335,7 @@ fn link(
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
-    let report = pipeline.report(&links, &registers.age_bands);
+    let report = pipeline.report(&links, &registers.age_bands)?;
     let flows = match &registers.flows {
         Ok(terms) => {
             let moves = pipeline.pair_moves(&links)?;

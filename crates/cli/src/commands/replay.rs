@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use corridor_core::Stop;
 use corridor_engine::{ReplayInputs, RunManifest, replay};
 use corridor_flows::PublishedTable;
 use serde_json::json;
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
             .map(|path| read_table(path))
             .collect::<anyhow::Result<_>>()?,
     };
-    let replayed = replay(&manifest, inputs)?;
+    let replayed = replay(&manifest, inputs, &Stop::default())?;
     let differences: Vec<String> = replayed.differences.iter().map(ToString::to_string).collect();
     if args.json {
         output::json(&json!({

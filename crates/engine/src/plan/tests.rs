@@ -1,7 +1,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use corridor_core::{
-    Assignment, DatasetManifest, Digest, FilterLen, Filters, Measure, Profile, Pseudonym, SeededEntropy, fill,
+    Assignment, DatasetManifest, Digest, FilterLen, Filters, Measure, Profile, Pseudonym, SeededEntropy,
+    Stop, fill,
 };
 
 use super::*;
@@ -84,7 +85,7 @@ fn plan(
         destination: &sides[1],
         file_bytes: [0, 0],
     };
-    RunPlan::new(datasets, terms, &encoding(), limits, clock).unwrap()
+    RunPlan::new(datasets, terms, &encoding(), limits, clock, &Stop::default()).unwrap()
 }
 
 /// The threshold a proposal names after `word`.
@@ -154,7 +155,7 @@ fn equal_filters_have_no_threshold_to_propose() {
         file_bytes: [0, 0],
     };
     let estimated = terms(ThresholdPolicy::Estimated);
-    let error = RunPlan::new(datasets, &estimated, &encoding(), limits, None).unwrap_err();
+    let error = RunPlan::new(datasets, &estimated, &encoding(), limits, None, &Stop::default()).unwrap_err();
     assert!(error.to_string().contains("cannot be told apart"), "{error}");
 }
 

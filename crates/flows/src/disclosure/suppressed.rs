@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corridor_core::{DurationRule, PeriodUnit, RuleFlag, Side, Variable};
+use corridor_core::{DurationRule, PeriodUnit, RuleFlag, Side, Stop, Stopped, Variable};
 
 use super::released::Told;
 use super::{DisclosureError, Released, Seen, StayPlace, is_of_period, is_total, lag_label, stay_counts};
 use crate::classes::{Class, Measure};
-use crate::linear::{CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress};
+use crate::linear::{
+    CellKind, LinearCell, LinearTable, LinearTableError, SuppressionError, suppress, suppress_unless,
+};
 use crate::number::real;
 use crate::published::FlowCounts;
 use crate::reconcile::LAG_STEPS;
@@ -21,8 +23,11 @@ impl From<LinearTableError> for DisclosureError {
 }
 
 impl From<SuppressionError> for DisclosureError {
-    fn from(_: SuppressionError) -> Self {
-        Self::NotProtected
+    fn from(error: SuppressionError) -> Self {
+        match error {
+            SuppressionError::Narrow { .. } => Self::NotProtected,
+            SuppressionError::Stopped(stopped) => stopped.into(),
+        }
     }
 }
 
@@ -33,9 +38,10 @@ pub(super) fn see(
     corridor: &CorridorTable,
     terms: &FlowTerms,
     released: &Released<'_>,
+    stop: &Stop,
 ) -> Result<Seen, DisclosureError> {
     let minimum = u64::from(terms.disclosure.minimum_count);
-    let rows = see_rows(corridor, terms, released, minimum)?;
+    let rows = see_rows(corridor, terms, released, (minimum, stop))?;
     let lags = see_lags(corridor, terms, &rows)?.into_iter().enumerate();
     let stays = see_stays(corridor, terms, &rows, minimum)?.into_iter();
     Ok(Seen {
@@ -57,7 +63,7 @@ fn see_rows(
     corridor: &CorridorTable,
     terms: &FlowTerms,
     released: &Released<'_>,
-    minimum: u64,
+    (minimum, stop): (u64, &Stop),
 ) -> Result<Vec<FlowCounts>, DisclosureError> {
     let mut atoms = Vec::new();
     let mut places: Vec<Vec<u32>> = vec![Vec::new(); Variable::ALL.len() + 1];
@@ -106,9 +112,10 @@ fn see_rows(
             limit: MOST_COUNTS,
         });
     }
-    let hidden = match hide((atoms, cells, places), &before, minimum) {
+    let hidden = match hide((atoms, cells, places), &before, (minimum, stop)) {
         Ok(hidden) => hidden,
         Err(Unsafe::Table(error)) => return Err(error.into()),
+        Err(Unsafe::Stopped(stopped)) => return Err(stopped.into()),
         Err(Unsafe::Narrow) if released.is_empty() => return Err(DisclosureError::NotProtected),
         // What was told before tells too much of this: nothing is shown but what was shown before and is the same.
         Err(Unsafe::Narrow) => {
@@ -201,6 +208,7 @@ fn only_the_same(row: &TableRow, released: &Released<'_>) -> FlowCounts {
 enum Unsafe {
     Table(LinearTableError),
     Narrow,
+    Stopped(Stopped),
 }
 
 impl From<LinearTableError> for Unsafe {
@@ -210,8 +218,11 @@ impl From<LinearTableError> for Unsafe {
 }
 
 impl From<SuppressionError> for Unsafe {
-    fn from(_: SuppressionError) -> Self {
-        Self::Narrow
+    fn from(error: SuppressionError) -> Self {
+        match error {
+            SuppressionError::Narrow { .. } => Self::Narrow,
+            SuppressionError::Stopped(stopped) => Self::Stopped(stopped),
+        }
     }
 }
 
@@ -219,7 +230,7 @@ impl From<SuppressionError> for Unsafe {
 fn hide(
     (atoms, mut cells, places): (Vec<u64>, Vec<LinearCell>, Vec<Vec<u32>>),
     before: &[Told],
-    minimum: u64,
+    (minimum, stop): (u64, &Stop),
 ) -> Result<Vec<bool>, Unsafe> {
     // Whoever believes that what is left out is what it was knows more of the small counts: for them, it is known. Where few moves
     // changed a count, it is not known of the others that they did not.
@@ -229,7 +240,7 @@ fn hide(
             cell.kind = CellKind::Fixed;
         }
         let table = LinearTable::try_new(atoms.clone(), known)?.with_places(places.clone())?;
-        let suppression = suppress(&table, minimum)?;
+        let suppression = suppress_unless(&table, minimum, stop)?;
         for (cell, _) in cells
             .iter_mut()
             .zip(suppression.suppressed())
@@ -247,7 +258,7 @@ fn hide(
         .with_places(places)?
         .with_told(told)?
         .with_guarded(guarded)?;
-    let suppression = suppress(&table, minimum)?;
+    let suppression = suppress_unless(&table, minimum, stop)?;
     let is_hidden = |(cell, suppressed): (&LinearCell, &bool)| *suppressed || cell.kind == CellKind::Hidden;
     Ok(table
         .cells()

@@ -345,3 +345,26 @@ fn moves_in_no_table_do_not_tell_how_few_their_partners_are() {
     );
     assert_eq!(seen(20), (Some(20), Some(20)));
 }
+
+#[test]
+fn protection_that_is_stopped_shows_nothing() {
+    let stop = corridor_core::Stop::default();
+    let none: [MovePair; 0] = [];
+    // Two moves of a year are to be hidden, so there is something to work out.
+    let made = |moves: usize| {
+        let mut events = vec![event_in(2022); moves];
+        events.extend([event_in(2023); 2]);
+        table(&terms(), &events, &[], &none)
+    };
+    let first = protect(made(50).stopped_by(&stop), &noise(), &[])
+        .unwrap()
+        .into_published();
+    stop.set();
+    for released in [&[][..], std::slice::from_ref(&first)] {
+        let outcome = protect(made(51).stopped_by(&stop), &noise(), released);
+        assert_eq!(
+            outcome.map(drop),
+            Err(DisclosureError::Stopped(corridor_core::Stopped))
+        );
+    }
+}

@@ -1,3 +1,5 @@
+use corridor_core::{Stop, Stopped};
+
 use super::direction::Direction;
 use super::model::{Model, Need};
 use super::near::near;
@@ -41,6 +43,9 @@ pub enum SuppressionError {
         /// Their positions, ascending.
         cells: Vec<u32>,
     },
+    /// The work is no longer wanted.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Chooses the cells that are not published.
@@ -54,11 +59,23 @@ pub enum SuppressionError {
 /// # Errors
 /// When cells published before make an unsafe one too narrow.
 pub fn suppress(table: &LinearTable, minimum: u64) -> Result<Suppression, SuppressionError> {
+    suppress_unless(table, minimum, &Stop::default())
+}
+
+/// As [`suppress`], as long as it is wanted: it may take half a minute.
+///
+/// # Errors
+/// As [`suppress`], and when `stop` is set.
+pub(crate) fn suppress_unless(
+    table: &LinearTable,
+    minimum: u64,
+    stop: &Stop,
+) -> Result<Suppression, SuppressionError> {
     let model = Model::of(table);
-    let mut engine = Engine::new(&model, minimum);
+    let mut engine = Engine::new(&model, minimum, stop);
     engine.prove_all()?;
     engine.drop_unused();
-    engine.publish_again();
+    engine.publish_again()?;
     engine.checked()
 }
 
@@ -98,10 +115,11 @@ struct Engine<'a> {
     proven_by: Vec<Option<u32>>,
     searcher: Searcher<'a>,
     sums: Vec<f64>,
+    stop: &'a Stop,
 }
 
 impl<'a> Engine<'a> {
-    fn new(model: &'a Model, minimum: u64) -> Self {
+    fn new(model: &'a Model, minimum: u64, stop: &'a Stop) -> Self {
         let needs = model.needs(minimum);
         let mut needs_of = vec![Vec::new(); model.cells.len()];
         for (number, need) in needs.iter().enumerate() {
@@ -127,6 +145,7 @@ impl<'a> Engine<'a> {
             needs,
             searcher: Searcher::new(model),
             sums: vec![0.0; model.cells.len()],
+            stop,
         }
     }
 
@@ -139,6 +158,7 @@ impl<'a> Engine<'a> {
         });
         let mut narrow = Vec::new();
         for need in order {
+            self.stop.check()?;
             if self.proven_by[need].is_some() {
                 continue;
             }
@@ -253,7 +273,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Publishes suppressed cells that are not needed, the dearest first.
-    fn publish_again(&mut self) {
+    fn publish_again(&mut self) -> Result<(), Stopped> {
         let mut secondary: Vec<usize> = (0..self.prices.len())
             .filter(|&cell| self.is_secondary(cell))
             .collect();
@@ -263,11 +283,13 @@ impl<'a> Engine<'a> {
         });
         let mut trials = AGAIN_ATOMS / near_limit(self.model).min(self.model.atoms.len()).max(1);
         for cell in secondary {
+            self.stop.check()?;
             if trials == 0 {
-                return;
+                break;
             }
             self.try_publish(cell, &mut trials);
         }
+        Ok(())
     }
 
     /// Publishes what no proof uses.

@@ -351,6 +351,7 @@ proptest! {
                     prop_assert!(!is_wide(ends), "cell {cell}");
                 }
             }
+            Err(error @ SuppressionError::Stopped(_)) => panic!("{error}"),
         }
     }
 }

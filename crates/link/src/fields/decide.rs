@@ -56,8 +56,8 @@ impl FieldLinks {
 /// the same whatever its size.
 ///
 /// # Errors
-/// When the fields do not tell matches from other pairs, or the threshold was to be estimated and the weights do not tell matches
-/// from chance.
+/// When the fields do not tell matches from other pairs, the threshold was to be estimated and the weights do not tell matches
+/// from chance, or the work is stopped.
 ///
 /// # Panics
 /// When the filters are not of the length of the parts; an agreement fixes both.
@@ -75,6 +75,7 @@ pub fn decide_by_fields(
         "words of all parts"
     );
     let sides = (left, right);
+    left.stop().check()?;
     let pairs = to_person_pairs(candidates, left, right);
     let model = FieldModel::learn(sides, &terms.parts, &terms.weighed, &pairs, terms.seed)?;
     let mut pairs = to_person_pairs(&score_candidates(sides, &model, candidates), left, right);
@@ -93,7 +94,7 @@ pub fn decide_by_fields(
         },
         ThresholdPolicy::Estimated => {
             let mut entropy = SeededEntropy::new(terms.seed, "score sample");
-            null = sample_scores(sides, (terms.measure, plan.floor()), &model, &mut entropy);
+            null = sample_scores(sides, (terms.measure, plan.floor()), &model, &mut entropy)?;
             // As far down as whole filters are looked at; further, only more of chance is found.
             let floor_bin = pairs
                 .get(most_pairs(left, right))

@@ -1,4 +1,4 @@
-use corridor_core::{Entropy, Measure, Threshold};
+use corridor_core::{Entropy, Measure, Stopped, Threshold};
 use corridor_kernel::{FilterMatrix, Kernel, Search};
 use rayon::prelude::*;
 
@@ -39,7 +39,7 @@ pub(super) fn sample_scores(
     (measure, floor): (Measure, Threshold),
     model: &FieldModel,
     entropy: &mut dyn Entropy,
-) -> NullDistribution {
+) -> Result<NullDistribution, Stopped> {
     let mut null = NullDistribution::empty();
     for side in [left, right] {
         let rows = sample_rows(side.len(), own_rows_wanted(side.len()), entropy);
@@ -47,6 +47,7 @@ pub(super) fn sample_scores(
         let search = Search::full(to_cut(side, measure, floor));
         let packed = side.packed();
         let of_rows = |rows: &[usize]| {
+            left.stop().check()?;
             let words: Vec<u64> = rows.iter().flat_map(|&row| side.row(row)).copied().collect();
             let matrix = FilterMatrix::try_new(&words, side.matrix().words_per_filter())
                 .expect("whole filters of a side");
@@ -67,13 +68,13 @@ pub(super) fn sample_scores(
             strangers.for_each(|score| scores.add_pair(score));
             let of_others = |row: &usize| side.len() - side.record_count_of(side.person_of_row(*row));
             scores.set_pairs(rows.iter().map(of_others).sum());
-            scores
+            Ok(scores)
         };
         null = rows
             .par_chunks(ROWS)
             .map(of_rows)
-            .reduce(NullDistribution::empty, NullDistribution::merged)
+            .try_reduce(NullDistribution::empty, |into, from| Ok(into.merged(from)))?
             .merged(null);
     }
-    null
+    Ok(null)
 }
