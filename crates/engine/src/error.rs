@@ -137,7 +137,7 @@ pub enum EngineError {
     Refused(Arc<EngineError>),
     /// Another table of the same countries and years left since this one was made.
     #[error(
-        "another table of the same countries and years was released since this one was made, and could be subtracted from it; propose          the agreement again with revises = the digest of the other, sign it, upload and run it"
+        "another table of the same countries and years was released since this one was made, and could be subtracted from it; propose the agreement again with revises = the digest of the other, sign it, upload and run it"
     )]
     ReleasedMeanwhile,
     /// A signature.
