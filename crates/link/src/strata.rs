@@ -26,6 +26,8 @@ pub(crate) struct Looks {
     pub(crate) core: Vec<(u32, u8)>,
     /// Left record and probability of each greedy link below the threshold.
     pub(crate) below: Vec<(u32, f64)>,
+    /// Whether any of these may be right, however improbable.
+    pub(crate) is_doubtful: bool,
     /// Matches of people who are not settled, where they can be counted.
     pub(crate) surplus: Option<Surplus>,
 }
@@ -65,14 +67,19 @@ impl LinkSet {
         let precision_interval = ((1.0 - most / links).max(0.0), 1.0 - fewest / links);
 
         let below = looks.below.iter().filter(|(left, _)| is_in(*left));
-        let (missed, variance) = below.fold((0.0, 1.0), |(missed, variance), (_, p)| {
-            (missed + p, variance + p * (2.0 - p))
+        let (missed, variance, of_all) = below.fold((0.0, 1.0, 0.0), |(missed, variance, of_all), (_, p)| {
+            (missed + p, variance + p * (2.0 - p), of_all + 1.0)
         });
         let spread = 1.96 * f64::sqrt(variance);
+        let beyond_counting = if looks.is_doubtful {
+            of_all
+        } else {
+            missed_at_most(&probabilities)
+        };
         let of_links = Missed {
             expected: missed,
             fewest: (missed - spread).max(0.0),
-            most: (missed + spread).max(missed_at_most(&probabilities)),
+            most: (missed + spread).max(beyond_counting),
             is_known: true,
         };
         let missed = match &looks.surplus {

@@ -78,8 +78,11 @@ pub const AGREEMENT: f64 = 0.02;
 
 /// Fewer links than this may be chance, whatever the rates say.
 const LEAST_LINKS: usize = 10;
-/// A link at least this probable by the registers alone is almost certain.
+/// A link at least this probable is almost certain.
 const CORE_PROBABILITY: f64 = 0.95;
+/// Where the registers alone make too few almost certain, links at least this probable by them are taken first: in registers of millions
+/// one in twenty people has a look-alike of his own office, and yet hardly one is linked to somebody else's.
+const LEAST_CORE_PROBABILITY: f64 = 0.75;
 /// Almost certain links from which something can be learnt.
 const LEAST_CORE: usize = 200;
 /// Persons' worth of weight the registers' rates keep beside the rivals'.
@@ -140,10 +143,8 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
     let by_registers = found.levels(&found.rates_of_registers());
     let first = Calibration::fit(&by_registers);
     let first_choice = found.choose(&first, &by_registers)?;
-    let core = found.at_least(CORE_PROBABILITY, &first);
-    let (decided_by, calibration, choice, evidence, surplus, looks) = if core.len() >= LEAST_CORE {
-        let sides =
-            [LookAt::Left, LookAt::Right].map(|side| Rivals::of(core, found.links, found.pairs, side));
+    let learnt = found.learn_from_rivals(&first);
+    let (decided_by, calibration, choice, evidence, surplus, looks) = if let Some((core, sides)) = learnt {
         let levels = found.levels(&found.rates_of_rivals(&sides));
         let calibration = Calibration::fit(&levels);
         let choice = found.choose(&calibration, &levels)?;
@@ -202,7 +203,12 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         |link: &PersonPair| (link.best.left, calibration.probability(link.best.similarity));
     let (links, below) = found.links.split_at(choice.links);
     let probabilities: Vec<f64> = links.iter().map(|link| with_probability(link).1).collect();
-    let missed = choice.missed(&evidence, &probabilities);
+    // Many links, and none of them almost certain: strangers may be overstated by any amount, and any link below be right.
+    let is_doubtful = decided_by == Estimator::Registers && choice.links >= LEAST_CORE;
+    let mut missed = choice.missed(&evidence, &probabilities);
+    if is_doubtful {
+        missed.most = missed.most.max(to_f64(below.len()));
+    }
     let missed = match &surplus {
         Some(surplus) => {
             let links = links
@@ -216,6 +222,7 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
     let looks = Looks {
         core: looks,
         below: below.iter().map(with_probability).collect(),
+        is_doubtful,
         surplus,
     };
     let estimate = ThresholdEstimate {
@@ -249,6 +256,26 @@ impl Found<'_> {
     fn at_least(&self, least: f64, calibration: &Calibration) -> &[PersonPair] {
         let is_wanted = |link: &PersonPair| calibration.probability(link.best.similarity) >= least;
         &self.links[..self.links.partition_point(is_wanted)]
+    }
+
+    /// Almost certain links, given the probability by the registers alone, and who else their people would have been linked to; `None`
+    /// where they are too few.
+    fn learn_from_rivals(&self, first: &Calibration) -> Option<(&[PersonPair], [Rivals; 2])> {
+        let rivals_of =
+            |core| [LookAt::Left, LookAt::Right].map(|side| Rivals::of(core, self.links, self.pairs, side));
+        let core = self.at_least(CORE_PROBABILITY, first);
+        if core.len() >= LEAST_CORE {
+            return Some((core, rivals_of(core)));
+        }
+        let wider = self.at_least(LEAST_CORE_PROBABILITY, first);
+        if wider.len() < LEAST_CORE {
+            return None;
+        }
+        // Of false links among these, the partner was taken for a rival. So they are left out, now that it is known which are doubtful.
+        let second = Calibration::fit(&self.levels(&self.rates_of_rivals(&rivals_of(wider))));
+        let core = self.at_least(CORE_PROBABILITY, &second);
+        let core = if core.len() >= LEAST_CORE { core } else { wider };
+        Some((core, rivals_of(core)))
     }
 
     /// Links and expected false links of each level, the most alike first. `expected` gives false links from the bin and
@@ -679,6 +706,33 @@ mod tests {
         let links = linked(&registers(900, 300, 13, 3, 4)).unwrap();
         let (precision, recall) = precision_and_recall(&links, 900);
         assert!(precision > 0.95 && recall > 0.95, "{precision} {recall}");
+    }
+
+    #[test]
+    fn look_alikes_in_ones_own_register_do_not_hide_how_many_are_missed() {
+        // One in seven has a sibling in the same register, as much alike as a partner, so that by the registers alone no link is
+        // almost certain.
+        let mut registers = registers(1200, 300, 15, 1, 5);
+        let mut entropy = SeededEntropy::new(6, "siblings");
+        for (side, (filters, persons)) in registers.iter_mut().enumerate() {
+            for row in (side..1200).step_by(7) {
+                let sibling = flip(&filters.row(row).to_vec(), 22, &mut entropy);
+                filters.push(&sibling);
+                let mut id = [0; 16];
+                fill(&mut entropy, &mut id);
+                persons.push(Pseudonym::from_bytes(id));
+            }
+        }
+        let links = linked(&registers).unwrap();
+        let (precision, recall) = precision_and_recall(&links, 1200);
+        let estimate = links.decision.estimate.unwrap();
+        assert_eq!(estimate.decided_by, Estimator::Rivals, "{estimate:?}");
+        for (truth, (low, high)) in [
+            (precision, estimate.precision_interval),
+            (recall, estimate.recall_interval),
+        ] {
+            assert!((low..=high).contains(&truth), "{truth} {estimate:?}");
+        }
     }
 
     #[test]
