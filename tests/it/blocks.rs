@@ -64,7 +64,14 @@ fn a_run_in_blocks_links_as_many_and_says_what_blocks_miss() {
     }
     let shown = job.run("it", &["flows", "show", &run]).succeeded();
     assert!(
-        shown.stderr.contains("compared in blocks") && shown.stderr.contains("95 % interval"),
+        [
+            "compared in blocks",
+            "different)",
+            "the largest block has",
+            "95 % interval"
+        ]
+        .iter()
+        .all(|said| shown.stderr.contains(said)),
         "{}",
         shown.stderr
     );
@@ -76,6 +83,15 @@ fn a_run_in_blocks_links_as_many_and_says_what_blocks_miss() {
     let number = |key: &str| blocking[key].as_f64().unwrap();
     assert_eq!(blocking["passes"].as_array().unwrap().len(), 4);
     assert!(number("reduction_ratio") > 0.95 && number("reduction_ratio") < 0.99);
+    // Most pairs meet in one pass alone; a block has at least as many records as the schema asks for.
+    assert!(
+        number("distinct_pairs") > 0.5 * number("pairs_compared"),
+        "{blocking}"
+    );
+    assert!(number("distinct_pairs") < number("pairs_compared"), "{blocking}");
+    for side in ["largest_block_origin", "largest_block_destination"] {
+        assert!((10.0..4000.0).contains(&number(side)), "{blocking}");
+    }
     // The offices' keys are other ones every time: mostly 0.96 to 0.99, with a standard deviation of 0.01 and more.
     assert!(number("completeness") > 0.92, "{blocking}");
     assert!(number("completeness_low") < number("completeness"));

@@ -141,6 +141,9 @@ fn to_blocking(blocking: v1::BlockingReport) -> Result<BlockingReport, FieldViol
     Ok(BlockingReport {
         passes: blocking.passes,
         pairs_compared: blocking.pairs_compared,
+        distinct_pairs: blocking.distinct_pairs,
+        largest_block_origin: blocking.largest_block_origin,
+        largest_block_destination: blocking.largest_block_destination,
         reduction_ratio: blocking.reduction_ratio,
         origin_in_none: blocking.origin_in_none,
         destination_in_none: blocking.destination_in_none,

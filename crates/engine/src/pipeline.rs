@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::EngineError;
+use crate::plan::to_whole;
+use crate::round::nearest;
 use crate::stays::stays_of;
 
 /// How links were decided, as it leaves with a result.
@@ -87,6 +89,17 @@ pub struct BlockingReport {
     pub passes: Vec<String>,
     /// Pairs compared; one that meets in several passes counts in each.
     pub pairs_compared: u64,
+    /// Different pairs among these, from a sample, to two digits: one that meets in several passes is compared in each and kept once. `None`
+    /// with keys of bits, and in results of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct_pairs: Option<u64>,
+    /// Records of the origin in the two blocks that make the most pairs, to full tens. Large blocks are compared in pieces, and none is
+    /// left out. `None` without blocks, and in results of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_block_origin: Option<u64>,
+    /// Records of the destination in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_block_destination: Option<u64>,
     /// One less the share of all pairs that were compared.
     pub reduction_ratio: f64,
     /// Records of the origin that are in no block, and so were compared with nobody.
@@ -171,6 +184,11 @@ impl StratumReport {
     }
 }
 
+/// Of a count that would tell of few people otherwise.
+const fn to_tens(count: u64) -> u64 {
+    (count + 5) / 10 * 10
+}
+
 /// Shares of small numbers would tell these with more.
 fn to_three_decimals(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
@@ -205,7 +223,7 @@ impl LinkageReport {
             blocking,
             fields: links.fields.as_ref().map(|fields| fields.report.clone()),
             strata,
-            ambiguous_links: Some((decision.ambiguous_links + 5) / 10 * 10),
+            ambiguous_links: Some(to_tens(decision.ambiguous_links)),
             greedy_components: Some(decision.greedy_components),
         }
     }
@@ -466,17 +484,21 @@ impl<'a> Pipeline<'a> {
                 blocks.is_none_or(|blocks| blocks.is_in_none(side, record))
                     && !(lsh.is_some() && LshTables::has_key(records, record))
             };
-            // To full tens: few records would be told of otherwise.
-            (to_count((0..records.len()).filter(is_in_none).count()) + 5) / 10 * 10
+            to_tens(to_count((0..records.len()).filter(is_in_none).count()))
         };
         let pairs_compared =
             blocks.map_or(0, Blocks::pair_count) + lsh.map_or(0, |tables| tables.pair_count(left, right));
+        let distinct =
+            |blocks: &Blocks<'_>| nearest(to_whole(pairs_compared as f64 * (1.0 - blocks.repeated_share())));
         let all_pairs = left.len() as f64 * right.len() as f64;
         let told = loss.with_partner >= LEAST_PARTNERS;
         let interval = loss.interval().filter(|_| told);
         Ok(BlockingReport {
             passes: blocks.map_or_else(Vec::new, |blocks| blocks.passes().map(str::to_owned).collect()),
             pairs_compared,
+            distinct_pairs: blocks.filter(|_| lsh.is_none()).map(distinct),
+            largest_block_origin: blocks.map(|blocks| to_tens(to_count(blocks.largest().0))),
+            largest_block_destination: blocks.map(|blocks| to_tens(to_count(blocks.largest().1))),
             reduction_ratio: (1.0 - pairs_compared as f64 / all_pairs).max(0.0),
             origin_in_none: in_none(Side::Origin, left),
             destination_in_none: in_none(Side::Destination, right),

@@ -17,6 +17,8 @@ use crate::tile::{PAIRS_PER_TILE, Tile, TileWork};
 pub struct Blocks<'a> {
     passes: Vec<Pass<'a>>,
     pieces: Vec<Piece>,
+    /// Records of the left and of the right in the two blocks that make the most pairs.
+    largest: (usize, usize),
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl<'a> Blocks<'a> {
         let mut blocks = Self {
             passes: Vec::new(),
             pieces: Vec::new(),
+            largest: (0, 0),
         };
         for left in left {
             if let Some(right) = right.iter().find(|column| column.pass == left.pass) {
@@ -110,6 +113,9 @@ impl<'a> Blocks<'a> {
 
     /// Two blocks that meet, in as many pieces as keep the work of each small.
     fn add_pieces(&mut self, pass: usize, left: &Range<usize>, right: &Range<usize>) {
+        if left.len() * right.len() > self.largest.0 * self.largest.1 {
+            self.largest = (left.len(), right.len());
+        }
         let rows = (PAIRS_PER_TILE / right.len()).max(LEAST_ROWS);
         for start in left.clone().step_by(rows) {
             self.pieces.push(Piece {
@@ -146,6 +152,38 @@ impl<'a> Blocks<'a> {
     pub fn pair_count(&self) -> u64 {
         let pairs = |piece: &Piece| u64::try_from(piece.pair_count()).expect("a product of 32-bit counts");
         self.pieces.iter().map(pairs).sum()
+    }
+
+    /// Records of the left and of the right in the two blocks of any pass that make the most pairs, which were compared in pieces; none
+    /// where no blocks meet.
+    pub const fn largest(&self) -> (usize, usize) {
+        self.largest
+    }
+
+    /// Share of the pairs compared that had met in an earlier pass, from a hundred thousand of them that are spread evenly; 0 where none
+    /// are compared.
+    #[expect(clippy::cast_precision_loss, reason = "a share of a sample")]
+    pub fn repeated_share(&self) -> f64 {
+        let every = usize::try_from(self.pair_count() / REPEATED_SAMPLE)
+            .unwrap_or(usize::MAX)
+            .max(1);
+        let (mut sampled, mut repeated) = (0_usize, 0_usize);
+        // Of the next pair looked at, its place in the piece under way.
+        let mut next = every / 2;
+        for piece in &self.pieces {
+            let (left_records, right_records) = self.records(piece);
+            while next < piece.pair_count() {
+                let (left, right) = (
+                    left_records[next / right_records.len()],
+                    right_records[next % right_records.len()],
+                );
+                sampled += 1;
+                repeated += usize::from(self.meet_before(piece.pass, left, right));
+                next += every;
+            }
+            next -= piece.pair_count();
+        }
+        repeated as f64 / sampled.max(1) as f64
     }
 
     /// Records of the left and of the right that are in no block of any pass, and so are compared with nobody.
@@ -215,6 +253,9 @@ impl<'a> Blocks<'a> {
         )
     }
 }
+
+/// Pairs looked at to see how many met before.
+const REPEATED_SAMPLE: u64 = 100_000;
 
 /// Rows a piece has at least, however large the other block: fewer do not fill the kernel.
 const LEAST_ROWS: usize = 16;
@@ -387,6 +428,10 @@ mod tests {
                 }
             }
             prop_assert_eq!(blocks.pair_count(), pairs);
+            // So few that all are looked at.
+            let distinct = met.iter().flatten().filter(|count| **count > 0).count();
+            let repeated = pairs as f64 - distinct as f64;
+            prop_assert!((blocks.repeated_share() * pairs as f64 - repeated).abs() < 1e-6);
             let tiles = blocks.plan_tiles();
             let covered: usize = tiles
                 .iter()
@@ -407,6 +452,8 @@ mod tests {
         assert_eq!(blocks.pair_count(), 15_000_000);
         assert!(blocks.pieces.len() > 6, "{} pieces", blocks.pieces.len());
         assert!(blocks.plan_tiles().len() > 3);
+        assert_eq!(blocks.largest(), (5000, 3000));
+        assert!(blocks.repeated_share().abs() < f64::EPSILON);
     }
 
     #[test]

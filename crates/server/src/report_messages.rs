@@ -66,6 +66,9 @@ pub(crate) fn to_report(report: &LinkageReport) -> v1::LinkageReport {
         blocking: report.blocking.as_ref().map(|blocking| v1::BlockingReport {
             passes: blocking.passes.clone(),
             pairs_compared: blocking.pairs_compared,
+            distinct_pairs: blocking.distinct_pairs,
+            largest_block_origin: blocking.largest_block_origin,
+            largest_block_destination: blocking.largest_block_destination,
             reduction_ratio: blocking.reduction_ratio,
             origin_in_none: blocking.origin_in_none,
             destination_in_none: blocking.destination_in_none,

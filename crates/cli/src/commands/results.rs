@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::bail;
 use corridor_core::{CountryCoding, Digest};
 use corridor_engine::{
-    BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, result_digest,
+    BlockingReport, FieldEvidence, FieldReport, LinkageReport, StratumReport, count_in_words, result_digest,
 };
 use corridor_flows::{DEFINITIONS, Export, Language, Provenance, PublishedTable};
 use serde::Deserialize;
@@ -207,9 +207,20 @@ pub(crate) fn to_blocking_lines(blocking: &BlockingReport) -> String {
             lsh.threshold
         )
     }));
+    let different = blocking.distinct_pairs.map_or_else(String::new, |pairs| {
+        format!(" (about {} different)", count_in_words(pairs))
+    });
+    let largest = match (blocking.largest_block_origin, blocking.largest_block_destination) {
+        (Some(origin), Some(destination)) => {
+            format!(
+                "\n  the largest block has {origin} records of the origin and {destination} of the destination"
+            )
+        }
+        _ => String::new(),
+    };
     format!(
-        "compared in blocks ({}): {} pairs, {:.4} % of all; {} and {} records are in none and were compared with nobody\n  \
-         {found}",
+        "compared in blocks ({}): {} pairs{different}, {:.4} % of all; {} and {} records are in none and were compared with nobody\n  \
+         {found}{largest}",
         passes.join(", "),
         blocking.pairs_compared,
         100.0 * (1.0 - blocking.reduction_ratio),

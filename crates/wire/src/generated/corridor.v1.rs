@@ -3027,6 +3027,16 @@ pub struct BlockingReport {
     /// Keys of bits drawn from the filters; absent where the agreement asks for none.
     #[prost(message, optional, tag = "10")]
     pub lsh: ::core::option::Option<LshReport>,
+    /// Different pairs among those compared, from a sample, to two digits: one that meets in several passes is compared in each and kept
+    /// once. Absent with keys of bits, and in results of before it was told.
+    #[prost(uint64, optional, tag = "11")]
+    pub distinct_pairs: ::core::option::Option<u64>,
+    /// Records of the two blocks that make the most pairs, to full tens; absent where there are only keys of bits, and in results of
+    /// before it was told. Large blocks are compared in pieces, and none is left out.
+    #[prost(uint64, optional, tag = "12")]
+    pub largest_block_origin: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "13")]
+    pub largest_block_destination: ::core::option::Option<u64>,
 }
 /// Keys of bits drawn from the filters: records with the same key in any table were compared.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
