@@ -4,7 +4,7 @@ use corridor_core::{Assignment, BlockKey};
 
 use crate::assign::PersonPair;
 use crate::blocks::Blocks;
-use crate::tile::{CandidatePair, right_per_sweep};
+use crate::tile::{CandidatePair, right_per_sweep, rows_per_tile};
 
 /// What the memory of linking follows from.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,14 @@ impl LinkSizes {
         let gathered = self.blocks.map_or(0, |blocks| blocks.gathered);
         let candidate = bytes::<CandidatePair>(self.candidates);
         // Each thread has a tile, as much again waits, and one is being written: of most runs a small part of all.
-        let under_way = candidate.min((3 * self.threads + 2) * MOST_TILE_BYTES);
+        let most_of_tile = match (self.blocks, self.lsh_tables) {
+            (None, 0) => {
+                let records = usize::try_from(self.records[1]).unwrap_or(usize::MAX);
+                bytes::<CandidatePair>(to_u64(rows_per_tile(records)).saturating_mul(self.records[1]))
+            }
+            _ => MOST_TILE_BYTES,
+        };
+        let under_way = candidate.min((3 * self.threads + 2).saturating_mul(most_of_tile));
         // Of keys of bits, each table holds a number and a byte for each record of the right and a number for every four; while they
         // are made, and while a tile is compared, each thread has all with their hashes.
         let tables = self.lsh_tables * 6 * self.records[1];
@@ -138,6 +145,7 @@ impl LinkSizes {
                     + hash_bytes::<(u32, usize)>(persons)
             }
             Assignment::MutualBest => hash_bytes::<(u32, u32)>(persons),
+            Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
         held + pairs + sorting.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)

@@ -56,7 +56,7 @@ pub(crate) fn right_per_sweep(rows: usize) -> usize {
 /// Cuts a comparison of all of `left_len` × `right_len` records into tiles, in order of the left side. Depends on
 /// nothing else, so that a run that was interrupted finds the same tiles again.
 pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
-    let rows = (PAIRS_PER_TILE / right_len.max(1)).clamp(32, 4096);
+    let rows = rows_per_tile(right_len);
     (0..left_len)
         .step_by(rows)
         .enumerate()
@@ -65,6 +65,12 @@ pub fn plan_tiles(left_len: usize, right_len: usize) -> Vec<Tile> {
             work: TileWork::Rows(start..(start + rows).min(left_len)),
         })
         .collect()
+}
+
+/// Records of the left in a tile that compares them with so many of the right: enough for what is read of these, which no cache holds
+/// where they are many, to serve several.
+pub(crate) fn rows_per_tile(right_len: usize) -> usize {
+    (PAIRS_PER_TILE / right_len.max(1)).clamp(128, 4096)
 }
 
 /// Records of the left in a tile of neighbours: many, so that several share a key and what is fetched of the right serves them
@@ -572,25 +578,28 @@ mod tests {
 
     #[test]
     fn records_that_are_all_alike_are_given_up_soon_after_the_budget() {
-        // 16 rows with all of the right are many sweeps, and a piece is as many.
-        let records = 200_000_usize;
+        // The rows of a tile with all of the right are several sweeps, and a piece of a larger block is as many.
+        let (few, records) = (50_000_usize, 200_000_usize);
         let mut filters = Filters::with_capacity(FilterLen::try_from(64).unwrap(), records);
-        (0..records).for_each(|_| filters.push(&[0xff00]));
+        (0..few).for_each(|_| filters.push(&[0xff00]));
+        let few_filters = filters.clone();
+        (few..records).for_each(|_| filters.push(&[0xff00]));
         let persons: Vec<Pseudonym> = (0..records)
             .map(|record| Pseudonym::from_bytes(u128::try_from(record).unwrap().to_be_bytes()))
             .collect();
         let side = LinkSide::from_parts(&filters, &persons).unwrap();
+        let few_side = LinkSide::from_parts(&few_filters, &persons[..few]).unwrap();
         let columns = [BlockColumn {
             pass: "all".to_owned(),
             keys: vec![Some(BlockKey::new([0; 16], 8)); records],
         }];
         let blocks = Blocks::of_columns(&columns, &columns, BlockJoin::Plain).unwrap();
         let floor = "0.9".parse().unwrap();
-        let whole = Comparison::new(&side, &side, Measure::Dice, floor);
+        let whole = Comparison::new(&few_side, &few_side, Measure::Dice, floor);
         let in_blocks = Comparison::in_blocks(&side, &side, Measure::Dice, floor, &blocks);
-        for (comparison, tile, rows) in [
-            (&whole, &plan_tiles(records, records)[0], 32),
-            (&in_blocks, &blocks.plan_tiles()[0], 16),
+        for (comparison, tile, expected) in [
+            (&whole, &plan_tiles(few, few)[0], 128 * few),
+            (&in_blocks, &blocks.plan_tiles()[0], 16 * records),
         ] {
             let budget = CandidateBudget::new(1000, 0);
             assert_eq!(comparison.compare_within(tile, &budget), None);
@@ -602,7 +611,7 @@ mod tests {
             );
             let enough = CandidateBudget::new(u64::MAX, 0);
             let pairs = comparison.compare_within(tile, &enough).unwrap();
-            assert_eq!(pairs.len(), rows * records);
+            assert_eq!(pairs.len(), expected);
             assert!(pairs.is_sorted_by_key(|pair| (pair.left, pair.right)));
         }
     }
