@@ -86,7 +86,8 @@ impl EncodingTerms {
     }
 }
 
-/// How each person gets at most one partner. Ties go to the lower position on the left, then on the right.
+/// How many partners each person gets, and which: one at most, unless said otherwise. Ties go to the lower position on the left, then on
+/// the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assignment {
@@ -96,16 +97,27 @@ pub enum Assignment {
     MutualBest,
     /// The links of the highest total similarity.
     Optimal,
+    /// Each person of the destination goes to the most similar one of the origin, who may have several: for an origin that registers a
+    /// household as one, or has one person where the destination, without a number that holds them together, has several.
+    OneToMany,
+    /// The same the other way round: each person of the origin goes to the most similar one of the destination.
+    ManyToOne,
 }
 
 /// A name that is no assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown assignment; known are greedy, mutual_best and optimal")]
+#[error("unknown assignment; known are greedy, mutual_best, optimal, one_to_many and many_to_one")]
 pub struct AssignmentError;
 
 impl Assignment {
     /// Every way.
-    pub const ALL: [Self; 3] = [Self::Greedy, Self::MutualBest, Self::Optimal];
+    pub const ALL: [Self; 5] = [
+        Self::Greedy,
+        Self::MutualBest,
+        Self::Optimal,
+        Self::OneToMany,
+        Self::ManyToOne,
+    ];
 
     /// The word in agreements, reports and on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -113,6 +125,16 @@ impl Assignment {
             Self::Greedy => "greedy",
             Self::MutualBest => "mutual_best",
             Self::Optimal => "optimal",
+            Self::OneToMany => "one_to_many",
+            Self::ManyToOne => "many_to_one",
+        }
+    }
+
+    /// Whether no person gets more than one partner.
+    pub const fn is_one_to_one(self) -> bool {
+        match self {
+            Self::Greedy | Self::MutualBest | Self::Optimal => true,
+            Self::OneToMany | Self::ManyToOne => false,
         }
     }
 }
@@ -159,9 +181,12 @@ pub struct LinkageTerms {
 }
 
 impl LinkageTerms {
-    /// Checks what the terms ask of the filters of a profile.
+    /// Checks that the terms fit each other and the filters of a profile.
     ///
     /// # Errors
+    /// When a person may have several partners and the threshold is to be estimated: it is found, and the quality of links known, from how
+    /// rivals for one place differ, of which there is none then.
+    ///
     /// When keys of bits are asked for and the profile's filters are majorities: half of the bits of any two of them agree,
     /// and those of two records of one person hardly more, so that no few bits tell the ones from the others.
     pub fn validate_for(&self, profile: Profile) -> Result<(), AgreementError> {
@@ -171,6 +196,15 @@ impl LinkageTerms {
                 problem: format!(
                     "bits drawn from filters of profile {profile} do not tell who is alike; leave it out and let the \
                      encoding schema name blocking passes, or take a Bloom profile such as clk-1024"
+                ),
+            });
+        }
+        if !self.assignment.is_one_to_one() && self.threshold == ThresholdPolicy::Estimated {
+            return Err(AgreementError {
+                field: "linkage.assignment",
+                problem: format!(
+                    "under {} a threshold cannot be estimated, since it is learnt from rivals for one place; give a threshold",
+                    self.assignment.as_str()
                 ),
             });
         }

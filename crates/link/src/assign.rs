@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use corridor_core::{Stop, Stopped};
+use corridor_core::{Assignment, Side, Stop, Stopped};
 
 use crate::hungarian::least_cost_assignment;
 use crate::side::LinkSide;
@@ -66,6 +66,19 @@ pub(crate) fn assign_greedy(pairs: &[PersonPair]) -> Vec<PersonPair> {
         })
         .copied()
         .collect()
+}
+
+/// The most similar partner of each person of `side`, whose partners may have several. `pairs` in the order of [`to_person_pairs`]; the
+/// result keeps it.
+pub(crate) fn assign_to_nearest(pairs: &[PersonPair], side: Side) -> Vec<PersonPair> {
+    let mut taken = std::collections::HashSet::new();
+    let is_first = |pair: &&PersonPair| {
+        taken.insert(match side {
+            Side::Origin => pair.left_person,
+            Side::Destination => pair.right_person,
+        })
+    };
+    pairs.iter().filter(is_first).copied().collect()
 }
 
 /// A component larger than this on its smaller side is not solved exactly.
@@ -198,8 +211,13 @@ fn components(pairs: &[PersonPair]) -> Vec<Vec<PersonPair>> {
     components
 }
 
-/// Links whose best rival, a pair with one of the same two persons, is less than `margin` behind.
-pub(crate) fn count_ambiguous(links: &[PersonPair], pairs: &[PersonPair], margin: f64) -> usize {
+/// Links whose best rival is less than `margin` behind: a pair with one of the same two persons, if that person has one place.
+pub(crate) fn count_ambiguous(
+    links: &[PersonPair],
+    pairs: &[PersonPair],
+    assignment: Assignment,
+    margin: f64,
+) -> usize {
     let mut left: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
     let mut right: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
     let keep_two = |rivals: &mut Vec<(u32, f64)>, entry| {
@@ -229,8 +247,9 @@ pub(crate) fn count_ambiguous(links: &[PersonPair], pairs: &[PersonPair], margin
                         .any(|&(other, s)| other != partner && s > link.best.similarity - margin)
                 })
             };
-            close(left.get(&link.left_person), link.right_person)
-                || close(right.get(&link.right_person), link.left_person)
+            (assignment != Assignment::OneToMany && close(left.get(&link.left_person), link.right_person))
+                || (assignment != Assignment::ManyToOne
+                    && close(right.get(&link.right_person), link.left_person))
         })
         .count()
 }
@@ -279,6 +298,34 @@ mod tests {
                 used_right | 1 << first.right_person,
             );
         without.max(with)
+    }
+
+    #[test]
+    fn a_household_may_have_several_partners_who_have_one_each() {
+        let pairs = pairs(&[
+            (0, 0, 90),
+            (0, 1, 80),
+            (1, 1, 80),
+            (1, 0, 70),
+            (2, 2, 60),
+            (3, 2, 60),
+        ]);
+        let ends = |links: Vec<PersonPair>| -> Vec<(u32, u32)> {
+            links
+                .iter()
+                .map(|link| (link.left_person, link.right_person))
+                .collect()
+        };
+        // Of two as similar, the first.
+        let to_one = assign_to_nearest(&pairs, Side::Destination);
+        assert_eq!(ends(to_one.clone()), [(0, 0), (0, 1), (2, 2)]);
+        assert_eq!(
+            ends(assign_to_nearest(&pairs, Side::Origin)),
+            [(0, 0), (1, 1), (2, 2), (3, 2)]
+        );
+        // The second partner is no rival of the first, but who might have had him is.
+        assert_eq!(count_ambiguous(&to_one, &pairs, Assignment::OneToMany, 0.15), 2);
+        assert_eq!(count_ambiguous(&to_one, &pairs, Assignment::Greedy, 0.15), 3);
     }
 
     fn is_one_to_one(links: &[PersonPair]) -> bool {

@@ -1,8 +1,9 @@
-use corridor_core::{Assignment, Entropy, Measure, Recall, SeededEntropy, Threshold, ThresholdPolicy};
+use corridor_core::{Assignment, Entropy, Measure, Recall, SeededEntropy, Side, Threshold, ThresholdPolicy};
 
 use crate::LinkError;
 use crate::assign::{
-    PersonPair, assign_greedy, assign_mutual_best, assign_optimal, count_ambiguous, to_person_pairs,
+    PersonPair, assign_greedy, assign_mutual_best, assign_optimal, assign_to_nearest, count_ambiguous,
+    to_person_pairs,
 };
 use crate::blocks::Blocks;
 use crate::fields::FieldLinks;
@@ -238,8 +239,8 @@ pub(crate) fn floor_of(
     Ok(Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1)"))
 }
 
-/// Decides links from all candidate pairs of a run: threshold, then one partner at most for each person. The threshold is
-/// found on greedy links, whatever the assignment.
+/// Decides links from all candidate pairs of a run: threshold, then one partner at most for each person, or as the assignment says.
+/// The threshold is found on greedy links, whatever the assignment.
 ///
 /// # Errors
 /// When the threshold was to be estimated and the similarities do not tell matches from chance, or the work is stopped.
@@ -324,6 +325,8 @@ pub(crate) fn settle(
             links
         }
         Assignment::MutualBest => assign_mutual_best(&pairs[..above]),
+        Assignment::OneToMany => assign_to_nearest(&pairs[..above], Side::Destination),
+        Assignment::ManyToOne => assign_to_nearest(&pairs[..above], Side::Origin),
         Assignment::Optimal => {
             let assigned = assign_optimal(&pairs[..above], left.stop())?;
             greedy_components = assigned.greedy_components;
@@ -347,7 +350,7 @@ pub(crate) fn settle(
         estimate,
         candidate_pairs: to_count(candidate_count),
         greedy_components: to_count(greedy_components),
-        ambiguous_links: to_count(count_ambiguous(&assigned, pairs, AMBIGUITY_MARGIN)),
+        ambiguous_links: to_count(count_ambiguous(&assigned, pairs, assignment, AMBIGUITY_MARGIN)),
     };
     Ok((links, decision, looks))
 }

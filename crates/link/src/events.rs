@@ -18,7 +18,7 @@ pub struct EventPair {
     pub days_apart: u32,
 }
 
-/// Pairs the moves of linked persons one to one: as many as possible within `window_days`; among those ways, as many as
+/// Pairs the moves of linked persons one to one; those of a person with several partners, with the moves of all of these. As many as possible within `window_days`; among those ways, as many as
 /// possible where both offices name each other's country; and among those, the one with the fewest days in
 /// total. An emigration of one office can only be an immigration of the other. Sorted by left record.
 ///
@@ -32,11 +32,18 @@ pub fn pair_events(
 ) -> Vec<EventPair> {
     let left_records = records_by_person(left.0, left.1.len());
     let right_records = records_by_person(right.0, right.1.len());
-    let none = Vec::new();
     let mut pairs = Vec::new();
-    for link in links {
-        let left_rows = left_records.get(&left.0.person_of(link.left)).unwrap_or(&none);
-        let right_rows = right_records.get(&right.0.person_of(link.right)).unwrap_or(&none);
+    let rows_of = |records: &BTreeMap<u32, Vec<u32>>, persons: &mut dyn Iterator<Item = u32>| -> Vec<u32> {
+        let of_person = |person| records.get(&person).into_iter().flatten().copied();
+        persons.flat_map(of_person).collect()
+    };
+    let (persons, is_by_left) = linked_persons(links, left.0, right.0);
+    let is_together = |a: &(u32, u32), b: &(u32, u32)| if is_by_left { a.0 == b.0 } else { a.1 == b.1 };
+    for linked in persons.chunk_by(is_together) {
+        let (one, all) = (&linked[..1], linked);
+        let (of_left, of_right) = if is_by_left { (one, all) } else { (all, one) };
+        let left_rows = rows_of(&left_records, &mut of_left.iter().map(|(left, _)| *left));
+        let right_rows = rows_of(&right_records, &mut of_right.iter().map(|(_, right)| *right));
         let cost: Vec<Vec<Option<u32>>> = left_rows
             .iter()
             .map(|&row| {
@@ -66,6 +73,22 @@ pub fn pair_events(
     }
     pairs.sort_unstable();
     pairs
+}
+
+/// Persons of the left and of the right of each link, one side's together where it has several links, by that side; and whether that
+/// is the left.
+fn linked_persons(links: &[Link], left: &LinkSide<'_>, right: &LinkSide<'_>) -> (Vec<(u32, u32)>, bool) {
+    let mut persons: Vec<(u32, u32)> = links
+        .iter()
+        .map(|link| (left.person_of(link.left), right.person_of(link.right)))
+        .collect();
+    persons.sort_unstable();
+    let has_several = persons.windows(2).any(|two| two[0].0 == two[1].0);
+    if has_several {
+        return (persons, true);
+    }
+    persons.sort_unstable_by_key(|(left, right)| (*right, *left));
+    (persons, false)
 }
 
 fn at(row: u32) -> usize {
@@ -116,6 +139,7 @@ fn best_pairs(days: &[Vec<Option<u32>>], is_of_corridor: &[Vec<bool>]) -> Vec<(u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use corridor_core::{DatePrecision, EventDate, FilterLen, Filters, MoverFacts, Pseudonym, Sex};
     use proptest::prelude::*;
 
     /// Every way to pair, tried: pairs, pairs of the corridor, and minus the days.
@@ -162,6 +186,68 @@ mod tests {
     fn a_move_of_the_corridor_goes_before_a_closer_one_to_another_country() {
         let cost = vec![vec![Some(0)], vec![Some(60)]];
         assert_eq!(best_pairs(&cost, &[vec![false], vec![true]]), [(1, 0)]);
+    }
+
+    #[test]
+    fn moves_of_a_person_with_several_partners_are_paired_with_those_of_all() {
+        let filters = |records: usize| {
+            let mut filters = Filters::with_capacity(FilterLen::try_from(64).unwrap(), records);
+            (0..records).for_each(|_| filters.push(&[1]));
+            filters
+        };
+        let persons = |records: u8| -> Vec<Pseudonym> {
+            (0..records)
+                .map(|person| Pseudonym::from_bytes([person; 16]))
+                .collect()
+        };
+        let event = |direction, date: &str| MigrationEvent {
+            direction,
+            counterpart: Counterpart::Partner,
+            date: EventDate {
+                date: date.parse().unwrap(),
+                precision: DatePrecision::Day,
+            },
+            sex: Sex::Female,
+            age_band: None,
+            facts: MoverFacts::default(),
+        };
+        // One person who left twice; the other office has her twice, each time as another, and somebody else in between.
+        let (one_filters, many_filters) = (filters(2), filters(3));
+        let one = LinkSide::from_parts(&one_filters, &[Pseudonym::from_bytes([0; 16]); 2]).unwrap();
+        let many = LinkSide::from_parts(&many_filters, &persons(3)).unwrap();
+        let left = ["2021-03-01", "2022-05-01"].map(|date| event(Direction::Emigration, date));
+        let arrived = ["2022-05-20", "2021-03-03", "2021-03-01"];
+        let right = arrived.map(|date| event(Direction::Immigration, date));
+        let link = |left, right| Link {
+            left,
+            right,
+            similarity: 0.9,
+            probability: None,
+        };
+        let links = [link(0, 0), link(0, 1)];
+        let paired = [(0, 1, 2), (1, 0, 19)];
+        let to_plain = |pairs: Vec<EventPair>| -> Vec<(u32, u32, u32)> {
+            pairs
+                .iter()
+                .map(|pair| (pair.left, pair.right, pair.days_apart))
+                .collect()
+        };
+        let pairs = pair_events(&links, (&one, &left), (&many, &right), 365);
+        assert_eq!(to_plain(pairs), paired);
+        // The same seen from the other side.
+        let links = links.map(|pair| link(pair.right, pair.left));
+        let turned = |events: &[MigrationEvent]| -> Vec<MigrationEvent> {
+            let turn = |event: &MigrationEvent| MigrationEvent {
+                direction: match event.direction {
+                    Direction::Emigration => Direction::Immigration,
+                    Direction::Immigration => Direction::Emigration,
+                },
+                ..*event
+            };
+            events.iter().map(turn).collect()
+        };
+        let pairs = pair_events(&links, (&many, &turned(&right)), (&one, &turned(&left)), 365);
+        assert_eq!(to_plain(pairs), [(0, 1, 19), (1, 0, 2)]);
     }
 
     #[test]

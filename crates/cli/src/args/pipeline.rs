@@ -26,7 +26,8 @@ pub(crate) struct PipelineArgs {
     /// a side on.
     #[arg(long, value_name = "SHARE")]
     pub(crate) lsh_recall: Option<Recall>,
-    /// How each person gets at most one partner: greedy, mutual-best or optimal.
+    /// How each person gets at most one partner: greedy, mutual-best or optimal. Or, with a threshold, one-to-many, where a person of
+    /// the left register may have several (a household registered as one), and many-to-one.
     #[arg(long, value_name = "WAY", default_value = "greedy")]
     pub(crate) assignment: Assignment,
     /// Under fields-256 and fields-512, match fields (by comma) of which agreement on a rare value counts more than on a common

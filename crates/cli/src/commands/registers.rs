@@ -80,10 +80,12 @@ impl Registers {
             lsh_recall: args.lsh_recall,
         };
         linkage.validate_for(schema.profile()).map_err(|error| {
-            input_error(
-                format!("--lsh-recall: {}", error.problem),
-                "corridor schema list has the profiles",
-            )
+            let (option, hint) = if error.field == "linkage.assignment" {
+                ("--assignment", "give --threshold, or leave --assignment out")
+            } else {
+                ("--lsh-recall", "corridor schema list has the profiles")
+            };
+            input_error(format!("{option}: {}", error.problem), hint)
         })?;
         Ok(Self {
             schema,

@@ -33,7 +33,8 @@ threshold = "estimated"
 # keys of bits drawn from their filters, as many as find this share of the pairs at the threshold. What that missed is
 # measured and told with the result. Without it all pairs are compared, or those the schema's blocking passes name.
 # lsh_recall = 0.98
-# How each person gets at most one partner: "greedy", "mutual_best" or "optimal".
+# How each person gets at most one partner: "greedy", "mutual_best" or "optimal". Or, with a given threshold, "one_to_many", where a
+# person of the origin may have several (a household registered as one), and "many_to_one".
 assignment = "greedy"
 # Two events of a linked person are the same move when at most this many days apart.
 event_window_days = 365
