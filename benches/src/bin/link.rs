@@ -9,8 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use corridor_benches::encode_by;
 use corridor_core::{
-    AgeBands, Assignment, EncodedDataset, EncodingTerms, LinkageTerms, Stop, Stopwatch, SystemClock,
-    ThresholdPolicy,
+    Assignment, EncodedDataset, EncodingTerms, LinkageTerms, Stop, Stopwatch, SystemClock, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, Mapping};
 use corridor_engine::{Compute, Pipeline};
@@ -72,7 +71,7 @@ fn link(
     let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
     let decided = watch.elapsed_s();
-    let report = pipeline.report(&links, &AgeBands::try_from(vec![0])?)?;
+    let report = pipeline.report(&links, None)?;
     let measured = watch.elapsed_s();
     Ok(json!({
         "records": [left.records.len(), right.records.len()],

@@ -1,8 +1,7 @@
 use std::ops::ControlFlow;
 
 use corridor_core::{
-    AgeBand, AgeBands, DisclosureMethod, EncodedDataset, EncodingTerms, LinkageTerms, MigrationEvent, Sex,
-    Side, Stop, Variable,
+    DisclosureMethod, EncodedDataset, EncodingTerms, LinkageTerms, MigrationEvent, Side, Stop, Variable,
 };
 use corridor_flows::{
     FlowInput, FlowTable, FlowTerms, Group, Interval, KnownQuality, LengthOfStay, LinkQuality,
@@ -47,7 +46,8 @@ pub struct LinkageReport {
     /// or of the probability of a match where it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<FieldReport>,
-    /// The same by sex, then by age band, of the origin's records; of groups with enough links.
+    /// The same by sex, age band and whatever else the tables count by but the period, of the origin's records; of groups with enough
+    /// links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strata: Vec<StratumReport>,
     /// Links that another pair of one of the two persons rivals, less than 0.02 less alike; to the nearest ten. Under a given
@@ -63,7 +63,7 @@ pub struct LinkageReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StratumReport {
-    /// `sex` or `age_band`.
+    /// `sex`, `age_band` or another variable, as columns of flow tables are called.
     pub variable: String,
     /// The group, as in flow tables.
     pub value: String,
@@ -198,6 +198,17 @@ fn to_four_decimals(share: f64) -> f64 {
     (share * 10_000.0).round() / 10_000.0
 }
 
+/// By what the quality of a group's links is told first, and the column of each: error rates differ most by where people are from.
+const FIRST_TOLD: [(Variable, &str); 7] = [
+    (Variable::Citizenship, "citizenship"),
+    (Variable::BirthCountry, "birth_country"),
+    (Variable::MigratoryStatus, "migratory_status"),
+    (Variable::Reason, "reason"),
+    (Variable::Age, "age_band"),
+    (Variable::AgeReached, "age_band_reached"),
+    (Variable::Sex, "sex"),
+];
+
 impl LinkageReport {
     fn new(links: &LinkSet, blocking: Option<BlockingReport>, strata: Vec<StratumReport>) -> Self {
         let decision = &links.decision;
@@ -228,8 +239,8 @@ impl LinkageReport {
         }
     }
 
-    /// How good the links of a group of moves are, and whose links that is said of: those of its age band or sex where that is told,
-    /// else all. `None` under a given threshold, under which nothing is known of it, and where it is not known how much blocks let meet.
+    /// How good the links of a group of moves are, and whose links that is said of: those of its citizenship, country of birth, status,
+    /// reason, age or sex, the first of these that is told, else all. `None` under a given threshold, under which nothing is known of it, and where it is not known how much blocks let meet.
     pub fn quality_of(&self, group: &Group) -> Option<KnownQuality> {
         let told = |variable: Variable, name: &str| {
             let label = group.get(variable)?;
@@ -237,7 +248,9 @@ impl LinkageReport {
                 .iter()
                 .find(|stratum| stratum.variable == name && stratum.value == label)
         };
-        let stratum = told(Variable::Age, "age_band").or_else(|| told(Variable::Sex, "sex"));
+        let stratum = FIRST_TOLD
+            .into_iter()
+            .find_map(|(variable, column)| told(variable, column));
         // Expected, then the ends of its interval.
         let (quality_of, precision, recall) = match stratum {
             Some(stratum) => (
@@ -439,29 +452,35 @@ impl<'a> Pipeline<'a> {
     ///
     /// # Errors
     /// When the work is stopped.
-    pub fn report(&self, links: &LinkSet, age_bands: &AgeBands) -> Result<LinkageReport, EngineError> {
+    pub fn report(&self, links: &LinkSet, flows: Option<&FlowTerms>) -> Result<LinkageReport, EngineError> {
         let is_blocked = self.blocks.is_some() || self.plan.lsh().is_some();
         let blocking = is_blocked.then(|| self.report_blocking(links)).transpose()?;
         self.stop.check().map_err(LinkError::from)?;
-        let strata = self.report_strata(links, age_bands);
+        let strata = flows.map_or_else(Vec::new, |flows| self.report_strata(links, flows));
         Ok(LinkageReport::new(links, blocking, strata))
     }
 
-    fn report_strata(&self, links: &LinkSet, age_bands: &AgeBands) -> Vec<StratumReport> {
+    fn report_strata(&self, links: &LinkSet, flows: &FlowTerms) -> Vec<StratumReport> {
         let Some(events) = &self.left.events else {
             return Vec::new();
         };
-        let event = |record: u32| &events[usize::try_from(record).expect("an index of a dataset")];
-        let by_sex = Sex::ALL.into_iter().filter_map(|sex| {
-            let quality = links.expect_among(&|record| event(record).sex == sex)?;
-            Some(StratumReport::new("sex", sex.as_str().to_owned(), &quality))
+        let variables = Variable::ALL.into_iter().filter(|variable| match variable {
+            Variable::Sex | Variable::Age => true,
+            Variable::Period => false,
+            Variable::AgeReached
+            | Variable::Citizenship
+            | Variable::BirthCountry
+            | Variable::MigratoryStatus
+            | Variable::Reason => flows.statistics.names(*variable),
         });
-        let bands = (0..=u8::MAX).map(AgeBand).take(age_bands.len());
-        let by_age = bands.filter_map(|band| {
-            let quality = links.expect_among(&|record| event(record).age_band == Some(band))?;
-            Some(StratumReport::new("age_band", age_bands.label(band)?, &quality))
-        });
-        by_sex.chain(by_age).collect()
+        let of_variable = |variable: Variable| {
+            let groups = flows.categories_of(variable, events).into_iter();
+            groups.filter_map(move |(value, records)| {
+                let quality = links.expect_among(&|record| records.binary_search(&record).is_ok())?;
+                Some(StratumReport::new(flows.column(variable), value, &quality))
+            })
+        };
+        variables.flat_map(of_variable).collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]

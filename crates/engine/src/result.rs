@@ -48,7 +48,7 @@ pub(crate) fn make_result(
         stop,
     )?;
     let links = pipeline.decide(candidates)?;
-    let report = pipeline.report(&links, &flows.age_bands)?;
+    let report = pipeline.report(&links, Some(&flows))?;
     let moves = pipeline.pair_moves(&links)?;
     let mut table = pipeline.reconcile(&links, &moves, &flows, &report, &released)?;
     table.held_against = held_against;

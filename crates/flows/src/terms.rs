@@ -1,5 +1,7 @@
 //! What a flow table is made for, and the categories its moves fall into.
 
+use std::collections::BTreeMap;
+
 use corridor_core::{
     AgeBand, AgeBands, Agreement, Corridor, CountryGroup, DatePrecision, DefinitionDigests, DisclosureRule,
     MigrationEvent, MigratoryStatus, Period, PeriodUnit, Reason, ReleaseStatus, Sex, StatisticsTerms,
@@ -111,6 +113,22 @@ impl FlowTerms {
                 year * QUARTERS + quarter
             }
         }
+    }
+
+    /// The categories of a variable in which there are some of these events, in the order of tables: the label of each, and the positions of
+    /// its events, ascending.
+    pub fn categories_of(&self, variable: Variable, events: &[MigrationEvent]) -> Vec<(String, Vec<u32>)> {
+        let mut positions: BTreeMap<Category, Vec<u32>> = BTreeMap::new();
+        for (event, position) in events.iter().zip(0..) {
+            positions
+                .entry(self.category(variable, event))
+                .or_default()
+                .push(position);
+        }
+        let labelled = positions.into_iter();
+        labelled
+            .filter_map(|(category, positions)| Some((self.label(variable, category)?, positions)))
+            .collect()
     }
 
     fn category(&self, variable: Variable, event: &MigrationEvent) -> Category {

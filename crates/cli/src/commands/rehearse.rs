@@ -335,7 +335,7 @@ fn link(
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let links = pipeline.decide(&candidates)?;
-    let report = pipeline.report(&links, &registers.age_bands)?;
+    let report = pipeline.report(&links, registers.flows.as_ref().ok())?;
     let flows = match &registers.flows {
         Ok(terms) => {
             let moves = pipeline.pair_moves(&links)?;

@@ -2906,7 +2906,8 @@ pub struct LinkageReport {
     /// of the probability of a match where it was given.
     #[prost(message, optional, tag = "9")]
     pub fields: ::core::option::Option<FieldReport>,
-    /// The same by sex, then by age band, of the origin's records; of groups with enough links.
+    /// The same by sex, age band and whatever else the tables count by but the period, of the origin's records; of groups with enough
+    /// links.
     #[prost(message, repeated, tag = "10")]
     pub strata: ::prost::alloc::vec::Vec<StratumReport>,
     /// Links that another pair of one of the two persons rivals, less than 0.02 less alike; to the nearest ten. Under a given threshold
@@ -2920,7 +2921,7 @@ pub struct LinkageReport {
 /// What is expected of the links of a group of people, with 95 % intervals.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StratumReport {
-    /// "sex" or "age_band".
+    /// "sex", "age_band" or another variable, as columns of flow tables are called.
     #[prost(string, tag = "1")]
     pub variable: ::prost::alloc::string::String,
     /// The group, as in flow tables.
