@@ -93,14 +93,18 @@ pub struct StayFactor {
 /// Where a factor between rules of minimum stay is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaySource {
-    /// Stays of the linked persons of the corridor ([`LengthOfStay`]).
+    /// The survival curve of the stays of the linked persons of the corridor ([`LengthOfStay`]).
     LinkedStays,
+    /// The rate at which these end, taken as constant, where too few ended in between for the curve.
+    LinkedRate,
     /// The published table of the IMEM model ([`IMEM_2013`]), for want of linked stays.
     Imem2013,
 }
 
 impl PublishedTable {
-    /// Factors from three and six months to twelve, by direction: from linked stays where these say it, else from the published table.
+    /// Factors from three and six months to twelve, by direction: by the survival curve of linked stays where it says both, else by the rate
+    /// of these stays, `exp(−λ·(d₂ − d₁))`, else by the published table. Both from one source, so that the factor from
+    /// six months is never below that from three.
     pub fn stay_factors(&self) -> Vec<StayFactor> {
         let corridor = self.terms.corridor;
         let published = DurationConversion::table(&IMEM_2013).ok();
@@ -110,26 +114,40 @@ impl PublishedTable {
                 .lengths_of_stay
                 .iter()
                 .find(|length| length.corridor == corridor);
-            for from_months in [3_u8, 6] {
-                let of_linked = linked.and_then(|length| match from_months {
-                    3 => length.from_3_to_12_months,
-                    _ => length.from_6_to_12_months,
-                });
-                let of_table = || published.as_ref()?.factor(from_months.into(), 12.0).ok();
-                let found = match of_linked {
-                    Some(factor) => Some((factor, StaySource::LinkedStays)),
-                    None => of_table().map(|factor| (to_three_digits(factor), StaySource::Imem2013)),
-                };
-                factors.extend(found.map(|(factor, source)| StayFactor {
-                    corridor,
-                    from_months,
-                    factor,
-                    source,
-                }));
+            let by_curve = linked.and_then(|length| {
+                let factors = [length.from_3_to_12_months?, length.from_6_to_12_months?];
+                Some((factors, StaySource::LinkedStays))
+            });
+            let by_rate = || {
+                let conversion = DurationConversion::exponential(linked?.per_year).ok()?;
+                Some((to_factors(&conversion)?, StaySource::LinkedRate))
+            };
+            let by_table = || Some((to_factors(published.as_ref()?)?, StaySource::Imem2013));
+            let found = by_curve.or_else(by_rate).or_else(by_table);
+            if let Some((of_months, source)) = found {
+                factors.extend(
+                    MONTHS
+                        .into_iter()
+                        .zip(of_months)
+                        .map(|(from_months, factor)| StayFactor {
+                            corridor,
+                            from_months,
+                            factor,
+                            source,
+                        }),
+                );
             }
         }
         factors
     }
+}
+
+/// Minimum stays whose counts are converted into such of twelve months.
+const MONTHS: [u8; 2] = [3, 6];
+
+fn to_factors(conversion: &DurationConversion) -> Option<[f64; 2]> {
+    let factor = |months: u8| conversion.factor(months.into(), 12.0).ok().map(to_three_digits);
+    Some([factor(MONTHS[0])?, factor(MONTHS[1])?])
 }
 
 fn to_three_digits(value: f64) -> f64 {
@@ -179,6 +197,43 @@ mod tests {
         let said =
             LengthOfStay::of(terms.corridor, &Stays::try_new(all).unwrap(), &terms.disclosure).unwrap();
         assert_eq!((said.from_3_to_12_months, said.from_6_to_12_months), (None, None));
+    }
+
+    #[test]
+    fn both_factors_are_of_one_source_and_that_from_six_months_is_the_higher() {
+        let length = |from_3, from_6| LengthOfStay {
+            corridor: terms().corridor,
+            stays: 1680,
+            ended: 50,
+            per_year: 0.24,
+            low: 0.2,
+            high: 0.3,
+            from_3_to_12_months: from_3,
+            from_6_to_12_months: from_6,
+        };
+        let factors = |lengths_of_stay| {
+            let table = PublishedTable {
+                terms: terms(),
+                rows: Vec::new(),
+                lags: Vec::new(),
+                stays: Vec::new(),
+                lengths_of_stay,
+                left_out: Vec::new(),
+                held_against: Vec::new(),
+            };
+            let of_corridor = |factor: &StayFactor| factor.corridor == table.terms.corridor;
+            let factors = table.stay_factors().into_iter().filter(of_corridor);
+            factors
+                .map(|factor| (factor.factor, factor.source))
+                .collect::<Vec<_>>()
+        };
+        let all_from = |of_3, of_6, source| vec![(of_3, source), (of_6, source)];
+        let by_curve = factors(vec![length(Some(0.98), Some(0.99))]);
+        assert_eq!(by_curve, all_from(0.98, 0.99, StaySource::LinkedStays));
+        // exp(−0.24·0.75) and exp(−0.24·0.5), and the table's where no rate is known.
+        let by_rate = factors(vec![length(Some(0.98), None)]);
+        assert_eq!(by_rate, all_from(0.835, 0.887, StaySource::LinkedRate));
+        assert_eq!(factors(Vec::new()), all_from(0.63, 0.73, StaySource::Imem2013));
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn to_left_out(table: &PublishedTable) -> String {
             let reason = match row.reason {
                 LeftOut::OutsidePeriod => "date outside the reference period",
                 LeftOut::OtherCountry => "another country named, or none",
+                LeftOut::RuleUnknown => "not known whether the rule of stay counts it",
             };
             let list = match row.side {
                 Side::Origin => "emigrations",
@@ -102,6 +103,7 @@ fn to_lengths(table: &PublishedTable) -> String {
                 factor.factor.to_string(),
                 match factor.source {
                     StaySource::LinkedStays => "stays of linked persons",
+                    StaySource::LinkedRate => "rate at which stays of linked persons end",
                     StaySource::Imem2013 => "published table IMEM 2013: too few linked stays",
                 }
                 .to_owned(),
