@@ -209,12 +209,13 @@ impl Problem {
         strata.collect::<anyhow::Result<_>>().map(Some)
     }
 
-    /// Strata with links and rates, their own or those of the total; `None` when a stratum has no rates.
+    /// Strata with links and rates, their own or those of the total; `None` when none has rates.
     pub(super) fn linked_strata(&self) -> anyhow::Result<Option<Vec<LinkedStratum>>> {
         let Some(strata) = &self.strata else {
             return Ok(None);
         };
         let mut linked = Vec::with_capacity(strata.len());
+        let mut without = Vec::new();
         for stratum in strata {
             let own = [stratum.alpha, stratum.beta, stratum.var_alpha, stratum.var_beta];
             let total = [self.alpha, self.beta, self.var_alpha, self.var_beta];
@@ -224,7 +225,8 @@ impl Problem {
                 total
             };
             let Some(errors) = errors(rates).with_context(|| format!("stratum {}", stratum.label))? else {
-                return Ok(None);
+                without.push(stratum.label.as_str());
+                continue;
             };
             linked.push(LinkedStratum {
                 label: stratum.label.clone(),
@@ -232,7 +234,13 @@ impl Problem {
                 errors,
             });
         }
-        Ok(Some(linked))
+        if let (Some(first), false) = (without.first(), linked.is_empty()) {
+            return Err(input_error(
+                format!("stratum {first} has no alpha and beta, and others have"),
+                "give alpha and beta of every stratum, or of the total for those that have none",
+            ));
+        }
+        Ok((!linked.is_empty()).then_some(linked))
     }
 
     pub(super) fn trimmed(&self) -> anyhow::Result<Option<Trimming>> {
