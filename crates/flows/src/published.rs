@@ -91,10 +91,86 @@ impl PublishedTable {
         {
             return Err("it has two rows of the same group");
         }
-        if self.terms.disclosure.method == DisclosureMethod::Suppression && !self.rows_add_up() {
-            return Err("its rows do not add up to their totals");
+        if !self.labels_are_of_terms() {
+            return Err("it names a period, group or direction that its terms do not have");
+        }
+        if self.terms.disclosure.method == DisclosureMethod::Suppression {
+            if !self.rows_add_up() {
+                return Err("its rows do not add up to their totals");
+            }
+            if !self.stays_add_up() || !self.lags_add_up() {
+                return Err("its days between dates, or rules of stay, do not add up to its rows");
+            }
         }
         Ok(())
+    }
+
+    /// Whether every row is of the corridor or its reverse, and tells apart what the terms do.
+    fn labels_are_of_terms(&self) -> bool {
+        let corridors = [self.terms.corridor, self.terms.corridor.to_reverse()];
+        let labels: HashMap<Variable, BTreeSet<String>> = Variable::ALL
+            .into_iter()
+            .map(|variable| (variable, self.terms.labels(variable).into_iter().collect()))
+            .collect();
+        let periods = &labels[&Variable::Period];
+        self.rows.iter().all(|row| {
+            let mut told_apart = row.group.0.iter();
+            corridors.contains(&row.corridor)
+                && told_apart.all(|(variable, label)| labels[variable].contains(label))
+        }) && self
+            .stays
+            .iter()
+            .all(|row| corridors.contains(&row.corridor) && periods.contains(&row.period))
+            && self.lags.iter().all(|row| corridors.contains(&row.corridor))
+            && self.left_out.iter().all(|row| corridors.contains(&row.corridor))
+    }
+
+    /// Whether the moves of a list and period are as many under every rule, and those that the tables' rule counts are those of the rows,
+    /// as far as they are shown.
+    fn stays_add_up(&self) -> bool {
+        type Shown = [Option<u64>; RuleFlag::ALL.len()];
+        let mut lists: HashMap<(Corridor, &str, Side), HashMap<DurationRule, Shown>> = HashMap::new();
+        for row in &self.stays {
+            let list = lists.entry((row.corridor, &row.period, row.side)).or_default();
+            let shown = list.entry(row.rule).or_default();
+            if let Some(place) = RuleFlag::ALL.iter().position(|flag| *flag == row.counts) {
+                shown[place] = row.moves;
+            }
+        }
+        let counted = RuleFlag::ALL.iter().position(|flag| *flag == RuleFlag::Yes);
+        lists.into_iter().all(|((corridor, period, side), rules)| {
+            let whole = |shown: &Shown| shown.iter().copied().sum::<Option<u64>>();
+            let mut totals = rules.values().filter_map(whole);
+            let first = totals.next();
+            let of_rows = self.rows.iter().find(|row| {
+                row.corridor == corridor
+                    && row.group.is_by(&[Variable::Period])
+                    && row.group.get(Variable::Period) == Some(period)
+            });
+            let own = match side {
+                Side::Origin => Measure::EmigrationsOwn,
+                Side::Destination => Measure::Immigrations,
+            };
+            let by_rule = rules.get(&self.terms.statistics.duration_rule);
+            let told = by_rule.zip(counted).and_then(|(shown, place)| shown[place]);
+            let reported = of_rows.and_then(|row| row.counts.get(own));
+            totals.all(|total| Some(total) == first)
+                && told.zip(reported).is_none_or(|(told, reported)| told == reported)
+        })
+    }
+
+    /// Whether the steps of days add up to the matched moves of a direction, as far as they are shown.
+    fn lags_add_up(&self) -> bool {
+        self.rows.iter().filter(|row| row.group.0.is_empty()).all(|row| {
+            let steps: Vec<Option<u64>> = self
+                .lags
+                .iter()
+                .filter(|lag| lag.corridor == row.corridor)
+                .map(|lag| lag.moves)
+                .collect();
+            let matched = row.counts.get(Measure::Matched);
+            steps.is_empty() || matched.is_none_or(|matched| adds_up(matched, steps.into_iter()))
+        })
     }
 
     /// Whether the estimate of a row is the one its counts make; none where they are suppressed.

@@ -131,6 +131,27 @@ impl FlowTerms {
             .collect()
     }
 
+    /// Labels of all categories a variable can have in the tables, in their order.
+    pub(crate) fn labels(&self, variable: Variable) -> Vec<String> {
+        let categories = match variable {
+            Variable::Period if self.statistics.period_unit == PeriodUnit::Quarter => {
+                // Those of moves whose quarter is not known, too.
+                let years = u16::try_from(self.period.years().count()).unwrap_or(u16::MAX);
+                (1..=years.saturating_mul(QUARTERS)).collect()
+            }
+            Variable::Period => self.periods(),
+            Variable::Sex
+            | Variable::Age
+            | Variable::AgeReached
+            | Variable::Citizenship
+            | Variable::BirthCountry
+            | Variable::MigratoryStatus
+            | Variable::Reason => (1..).take(self.known_categories(variable) + 1).collect(),
+        };
+        let label = |category| self.label(variable, category);
+        categories.into_iter().filter_map(label).collect()
+    }
+
     fn category(&self, variable: Variable, event: &MigrationEvent) -> Category {
         let facts = &event.facts;
         let band = |band: Option<AgeBand>| band.map(|band| usize::from(band.0));

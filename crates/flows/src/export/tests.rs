@@ -298,6 +298,40 @@ fn a_table_whose_rows_do_not_add_up_is_refused() {
 }
 
 #[test]
+fn a_table_with_labels_of_no_terms_or_other_days_and_stays_is_refused() {
+    let table = published();
+    let unknown = Err("it names a period, group or direction that its terms do not have");
+    for (variable, label) in [(Variable::Period, "1999"), (Variable::Sex, "robot")] {
+        let mut other = table.clone();
+        let row = other
+            .rows
+            .iter_mut()
+            .rfind(|row| row.group.get(variable).is_some());
+        row.unwrap().group.0.insert(variable, label.to_owned());
+        assert_eq!(other.validate(), unknown, "{label}");
+    }
+    let mut other = table.clone();
+    other.stays[0].period = "1999".to_owned();
+    assert_eq!(other.validate(), unknown);
+    let mut other = table.clone();
+    let [germany, norway] = ["DE", "NO"].map(|code| code.parse().unwrap());
+    other.lags[0].corridor =
+        Corridor::try_new(corridor_core::Origin(germany), corridor_core::Destination(norway)).unwrap();
+    assert_eq!(other.validate(), unknown);
+
+    let do_not_add_up = Err("its days between dates, or rules of stay, do not add up to its rows");
+    let is_shown = |moves: &Option<u64>| moves.is_some_and(|moves| moves > 0);
+    let mut other = table.clone();
+    let stay = other.stays.iter_mut().find(|row| is_shown(&row.moves)).unwrap();
+    stay.moves = Some(999_999);
+    assert_eq!(other.validate(), do_not_add_up);
+    let mut other = table;
+    let lag = other.lags.iter_mut().find(|row| is_shown(&row.moves)).unwrap();
+    lag.moves = Some(999_999);
+    assert_eq!(other.validate(), do_not_add_up);
+}
+
+#[test]
 fn a_country_without_a_code_is_refused_by_name() {
     let mut table = published();
     let country = |code: &str| code.parse().unwrap();
