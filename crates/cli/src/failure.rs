@@ -7,7 +7,7 @@ use corridor_encode::{
     PartyError, WriteError,
 };
 use corridor_engine::EngineError;
-use corridor_flows::{DualSystemError, DurationError, MirrorError};
+use corridor_flows::{DualSystemError, DurationError, FlowError, MirrorError};
 use corridor_link::LinkError;
 use corridor_store::DatasetFileError;
 
@@ -181,6 +181,9 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
     if let Some(EngineError::Link(error)) = cause.downcast_ref::<EngineError>() {
         return Some((Exit::Failed, link_hint(error).to_owned()));
     }
+    if let Some(EngineError::Flow(error)) = cause.downcast_ref::<EngineError>() {
+        return Some((Exit::Input, flow_hint(error).to_owned()));
+    }
     if let Some(EngineError::RunRefused { .. }) = cause.downcast_ref::<EngineError>() {
         let hint = "take one of the ways the message names";
         return Some((Exit::Failed, hint.to_owned()));
@@ -275,6 +278,22 @@ fn clk_hint(error: &ClkError) -> &'static str {
             "correct the value, or the schema, or leave formats unchecked with --no-validate"
         }
         ClkError::Write(_) => "check the folder, the permissions and the room on the disk",
+    }
+}
+
+fn flow_hint(error: &FlowError) -> &'static str {
+    match error {
+        FlowError::NothingInPeriod { .. } => {
+            "give the years that the registers cover with --from-year and --to-year, and check the counterpart column with corridor \
+             inspect"
+        }
+        FlowError::RuleUnknown { .. } => {
+            "say in the mapping until when the register was observed ([stay] observed_until), or which moves count, or take another --duration-rule"
+        }
+        FlowError::EventOutOfRange
+        | FlowError::EventPairedTwice
+        | FlowError::PairDirection
+        | FlowError::RecordKeys { .. } => "this is a defect of the program; please report it",
     }
 }
 

@@ -5,7 +5,7 @@ use corridor_core::{
 };
 use corridor_flows::{
     FlowInput, FlowTable, FlowTerms, Group, Interval, KnownQuality, LengthOfStay, LinkQuality,
-    PerturbationSecret, PublishedTable, Stays, protect,
+    PerturbationSecret, PublishedTable, Stays, check_lists, protect,
 };
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair,
@@ -554,7 +554,7 @@ impl<'a> Pipeline<'a> {
     /// how good the links are. `released` are the tables of the same countries and years that left before.
     ///
     /// # Errors
-    /// When a register holds persons only, the table cannot be protected, the work is stopped, or the events do not fit together, which
+    /// When a register holds persons only, there is nothing to count, the table cannot be protected, the work is stopped, or the events do not fit together, which
     /// is a defect of this program.
     pub fn reconcile(
         &self,
@@ -565,6 +565,7 @@ impl<'a> Pipeline<'a> {
         released: &[PublishedTable],
     ) -> Result<PublishedTable, EngineError> {
         let (left_events, right_events) = self.events()?;
+        check_lists(terms, left_events, right_events)?;
         let pairs: Vec<(u32, u32)> = pairs.iter().map(|pair| (pair.left, pair.right)).collect();
         let secret = self.perturbation_secret();
         let record_keys = |dataset: &EncodedDataset| match terms.disclosure.method {

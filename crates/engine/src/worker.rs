@@ -5,6 +5,7 @@ use std::time::Duration;
 use corridor_core::{
     Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stop, Stopwatch,
 };
+use corridor_flows::FlowError;
 use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
 use corridor_store::{FailureReason, Lease, RunChange, RunObject, StoreError, WorkerId};
 use tokio::sync::mpsc;
@@ -583,6 +584,13 @@ fn to_words(error: &EngineError) -> String {
     }
     if let EngineError::RunRefused { refusals } = error {
         return to_text(refusals);
+    }
+    if let EngineError::Flow(flow @ (FlowError::NothingInPeriod { .. } | FlowError::RuleUnknown { .. })) =
+        error
+    {
+        return format!(
+            "{flow}. Correct the mapping of the dates of stays, or agree on another period or rule, under a new agreement."
+        );
     }
     let reason = if matches!(error, EngineError::OtherVersion) {
         "The service was brought up to date since the run was started. Start the run again: it is another run then, so that its \

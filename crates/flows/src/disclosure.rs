@@ -209,6 +209,8 @@ const fn partners_of(side: Side, reason: LeftOut) -> Measure {
         (Side::Destination, LeftOut::OutsidePeriod) => Measure::TimingOrigin,
         (Side::Origin, LeftOut::OtherCountry) => Measure::PartnerDestination,
         (Side::Destination, LeftOut::OtherCountry) => Measure::PartnerOrigin,
+        (Side::Origin, LeftOut::RuleUnknown) => Measure::DefinitionDestination,
+        (Side::Destination, LeftOut::RuleUnknown) => Measure::DefinitionOrigin,
     }
 }
 

@@ -161,6 +161,6 @@ pub use published::{
     ALL, EstimateRemark, FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, RECONCILIATION,
     SUPPRESSED, StayRow,
 };
-pub use reconcile::{FlowError, LeftOut};
+pub use reconcile::{FlowError, LeftOut, check_lists};
 pub use table::{FlowInput, FlowTable};
 pub use terms::FlowTerms;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corridor_core::{
-    Corridor, Counterpart, DatePrecision, Direction, DurationRule, MigrationEvent, RuleFlag, Side,
+    Corridor, Counterpart, DatePrecision, Direction, DurationRule, MigrationEvent, Period, RuleFlag, Side,
 };
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,28 @@ pub enum FlowError {
     /// An event is in two pairs.
     #[error("an event is in two pairs")]
     EventPairedTwice,
+    /// There is nothing to count.
+    #[error(
+        "neither office has a move between the two countries in the reference period {} to {}",
+        period.first,
+        period.last
+    )]
+    NothingInPeriod {
+        /// The period.
+        period: Period,
+    },
+    /// Counts of an office would all be 0, whatever moved.
+    #[error(
+        "of no move of the {}'s list is it known whether the rule of minimum stay ({rule}) counts it",
+        match side { Side::Origin => "origin", Side::Destination => "destination" },
+        rule = rule.as_str()
+    )]
+    RuleUnknown {
+        /// Whose list.
+        side: Side,
+        /// The rule.
+        rule: DurationRule,
+    },
     /// A pair of two events that cannot be one move.
     #[error("a pair joins events that are not an emigration and an immigration")]
     PairDirection,
@@ -82,17 +104,20 @@ pub enum LeftOut {
     OutsidePeriod,
     /// Its office names another country than the partner, or none.
     OtherCountry,
+    /// It is not known whether the rule of minimum stay counts it.
+    RuleUnknown,
 }
 
 impl LeftOut {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::OutsidePeriod, Self::OtherCountry];
+    pub const ALL: [Self; 3] = [Self::OutsidePeriod, Self::OtherCountry, Self::RuleUnknown];
 
     /// The word in files.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OutsidePeriod => "outside_period",
             Self::OtherCountry => "other_country",
+            Self::RuleUnknown => "rule_unknown",
         }
     }
 
@@ -101,7 +126,7 @@ impl LeftOut {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 
-    /// Of a move of an office; `None` where it is counted, or was under another rule of stay.
+    /// Of a move of an office; `None` where it is for this corridor and period, counted by the rule or not.
     fn of(event: &MigrationEvent, terms: &FlowTerms) -> Option<Self> {
         if event.counterpart != Counterpart::Partner {
             Some(Self::OtherCountry)
@@ -165,6 +190,10 @@ pub(crate) fn reconcile(
         left_out: [Side::Origin, Side::Destination]
             .into_iter()
             .flat_map(|side| LeftOut::ALL.map(|reason| ((side, reason), 0)))
+            // An office knows its own rule, as a rule.
+            .filter(|((_, reason), _)| {
+                *reason != LeftOut::RuleUnknown || terms.statistics.duration_rule != DurationRule::Own
+            })
             .collect(),
     };
     let key_of = |list: MoveList<'_>, index: usize| list.record_keys.get(index).copied().unwrap_or(0);
@@ -173,7 +202,7 @@ pub(crate) fn reconcile(
             continue;
         }
         result.add_stay(terms, Side::Origin, emigration);
-        if !is_counted(emigration, terms) {
+        if !result.is_counted(terms, Side::Origin, emigration) {
             continue;
         }
         let class = match outcome(terms, emigration, partner.map(|at| &destination.events[at])) {
@@ -194,7 +223,7 @@ pub(crate) fn reconcile(
             continue;
         }
         result.add_stay(terms, Side::Destination, immigration);
-        if !is_counted(immigration, terms) {
+        if !result.is_counted(terms, Side::Destination, immigration) {
             continue;
         }
         let partner = partner.map(|at| (&origin.events[at], key_of(origin, at)));
@@ -234,6 +263,14 @@ impl Reconciliation {
         left_out.is_none()
     }
 
+    /// Whether the rule counts a move that is reported. Of those of which that is not known, the number is kept.
+    fn is_counted(&mut self, terms: &FlowTerms, side: Side, event: &MigrationEvent) -> bool {
+        if flag_of(event, terms) == RuleFlag::Unknown {
+            *self.left_out.entry((side, LeftOut::RuleUnknown)).or_default() += 1;
+        }
+        is_counted(event, terms)
+    }
+
     fn add(&mut self, terms: &FlowTerms, event: &MigrationEvent, class: Class, record_key: u64) {
         let account = self.cells.entry(terms.key(event)).or_default();
         account.add_move(class, record_key);
@@ -258,7 +295,43 @@ enum Outcome {
 
 /// Whether the rule counts the move. One of which that is not known is not counted, and stands as not known in the table of stays.
 fn is_counted(event: &MigrationEvent, terms: &FlowTerms) -> bool {
-    event.facts.stay.under(terms.statistics.duration_rule) == RuleFlag::Yes
+    flag_of(event, terms) == RuleFlag::Yes
+}
+
+const fn flag_of(event: &MigrationEvent, terms: &FlowTerms) -> RuleFlag {
+    event.facts.stay.under(terms.statistics.duration_rule)
+}
+
+/// Whether two lists, of the offices of the origin and of the destination, hold something to count, so that a table of nothing but zeros
+/// is not taken for what there is.
+///
+/// # Errors
+/// [`FlowError::NothingInPeriod`] when neither has a move between the two countries in the reference period, and
+/// [`FlowError::RuleUnknown`] when of no such move of one of them is it known whether the rule of minimum stay counts it.
+pub fn check_lists(
+    terms: &FlowTerms,
+    origin: &[MigrationEvent],
+    destination: &[MigrationEvent],
+) -> Result<(), FlowError> {
+    let mut is_empty = true;
+    for (side, list) in [(Side::Origin, origin), (Side::Destination, destination)] {
+        let mut reported = list
+            .iter()
+            .filter(|event| LeftOut::of(event, terms).is_none())
+            .peekable();
+        if reported.peek().is_none() {
+            continue;
+        }
+        is_empty = false;
+        if reported.all(|event| flag_of(event, terms) == RuleFlag::Unknown) {
+            let rule = terms.statistics.duration_rule;
+            return Err(FlowError::RuleUnknown { side, rule });
+        }
+    }
+    if is_empty {
+        return Err(FlowError::NothingInPeriod { period: terms.period });
+    }
+    Ok(())
 }
 
 /// What the other list has of a counted move. That it names another country goes before its rule, and that before its date.
@@ -445,6 +518,41 @@ pub(crate) mod tests {
 
     fn signed(count: u64) -> i64 {
         i64::try_from(count).unwrap()
+    }
+
+    #[test]
+    fn moves_of_which_the_rule_is_not_known_are_counted_as_such_and_nothing_but_zeros_is_refused() {
+        let mut terms = terms();
+        terms.statistics.duration_rule = DurationRule::Months12;
+        let with = |flag| {
+            let mut event = event_in(2022);
+            event.facts.stay.months_12 = flag;
+            event
+        };
+        let list = [with(RuleFlag::Yes), with(RuleFlag::Unknown), with(RuleFlag::No)];
+        let none: [MovePair; 0] = [];
+        let made = table(&terms, &list, &[], &none);
+        let left_out = &made.corridors[0].left_out;
+        assert_eq!(left_out[&(Side::Origin, LeftOut::RuleUnknown)], 1);
+        assert_eq!(left_out[&(Side::Destination, LeftOut::RuleUnknown)], 0);
+        assert_eq!(check_lists(&terms, &list, &[]), Ok(()));
+        // An office whose moves are all not counted says so; one of which it is not known does not.
+        assert_eq!(check_lists(&terms, &list[2..], &list[..1]), Ok(()));
+        let unknown = FlowError::RuleUnknown {
+            side: Side::Destination,
+            rule: DurationRule::Months12,
+        };
+        assert_eq!(check_lists(&terms, &list, &list[1..2]), Err(unknown));
+        let nothing = FlowError::NothingInPeriod { period: terms.period };
+        assert_eq!(check_lists(&terms, &[event_in(2030)], &[]), Err(nothing));
+        // Under each office's own rule it is not told where all is known.
+        terms.statistics.duration_rule = DurationRule::Own;
+        let made = table(&terms, &list, &[], &none);
+        assert!(
+            !made.corridors[0]
+                .left_out
+                .contains_key(&(Side::Origin, LeftOut::RuleUnknown))
+        );
     }
 
     proptest! {

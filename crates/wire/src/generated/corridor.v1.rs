@@ -2849,7 +2849,8 @@ pub struct LeftOutRow {
     /// "origin" or "destination".
     #[prost(string, tag = "3")]
     pub list: ::prost::alloc::string::String,
-    /// "outside_period": its date is not in the reference period; "other_country": its office names another country, or none.
+    /// "outside_period": its date is not in the reference period; "other_country": its office names another country, or none;
+    /// "rule_unknown": it is not known whether the rule of minimum stay counts it.
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
     /// To the nearest ten, or multiple of the minimum where that is more. Absent: suppressed.
