@@ -26,6 +26,8 @@ pub(crate) fn to_report(message: v1::LinkageReport) -> Result<LinkageReport, Fie
         expected_recall: message.expected_recall,
         expected_f1: message.expected_f1,
         link_count_precision: message.link_count_precision,
+        link_count_low: message.link_count_low,
+        link_count_high: message.link_count_high,
         estimators: estimators.transpose()?,
         blocking: message.blocking.map(to_blocking).transpose()?,
         fields: message.fields.map(to_field_report),
@@ -45,6 +47,9 @@ fn to_stratum(stratum: v1::StratumReport) -> StratumReport {
         recall: stratum.recall,
         recall_low: stratum.recall_low,
         recall_high: stratum.recall_high,
+        link_count_precision: stratum.link_count_precision,
+        link_count_low: stratum.link_count_low,
+        link_count_high: stratum.link_count_high,
     }
 }
 

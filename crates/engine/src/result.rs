@@ -6,8 +6,9 @@ use corridor_link::{CandidatePair, ComparePlan};
 
 use crate::codec::encode_links;
 use crate::error::EngineError;
-use crate::pipeline::{LinkageReport, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::released::ReleasedTable;
+use crate::report::LinkageReport;
 use crate::results::result_digest;
 
 /// A result, not yet stored.

@@ -14,7 +14,7 @@ use crate::compute::ComputeError;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::latest::Latest;
-use crate::pipeline::LinkageReport;
+use crate::report::LinkageReport;
 
 /// A released result.
 #[derive(Debug, Clone, PartialEq)]

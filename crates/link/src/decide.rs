@@ -7,6 +7,7 @@ use crate::assign::{
 };
 use crate::blocks::Blocks;
 use crate::fields::FieldLinks;
+use crate::link_counts::{LinkCountFit, LinkCounts};
 use crate::lsh::LshTables;
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::side::LinkSide;
@@ -38,6 +39,7 @@ pub struct LinkSet {
     pub fields: Option<FieldLinks>,
     /// What single persons showed when the threshold was estimated.
     pub(crate) looks: Option<Looks>,
+    pub(crate) counts: LinkCounts,
 }
 
 /// How links were decided.
@@ -51,6 +53,9 @@ pub struct Decision {
     pub candidate_pairs: u64,
     /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead.
     pub greedy_components: u64,
+    /// What the numbers of pairs of each person at or above the threshold say, before anybody is assigned: a look at quality that needs
+    /// nothing else. `None` where there are too few.
+    pub link_counts: Option<LinkCountFit>,
     /// Links whose best rival is less than [`AMBIGUITY_MARGIN`] behind, among candidate pairs: under a given threshold, a rival below it
     /// is not seen.
     pub ambiguous_links: u64,
@@ -262,13 +267,7 @@ pub fn decide(
             cut: plan.floor.to_f64(),
         },
     };
-    let (links, decision, looks) = settle((left, right), &pairs, &level, assignment, candidates.len())?;
-    Ok(LinkSet {
-        links,
-        decision,
-        fields: None,
-        looks,
-    })
+    settle((left, right), &pairs, &level, assignment, candidates.len())
 }
 
 /// Where the level comes from at or above which pairs may be links.
@@ -282,14 +281,14 @@ pub(crate) enum Level<'n> {
     },
 }
 
-/// Links from the pairs of persons of a run, which come best first.
+/// Links from the pairs of persons of a run, which come best first, without what fields said.
 pub(crate) fn settle(
     (left, right): (&LinkSide<'_>, &LinkSide<'_>),
     pairs: &[PersonPair],
     level: &Level<'_>,
     assignment: Assignment,
     candidate_count: usize,
-) -> Result<(Vec<Link>, Decision, Option<Looks>), LinkError> {
+) -> Result<LinkSet, LinkError> {
     left.stop().check()?;
     let greedy = assign_greedy(pairs);
     left.stop().check()?;
@@ -316,6 +315,7 @@ pub(crate) fn settle(
     };
     left.stop().check()?;
     let above = pairs.partition_point(|pair| pair.best.similarity >= cut);
+    let counts = LinkCounts::of(&pairs[..above], (left, right), assignment);
     let mut greedy_components = 0;
     let assigned = match assignment {
         // The best come first, so that cutting after it is the same as cutting before.
@@ -350,7 +350,14 @@ pub(crate) fn settle(
         estimate,
         candidate_pairs: to_count(candidate_count),
         greedy_components: to_count(greedy_components),
+        link_counts: counts.fit(),
         ambiguous_links: to_count(count_ambiguous(&assigned, pairs, assignment, AMBIGUITY_MARGIN)),
     };
-    Ok((links, decision, looks))
+    Ok(LinkSet {
+        links,
+        decision,
+        fields: None,
+        looks,
+        counts,
+    })
 }

@@ -56,6 +56,7 @@ mod events;
 mod fields;
 mod forecast;
 mod hungarian;
+mod link_counts;
 mod lsh;
 mod lsh_choice;
 mod lsh_index;
@@ -87,6 +88,7 @@ pub use fields::{
     decide_by_fields,
 };
 pub use forecast::{CandidateForecast, Expected, Pace};
+pub use link_counts::LinkCountFit;
 pub use lsh::LshTables;
 pub use memory::{BlockSizes, LinkSizes};
 pub use null::NullDistribution;

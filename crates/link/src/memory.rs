@@ -116,7 +116,14 @@ impl LinkSizes {
     pub fn deciding(&self) -> u64 {
         let candidates = self.candidates;
         let persons = self.persons[0].min(candidates) + self.persons[1].min(candidates);
-        let links = self.persons[0].min(self.persons[1]).min(candidates);
+        let links = match self.assignment {
+            Assignment::OneToMany => self.persons[1],
+            Assignment::ManyToOne => self.persons[0],
+            Assignment::Greedy | Assignment::MutualBest | Assignment::Optimal => {
+                self.persons[0].min(self.persons[1])
+            }
+        }
+        .min(candidates);
         let held = bytes::<CandidatePair>(candidates);
         // One pair per two persons: in the order of similarity, with those seen in a set.
         let sorting = bytes::<usize>(candidates) + hash_bytes::<(u32, u32)>(candidates);
@@ -125,7 +132,9 @@ impl LinkSizes {
         let rivals =
             persons * (bytes::<(u32, f64)>(4) + ALLOCATION_BYTES) + hash_bytes::<(u32, [usize; 3])>(persons);
         // Links, who is taken, and what an estimate looks up.
-        let of_links = 3 * bytes::<PersonPair>(links) + 3 * hash_bytes::<(u32, f64)>(persons);
+        let of_links = bytes::<[u32; 2]>(self.persons[0].max(self.persons[1]))
+            + 3 * bytes::<PersonPair>(links)
+            + 3 * hash_bytes::<(u32, f64)>(persons);
         // Who is settled, their look-alikes, and each open pair with where it is counted.
         let of_surplus = if self.estimates {
             persons * (bytes::<Option<u32>>(1) + bytes::<[f64; 5]>(1)) + bytes::<(u32, u16)>(candidates)

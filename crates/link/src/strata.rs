@@ -1,4 +1,5 @@
 use crate::decide::LinkSet;
+use crate::link_counts::LinkCountFit;
 use crate::missed::{Missed, missed_at_most, missed_beyond};
 use crate::surplus::Surplus;
 use crate::threshold::count_interval;
@@ -16,6 +17,8 @@ pub struct ExpectedQuality {
     pub recall: f64,
     /// 95 % interval of it.
     pub recall_interval: (f64, f64),
+    /// What the numbers of pairs of these people say; `None` where there are too few.
+    pub link_counts: Option<LinkCountFit>,
 }
 
 /// What the estimate of a threshold saw of single persons, by which links are looked at group by group.
@@ -71,11 +74,8 @@ impl LinkSet {
             (missed + p, variance + p * (2.0 - p), of_all + 1.0)
         });
         let spread = 1.96 * f64::sqrt(variance);
-        let beyond_counting = if looks.is_doubtful {
-            of_all
-        } else {
-            missed_at_most(&probabilities)
-        };
+        let if_doubtful = if looks.is_doubtful { of_all } else { 0.0 };
+        let beyond_counting = missed_at_most(&probabilities).max(if_doubtful);
         let of_links = Missed {
             expected: missed,
             fewest: (missed - spread).max(0.0),
@@ -100,6 +100,7 @@ impl LinkSet {
             precision_interval,
             recall: missed.recall(precision * links),
             recall_interval: missed.recall_interval(precision_interval, links),
+            link_counts: self.counts.fit_among(is_in),
         })
     }
 }

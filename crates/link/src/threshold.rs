@@ -48,9 +48,6 @@ pub struct ThresholdEstimate {
     pub recall_interval: (f64, f64),
     /// Expected F1.
     pub expected_f1: f64,
-    /// Links per record before assignment as Bernoulli(p) + Poisson(λ) (after Blakely & Salmond 2002):
-    /// p/(p+λ), a further look at precision; `None` when the counts do not fit the model.
-    pub link_count_precision: Option<f64>,
 }
 
 /// How false links were expected.
@@ -240,7 +237,6 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
         expected_recall: missed.recall(choice.true_links),
         recall_interval: missed.recall_interval(precision_interval, to_f64(choice.links)),
         expected_f1: 2.0 * choice.true_links / (to_f64(choice.links) + choice.true_links + missed.expected),
-        link_count_precision: found.link_count_precision(threshold),
     };
     Ok((estimate, calibration, looks))
 }
@@ -409,25 +405,6 @@ impl Found<'_> {
         }
         best.filter(|best| best.precision() > 0.5 && best.links >= LEAST_LINKS)
             .ok_or(LinkError::ThresholdIndeterminate)
-    }
-
-    /// Precision from the number of candidates each left person has at or above the threshold:
-    /// p = √(mean − variance), λ = mean − p, precision p/(p+λ).
-    fn link_count_precision(&self, threshold: Threshold) -> Option<f64> {
-        let mut counts = std::collections::HashMap::<u32, f64>::new();
-        for pair in self.pairs {
-            if pair.best.similarity >= threshold.to_f64() {
-                *counts.entry(pair.left_person).or_default() += 1.0;
-            }
-        }
-        // In the order of persons, so that the sum does not depend on how a map happens to be laid out.
-        let mut counts: Vec<(u32, f64)> = counts.into_iter().collect();
-        counts.sort_by_key(|(person, _)| *person);
-        let persons = to_f64(self.sizes.left_persons);
-        let mean = counts.iter().map(|(_, count)| count).sum::<f64>() / persons;
-        let variance = counts.iter().map(|(_, count)| count * count).sum::<f64>() / persons - mean * mean;
-        let p = (mean - variance).max(0.0).sqrt();
-        (p > 0.0 && p <= mean).then(|| p / mean)
     }
 }
 

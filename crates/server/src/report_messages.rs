@@ -41,6 +41,9 @@ fn to_stratum(stratum: &StratumReport) -> v1::StratumReport {
         recall: stratum.recall,
         recall_low: stratum.recall_low,
         recall_high: stratum.recall_high,
+        link_count_precision: stratum.link_count_precision,
+        link_count_low: stratum.link_count_low,
+        link_count_high: stratum.link_count_high,
     }
 }
 
@@ -54,6 +57,8 @@ pub(crate) fn to_report(report: &LinkageReport) -> v1::LinkageReport {
         expected_recall: report.expected_recall,
         expected_f1: report.expected_f1,
         link_count_precision: report.link_count_precision,
+        link_count_low: report.link_count_low,
+        link_count_high: report.link_count_high,
         estimators: report.estimators.as_ref().map(|estimators| v1::EstimatorReport {
             decided_by: estimators.decided_by.clone(),
             threshold_by_registers: estimators.threshold_by_registers.to_string(),

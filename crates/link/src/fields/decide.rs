@@ -107,32 +107,31 @@ pub fn decide_by_fields(
             }
         }
     };
-    let (mut links, decision, looks) = settle(sides, &pairs, &level, assignment, candidates.len())?;
+    let mut settled = settle(sides, &pairs, &level, assignment, candidates.len())?;
     let cut = match level {
         Level::Given { cut, .. } => cut,
-        Level::Learnt { .. } => decision.threshold.to_f64(),
+        Level::Learnt { .. } => settled.decision.threshold.to_f64(),
     };
-    let evidence: Vec<Vec<f64>> = links
+    let evidence: Vec<Vec<f64>> = settled
+        .links
         .iter()
         .map(|link| model.evidence(left.row_of(link.left), right.row_of(link.right)))
         .collect();
     let mut link_matches = 0.0;
-    for link in &mut links {
+    for link in &mut settled.links {
         let probability = by_model[&(link.left, link.right)];
         link_matches += probability;
         link.probability.get_or_insert(probability);
     }
     let report = FieldReport::new(&model, &evidence, (link_matches, candidate_matches), cut);
     Ok(LinkSet {
-        links,
-        decision,
         fields: Some(FieldLinks {
             report,
             evidence,
             model,
             cut,
         }),
-        looks,
+        ..settled
     })
 }
 

@@ -2894,7 +2894,8 @@ pub struct LinkageReport {
     pub expected_recall: ::core::option::Option<f64>,
     #[prost(double, optional, tag = "5")]
     pub expected_f1: ::core::option::Option<f64>,
-    /// A further look at precision, from link counts; absent when they do not fit its model.
+    /// Share of the pairs at or above the threshold that are true, before anybody is assigned, by how many each person has; absent with
+    /// too few.
     #[prost(double, optional, tag = "6")]
     pub link_count_precision: ::core::option::Option<f64>,
     /// How the threshold was estimated; absent under a given threshold.
@@ -2918,6 +2919,11 @@ pub struct LinkageReport {
     /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead.
     #[prost(uint64, optional, tag = "12")]
     pub greedy_components: ::core::option::Option<u64>,
+    /// 95 % interval of link_count_precision.
+    #[prost(double, optional, tag = "13")]
+    pub link_count_low: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "14")]
+    pub link_count_high: ::core::option::Option<f64>,
 }
 /// What is expected of the links of a group of people, with 95 % intervals.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2940,6 +2946,13 @@ pub struct StratumReport {
     pub recall_low: f64,
     #[prost(double, tag = "8")]
     pub recall_high: f64,
+    /// As in LinkageReport.
+    #[prost(double, optional, tag = "9")]
+    pub link_count_precision: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "10")]
+    pub link_count_low: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "11")]
+    pub link_count_high: ::core::option::Option<f64>,
 }
 /// What the fields said in a run (Fellegi-Sunter), without a value or a pair of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
