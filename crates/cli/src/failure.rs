@@ -182,7 +182,14 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
         return Some((Exit::Failed, link_hint(error).to_owned()));
     }
     if let Some(EngineError::Flow(error)) = cause.downcast_ref::<EngineError>() {
-        return Some((Exit::Input, flow_hint(error).to_owned()));
+        let exit = match error {
+            FlowError::NothingInPeriod { .. } | FlowError::RuleUnknown { .. } => Exit::Input,
+            FlowError::EventOutOfRange
+            | FlowError::EventPairedTwice
+            | FlowError::PairDirection
+            | FlowError::RecordKeys { .. } => Exit::Failed,
+        };
+        return Some((exit, flow_hint(error).to_owned()));
     }
     if let Some(EngineError::RunRefused { .. }) = cause.downcast_ref::<EngineError>() {
         let hint = "take one of the ways the message names";

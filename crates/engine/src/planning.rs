@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use corridor_core::audit::AuditAction;
 use corridor_core::{Agreement, Caller, DatasetState, DatasetStatus, Digest, EncodedDataset, Side};
+use corridor_flows::{FlowTerms, check_lists};
 use corridor_store::parse_dataset;
 
 use crate::compute::Compute;
@@ -42,6 +43,7 @@ impl Engine {
                     destination: &destination,
                     file_bytes,
                 };
+                check_moves(&agreement, &origin, &destination)?;
                 RunPlan::new(
                     datasets,
                     &agreement.linkage,
@@ -106,6 +108,20 @@ impl Engine {
 /// Bytes of the files of datasets.
 pub(crate) fn file_bytes_of(datasets: &[DatasetStatus; 2]) -> [u64; 2] {
     datasets.each_ref().map(|dataset| dataset.declaration.total_bytes)
+}
+
+/// Whether two datasets of moves hold something to count, before anything is compared.
+pub(crate) fn check_moves(
+    agreement: &Agreement,
+    origin: &EncodedDataset,
+    destination: &EncodedDataset,
+) -> Result<(), EngineError> {
+    match (&origin.events, &destination.events) {
+        (Some(origin), Some(destination)) => {
+            Ok(check_lists(&FlowTerms::from(agreement), origin, destination)?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether two files can be read within the memory of a run.

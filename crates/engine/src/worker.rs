@@ -20,7 +20,7 @@ use crate::manifest::{ManifestHost, ManifestParts, ManifestTable, RunManifest};
 use crate::observer::{AttemptOutcome, FailureKind, Happening, Phase};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
-use crate::planning::{check_files, file_bytes_of};
+use crate::planning::{check_files, check_moves, file_bytes_of};
 use crate::result::{MadeResult, make_result};
 
 /// How long the worker waits when the store failed.
@@ -501,7 +501,7 @@ impl Job {
         tiles_of(blocks.as_ref(), &self.agreement.linkage, lens)
     }
 
-    /// What the run will need. Time is looked at only where there is a limit on it.
+    /// What the run will need, if there is something to count. Time is looked at only where there is a limit on it.
     fn plan(
         &self,
         file_bytes: [u64; 2],
@@ -514,6 +514,7 @@ impl Job {
             destination: &self.destination,
             file_bytes,
         };
+        check_moves(&self.agreement, &self.origin, &self.destination)?;
         let clock = limits.max_seconds.map(|_| clock);
         RunPlan::new(
             datasets,
@@ -585,11 +586,16 @@ fn to_words(error: &EngineError) -> String {
     if let EngineError::RunRefused { refusals } = error {
         return to_text(refusals);
     }
-    if let EngineError::Flow(flow @ (FlowError::NothingInPeriod { .. } | FlowError::RuleUnknown { .. })) =
-        error
-    {
+    if let EngineError::Flow(flow @ FlowError::NothingInPeriod { .. }) = error {
         return format!(
-            "{flow}. Correct the mapping of the dates of stays, or agree on another period or rule, under a new agreement."
+            "{flow}. Check with corridor inspect the date, direction and counterpart of the moves, or agree on another period, under a \
+             new agreement."
+        );
+    }
+    if let EngineError::Flow(flow @ FlowError::RuleUnknown { .. }) = error {
+        return format!(
+            "{flow}. Say in the mapping until when the register was observed, or which moves count, or agree on another rule, under a \
+             new agreement."
         );
     }
     let reason = if matches!(error, EngineError::OtherVersion) {

@@ -113,7 +113,8 @@ pub enum DisclosureError {
 ///
 /// Moves in two periods are in two cells, of which nobody outside can tell that they are one. The days between two dates and the
 /// rules of minimum stay are tables of their own, protected with the totals that the rows show. How many moves are in no table is told to
-/// full tens, or to multiples of the minimum where that is more, and not where partners of them are a count that is left out.
+/// full tens, or to multiples of the minimum where that is more, and not where partners of them are a count that is left out; of those
+/// whose rule is not known, what the stays tell.
 ///
 /// # Errors
 /// [`DisclosureError`].
@@ -195,11 +196,36 @@ pub fn protect(
                 ..row
             });
         }
+        let of_unknown_rule = unknown_rules(
+            &published.stays,
+            corridor.corridor,
+            terms.statistics.duration_rule,
+        );
+        published.left_out.extend(of_unknown_rule);
     }
     Ok(Disclosable {
         inner: table,
         published,
     })
+}
+
+/// How many moves of each list are in no table since it is not known whether the rule counts them: what the stays say, added up, so that it
+/// tells nothing that these do not. Of each office's own rule, only where it is not known of some.
+fn unknown_rules(stays: &[StayRow], corridor: Corridor, rule: DurationRule) -> Vec<LeftOutRow> {
+    let sides = [Side::Origin, Side::Destination].into_iter();
+    let rows = sides.map(|side| {
+        let of_side = stays.iter().filter(|row| {
+            (row.corridor, row.side, row.rule, row.counts) == (corridor, side, rule, RuleFlag::Unknown)
+        });
+        LeftOutRow {
+            corridor,
+            side,
+            reason: LeftOut::RuleUnknown,
+            moves: of_side.map(|row| row.moves).sum(),
+        }
+    });
+    rows.filter(|row| rule != DurationRule::Own || row.moves != Some(0))
+        .collect()
 }
 
 /// The moves of the other office whose partners are among those that one left out for a reason: these are no more.

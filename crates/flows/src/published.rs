@@ -116,7 +116,9 @@ impl PublishedTable {
         self.rows.iter().all(|row| {
             let mut told_apart = row.group.0.iter();
             corridors.contains(&row.corridor)
-                && told_apart.all(|(variable, label)| labels[variable].contains(label))
+                && told_apart.all(|(variable, label)| {
+                    self.terms.statistics.names(*variable) && labels[variable].contains(label)
+                })
         }) && self
             .stays
             .iter()

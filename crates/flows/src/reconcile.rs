@@ -104,7 +104,7 @@ pub enum LeftOut {
     OutsidePeriod,
     /// Its office names another country than the partner, or none.
     OtherCountry,
-    /// It is not known whether the rule of minimum stay counts it.
+    /// It is not known whether the rule of minimum stay counts it, as the tables of stays say, of which this is a sum.
     RuleUnknown,
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct Reconciliation {
     pub(crate) lags: LagCounts,
     /// Every move of a list for this corridor, counted or not, by period.
     pub(crate) stays: BTreeMap<(Category, Side), StayCounts>,
-    /// Moves of a list in this direction that are in no table.
+    /// Moves of a list in this direction that are in no table, by their date or country.
     pub(crate) left_out: BTreeMap<(Side, LeftOut), u64>,
 }
 
@@ -189,10 +189,8 @@ pub(crate) fn reconcile(
         stays: BTreeMap::new(),
         left_out: [Side::Origin, Side::Destination]
             .into_iter()
-            .flat_map(|side| LeftOut::ALL.map(|reason| ((side, reason), 0)))
-            // An office knows its own rule, as a rule.
-            .filter(|((_, reason), _)| {
-                *reason != LeftOut::RuleUnknown || terms.statistics.duration_rule != DurationRule::Own
+            .flat_map(|side| {
+                [LeftOut::OutsidePeriod, LeftOut::OtherCountry].map(|reason| ((side, reason), 0))
             })
             .collect(),
     };
@@ -202,7 +200,7 @@ pub(crate) fn reconcile(
             continue;
         }
         result.add_stay(terms, Side::Origin, emigration);
-        if !result.is_counted(terms, Side::Origin, emigration) {
+        if !is_counted(emigration, terms) {
             continue;
         }
         let class = match outcome(terms, emigration, partner.map(|at| &destination.events[at])) {
@@ -223,7 +221,7 @@ pub(crate) fn reconcile(
             continue;
         }
         result.add_stay(terms, Side::Destination, immigration);
-        if !result.is_counted(terms, Side::Destination, immigration) {
+        if !is_counted(immigration, terms) {
             continue;
         }
         let partner = partner.map(|at| (&origin.events[at], key_of(origin, at)));
@@ -263,14 +261,6 @@ impl Reconciliation {
         left_out.is_none()
     }
 
-    /// Whether the rule counts a move that is reported. Of those of which that is not known, the number is kept.
-    fn is_counted(&mut self, terms: &FlowTerms, side: Side, event: &MigrationEvent) -> bool {
-        if flag_of(event, terms) == RuleFlag::Unknown {
-            *self.left_out.entry((side, LeftOut::RuleUnknown)).or_default() += 1;
-        }
-        is_counted(event, terms)
-    }
-
     fn add(&mut self, terms: &FlowTerms, event: &MigrationEvent, class: Class, record_key: u64) {
         let account = self.cells.entry(terms.key(event)).or_default();
         account.add_move(class, record_key);
@@ -307,23 +297,23 @@ const fn flag_of(event: &MigrationEvent, terms: &FlowTerms) -> RuleFlag {
 ///
 /// # Errors
 /// [`FlowError::NothingInPeriod`] when neither has a move between the two countries in the reference period, and
-/// [`FlowError::RuleUnknown`] when of no such move of one of them is it known whether the rule of minimum stay counts it.
+/// [`FlowError::RuleUnknown`] when an office has moves in the direction of the corridor, and of none is it known whether the rule of
+/// minimum stay counts it.
 pub fn check_lists(
     terms: &FlowTerms,
     origin: &[MigrationEvent],
     destination: &[MigrationEvent],
 ) -> Result<(), FlowError> {
     let mut is_empty = true;
-    for (side, list) in [(Side::Origin, origin), (Side::Destination, destination)] {
-        let mut reported = list
-            .iter()
-            .filter(|event| LeftOut::of(event, terms).is_none())
-            .peekable();
-        if reported.peek().is_none() {
-            continue;
-        }
-        is_empty = false;
-        if reported.all(|event| flag_of(event, terms) == RuleFlag::Unknown) {
+    let lists = [
+        (Side::Origin, origin, Direction::Emigration),
+        (Side::Destination, destination, Direction::Immigration),
+    ];
+    for (side, list, direction) in lists {
+        let reported = list.iter().filter(|event| LeftOut::of(event, terms).is_none());
+        is_empty &= reported.clone().next().is_none();
+        let mut reported = reported.filter(|event| event.direction == direction).peekable();
+        if reported.peek().is_some() && reported.all(|event| flag_of(event, terms) == RuleFlag::Unknown) {
             let rule = terms.statistics.duration_rule;
             return Err(FlowError::RuleUnknown { side, rule });
         }
@@ -521,7 +511,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn moves_of_which_the_rule_is_not_known_are_counted_as_such_and_nothing_but_zeros_is_refused() {
+    fn lists_that_would_give_nothing_but_zeros_are_refused() {
         let mut terms = terms();
         terms.statistics.duration_rule = DurationRule::Months12;
         let with = |flag| {
@@ -530,29 +520,21 @@ pub(crate) mod tests {
             event
         };
         let list = [with(RuleFlag::Yes), with(RuleFlag::Unknown), with(RuleFlag::No)];
-        let none: [MovePair; 0] = [];
-        let made = table(&terms, &list, &[], &none);
-        let left_out = &made.corridors[0].left_out;
-        assert_eq!(left_out[&(Side::Origin, LeftOut::RuleUnknown)], 1);
-        assert_eq!(left_out[&(Side::Destination, LeftOut::RuleUnknown)], 0);
+        let arrived = list.map(|event| MigrationEvent {
+            direction: Direction::Immigration,
+            ..event
+        });
         assert_eq!(check_lists(&terms, &list, &[]), Ok(()));
-        // An office whose moves are all not counted says so; one of which it is not known does not.
-        assert_eq!(check_lists(&terms, &list[2..], &list[..1]), Ok(()));
+        // An office whose moves are all not counted says so; one of which it is not known does not, whatever it says of returns.
+        assert_eq!(check_lists(&terms, &list[2..], &arrived[..1]), Ok(()));
         let unknown = FlowError::RuleUnknown {
             side: Side::Destination,
             rule: DurationRule::Months12,
         };
-        assert_eq!(check_lists(&terms, &list, &list[1..2]), Err(unknown));
+        let with_a_return = [arrived[1], list[0]];
+        assert_eq!(check_lists(&terms, &list, &with_a_return), Err(unknown));
         let nothing = FlowError::NothingInPeriod { period: terms.period };
         assert_eq!(check_lists(&terms, &[event_in(2030)], &[]), Err(nothing));
-        // Under each office's own rule it is not told where all is known.
-        terms.statistics.duration_rule = DurationRule::Own;
-        let made = table(&terms, &list, &[], &none);
-        assert!(
-            !made.corridors[0]
-                .left_out
-                .contains_key(&(Side::Origin, LeftOut::RuleUnknown))
-        );
     }
 
     proptest! {

@@ -368,3 +368,30 @@ fn protection_that_is_stopped_shows_nothing() {
         );
     }
 }
+
+#[test]
+fn moves_of_which_the_rule_is_not_known_are_told_as_the_stays_tell_them() {
+    let mut terms = terms();
+    terms.statistics.duration_rule = DurationRule::Months12;
+    let with = |flag, count| {
+        let mut event = event_in(2022);
+        event.facts.stay.months_12 = flag;
+        vec![event; count]
+    };
+    let told = |unknown: usize| {
+        let mut events = with(RuleFlag::Yes, 200);
+        events.extend(with(RuleFlag::No, 40));
+        events.extend(with(RuleFlag::Unknown, unknown));
+        let none: [MovePair; 0] = [];
+        let published = protect(table(&terms, &events, &[], &none), &noise(), &[])
+            .unwrap()
+            .into_published();
+        let row = published.left_out.iter().find(|row| {
+            (row.corridor, row.side, row.reason) == (terms.corridor, Side::Origin, LeftOut::RuleUnknown)
+        });
+        row.unwrap().moves
+    };
+    assert_eq!((told(60), told(0)), (Some(60), Some(0)));
+    // Fewer than the minimum are left out of the stays, with others, and so here.
+    assert_eq!(told(1), None);
+}

@@ -558,7 +558,7 @@ fn two_thousand_cells_are_protected_with_few_others() {
             "{share} of {} cells that are not unsafe, beside {small}",
             table.cells().len()
         );
-        // Every tenth of the suppressed by the other solver: all would take minutes.
+        // Some of the suppressed by the other solver: all would take minutes.
         let seen = seen(&table, suppression.suppressed());
         let open = (0..seen.len()).filter(|&cell| is_unsafe(&table, &table.cells()[cell]));
         for cell in open.step_by(29) {
