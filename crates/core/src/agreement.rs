@@ -163,7 +163,7 @@ impl fmt::Display for Assignment {
 pub struct LinkageTerms {
     /// Where the threshold comes from.
     pub threshold: ThresholdPolicy,
-    /// How each person gets at most one partner.
+    /// How many partners each person gets, and which.
     pub assignment: Assignment,
     /// Two events of a linked person are the same move only when at most this many days apart.
     pub event_window_days: u32,
@@ -184,8 +184,8 @@ impl LinkageTerms {
     /// Checks that the terms fit each other and the filters of a profile.
     ///
     /// # Errors
-    /// When a person may have several partners and the threshold is to be estimated: it is found, and the quality of links known, from how
-    /// rivals for one place differ, of which there is none then.
+    /// When a person may have several partners, and fields decide, whose evidence is of one match at most, or the threshold is to be
+    /// estimated: it is found, and the quality of links known, from how rivals for one place differ, of which there is none then.
     ///
     /// When keys of bits are asked for and the profile's filters are majorities: half of the bits of any two of them agree,
     /// and those of two records of one person hardly more, so that no few bits tell the ones from the others.
@@ -199,12 +199,20 @@ impl LinkageTerms {
                 ),
             });
         }
-        if !self.assignment.is_one_to_one() && self.threshold == ThresholdPolicy::Estimated {
+        let several = (!self.assignment.is_one_to_one()).then(|| self.assignment.as_str());
+        if let (Some(several), Profile::Fields256 | Profile::Fields512) = (several, profile) {
             return Err(AgreementError {
                 field: "linkage.assignment",
                 problem: format!(
-                    "under {} a threshold cannot be estimated, since it is learnt from rivals for one place; give a threshold",
-                    self.assignment.as_str()
+                    "under {several} the evidence of fields, of one match at most, does not hold; take a profile of whole filters"
+                ),
+            });
+        }
+        if let (Some(several), ThresholdPolicy::Estimated) = (several, self.threshold) {
+            return Err(AgreementError {
+                field: "linkage.assignment",
+                problem: format!(
+                    "under {several} a threshold cannot be estimated, since it is learnt from rivals for one place; give a threshold"
                 ),
             });
         }

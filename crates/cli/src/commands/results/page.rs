@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use corridor_core::{Corridor, DisclosureMethod, Side, Variable};
-use corridor_flows::{FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource};
+use corridor_flows::{
+    EstimateRemark, FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource,
+};
 
 use super::FlowResult;
 use crate::output::to_columns;
@@ -185,7 +187,12 @@ fn to_cells(table: &PublishedTable, row: &FlowRow, variables: &[Variable]) -> Ve
         Some(estimate) => cells.extend([
             format!("{:.1} %", 100.0 * estimate.coverage_origin),
             format!("{:.1} %", 100.0 * estimate.coverage_destination),
-            format!("{:.0}", estimate.point),
+            match row.estimate_remark() {
+                Some(EstimateRemark::Thin) => format!("{:.0}{THIN}", estimate.point),
+                Some(EstimateRemark::Suppressed | EstimateRemark::NoMatch) | None => {
+                    format!("{:.0}", estimate.point)
+                }
+            },
             format!("{:.0} – {:.0}", estimate.low, estimate.high),
         ]),
         None => {
@@ -195,6 +202,9 @@ fn to_cells(table: &PublishedTable, row: &FlowRow, variables: &[Variable]) -> Ve
     }
     cells
 }
+
+/// Beside an estimate from few.
+const THIN: &str = "*";
 
 fn to_count(row: &FlowRow, measure: Measure) -> String {
     row.counts
@@ -249,11 +259,17 @@ fn legend(table: &PublishedTable) -> String {
         }
         DisclosureMethod::CellKey => "Counts are changed by a little; rows do not add up to totals exactly.",
     };
+    let is_thin = |row: &FlowRow| row.estimate_remark() == Some(EstimateRemark::Thin);
+    let thin = if table.rows.iter().any(is_thin) {
+        format!("{THIN}: too thin by itself, with fewer than seven matched; take such rows together.\n")
+    } else {
+        String::new()
+    };
     format!(
         "{method} E: emigrations reported by the origin; in the tables of moves, a matched one where the\n\
          destination has it, so that it counts once. I: immigrations reported by the destination.\n\
          cov.: share of the other list's moves that this list has. estimate: moves in truth (Chapman), if the two\n\
-         lists are independent and every link is taken at its word.\n\n"
+         lists are independent and every link is taken at its word.\n{thin}\n"
     )
 }
 
