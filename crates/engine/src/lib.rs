@@ -39,6 +39,7 @@ mod phase;
 mod pipeline;
 mod plan;
 mod planning;
+mod reason;
 mod refusal;
 mod refusals;
 mod released;

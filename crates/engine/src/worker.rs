@@ -5,9 +5,8 @@ use std::time::Duration;
 use corridor_core::{
     Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stop, Stopwatch,
 };
-use corridor_flows::FlowError;
-use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, LinkError, Tile};
-use corridor_store::{FailureReason, Lease, RunChange, RunObject, StoreError, WorkerId};
+use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, Tile};
+use corridor_store::{Lease, RunChange, RunObject, StoreError, WorkerId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -15,12 +14,13 @@ use tracing::Instrument as _;
 use crate::codec::{decode_candidates, encode_candidates};
 use crate::engine::{Engine, PROGRAM_VERSION, run_id};
 use crate::error::EngineError;
-use crate::limits::{RunLimits, to_text};
+use crate::limits::RunLimits;
 use crate::manifest::{ManifestHost, ManifestParts, ManifestTable, RunManifest};
 use crate::observer::{AttemptOutcome, FailureKind, Happening, Phase};
 use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::{check_files, check_moves, file_bytes_of};
+use crate::reason::to_reason;
 use crate::result::{MadeResult, make_result};
 
 /// How long the worker waits when the store failed.
@@ -549,66 +549,4 @@ fn outcome_of(worked: &Result<Ending, EngineError>) -> AttemptOutcome {
         Ok(Ending::Lost | Ending::Stopping) => AttemptOutcome::PutAside,
         Err(error) => AttemptOutcome::Failed(FailureKind::of(error)),
     }
-}
-
-/// What the offices read of a failure.
-fn to_reason(error: &EngineError) -> FailureReason {
-    // A kind of failure whose words are forgotten is one of the service's own.
-    FailureReason::try_new(to_words(error))
-        .unwrap_or_else(|| FailureReason::try_new(SERVICE_FAILED).expect("it has words"))
-}
-
-const SERVICE_FAILED: &str = "The service failed. Its operator finds the cause in the log under this run; start the run again \
-                              then; what it has done is kept.";
-
-/// What happened and what to do, nothing of the service's inside.
-fn to_words(error: &EngineError) -> String {
-    if let EngineError::Link(link @ LinkError::LshNeedsBloomFilters) = error {
-        return format!("{link}, under a new agreement.");
-    }
-    if let EngineError::Link(link @ LinkError::FieldsIndeterminate) = error {
-        return format!(
-            "{link}. Check with corridor inspect that both registers hold the same kind of people and with corridor rehearse \
-             how they link; encode more match fields, or take a record-level profile, under a new agreement."
-        );
-    }
-    if let EngineError::Link(link) = error {
-        return format!(
-            "{link}. Check with corridor inspect that both registers hold the same kind of people and with \
-             corridor rehearse how they link, or agree on a fixed threshold."
-        );
-    }
-    if let EngineError::Disclosure(disclosure) = error {
-        return format!(
-            "{disclosure}. Agree on fewer variables, wider groups or longer periods, under a new agreement."
-        );
-    }
-    if let EngineError::RunRefused { refusals } = error {
-        return to_text(refusals);
-    }
-    if let EngineError::Flow(flow @ FlowError::NothingInPeriod { .. }) = error {
-        return format!(
-            "{flow}. Check with corridor inspect the date, direction and counterpart of the moves, or agree on another period, under a \
-             new agreement."
-        );
-    }
-    if let EngineError::Flow(flow @ FlowError::RuleUnknown { .. }) = error {
-        return format!(
-            "{flow}. Say in the mapping until when the register was observed, or which moves count, or agree on another rule, under a \
-             new agreement."
-        );
-    }
-    let reason = if matches!(error, EngineError::OtherVersion) {
-        "The service was brought up to date since the run was started. Start the run again: it is another run then, so that its \
-         result says which program made it."
-    } else if matches!(error, EngineError::NoEvents) {
-        "A register holds persons only, without moves: map event_date, direction and counterpart, and encode it \
-         again under a new agreement."
-    } else if matches!(error, EngineError::Store(store) if store.is_disk_full()) {
-        "The service's disk is full. Start the run again when the operator has made room; what it has done is \
-         kept."
-    } else {
-        SERVICE_FAILED
-    };
-    reason.to_owned()
 }

@@ -210,7 +210,7 @@ pub fn protect(
 }
 
 /// How many moves of each list are in no table since it is not known whether the rule counts them: what the stays say, added up, so that it
-/// tells nothing that these do not. Of each office's own rule, only where it is not known of some.
+/// tells nothing that these do not. Of each office's own rule, only where they show that it is not known of some.
 fn unknown_rules(stays: &[StayRow], corridor: Corridor, rule: DurationRule) -> Vec<LeftOutRow> {
     let sides = [Side::Origin, Side::Destination].into_iter();
     let rows = sides.map(|side| {
@@ -224,7 +224,7 @@ fn unknown_rules(stays: &[StayRow], corridor: Corridor, rule: DurationRule) -> V
             moves: of_side.map(|row| row.moves).sum(),
         }
     });
-    rows.filter(|row| rule != DurationRule::Own || row.moves != Some(0))
+    rows.filter(|row| rule != DurationRule::Own || row.moves > Some(0))
         .collect()
 }
 
