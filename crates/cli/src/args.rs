@@ -155,6 +155,8 @@ pub(crate) enum Command {
     ///
     /// - persons: [{"in_1", "in_2", "links", "persons"}, …]: a bootstrap over persons, who may move more than once;
     ///
+    /// - passes: [{"links", "false_link_rate"}, …]: how many links of all passes are expected to be false;
+    ///
     /// - cells: {"both": [[…], …], "only_1": […], "only_2": […]}: each list has a covariate that the other has not.
     ///
     /// Example: corridor estimate --n1 8000 --n2 6000 --links 4584 --alpha 0.95 --beta 0.02

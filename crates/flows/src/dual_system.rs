@@ -13,6 +13,7 @@ mod error;
 mod estimators;
 mod incomplete;
 mod loglinear;
+mod passes;
 mod strata;
 mod trimmed;
 
@@ -27,6 +28,7 @@ pub use incomplete::{
     AssociationTest, CompletedCells, IncompleteCells, IncompleteEstimate, IncompleteSensitivity, OddsRatio,
 };
 pub use loglinear::{Convergence, LoglinearTerms};
+pub use passes::{LinkPass, PassedLinks, links_of_passes};
 pub use strata::{
     LinkedStratum, PooledStratum, PoolingRule, StratifiedEstimate, Stratum, ThinStratum, stratified_chapman,
     stratified_corrected,

@@ -126,10 +126,11 @@ pub use disclosure::{Disclosable, DisclosureError, protect};
 pub use dual_system::{
     AssociationTest, Bootstrap, ChiSquared, CompletedCells, Consistency, Convergence, CorrectedEstimate,
     Dependence, DependenceRow, DualCounts, DualSystemError, Estimator, IncompleteCells, IncompleteEstimate,
-    IncompleteSensitivity, LinkageErrorRates, LinkageErrors, LinkedCounts, LinkedStratum, LoglinearTerms,
-    ODDS_RATIOS, OddsRatio, PersonOutcome, PooledStratum, PoolingRule, PopulationEstimate, RecaptureMatrix,
-    StratifiedEstimate, Stratum, ThinStratum, TrimmedEstimate, Trimming, bootstrap_over_persons,
-    parametric_bootstrap, stratified_chapman, stratified_corrected, to_count, trimmed,
+    IncompleteSensitivity, LinkPass, LinkageErrorRates, LinkageErrors, LinkedCounts, LinkedStratum,
+    LoglinearTerms, ODDS_RATIOS, OddsRatio, PassedLinks, PersonOutcome, PooledStratum, PoolingRule,
+    PopulationEstimate, RecaptureMatrix, StratifiedEstimate, Stratum, ThinStratum, TrimmedEstimate, Trimming,
+    bootstrap_over_persons, links_of_passes, parametric_bootstrap, stratified_chapman, stratified_corrected,
+    to_count, trimmed,
 };
 pub use duration::{
     ConvertedCount, DurationConversion, DurationError, EXPERT_WILLEKENS_2019, ExponentialRate, IMEM_2013,

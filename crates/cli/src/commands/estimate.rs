@@ -1,9 +1,9 @@
 use corridor_core::SeededEntropy;
 use corridor_flows::{
     Bootstrap, Confidence, Consistency, CorrectedEstimate, DualCounts, DualSystemError, IncompleteEstimate,
-    LinkageErrors, LinkedCounts, LoglinearTerms, PoolingRule, PopulationEstimate, StratifiedEstimate,
-    TrimmedEstimate, bootstrap_over_persons, parametric_bootstrap, stratified_chapman, stratified_corrected,
-    trimmed,
+    LinkageErrors, LinkedCounts, LoglinearTerms, PassedLinks, PoolingRule, PopulationEstimate,
+    StratifiedEstimate, TrimmedEstimate, bootstrap_over_persons, links_of_passes, parametric_bootstrap,
+    stratified_chapman, stratified_corrected, trimmed,
 };
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ struct Report {
     trimmed: Option<TrimmedEstimate>,
     consistency: Option<Consistency>,
     incomplete_covariates: Option<Incomplete>,
+    /// What the error rates of passes make of all links.
+    passes: Option<PassedLinks>,
     /// What must be read beside the figures.
     notes: [&'static str; 2],
 }
@@ -149,6 +151,10 @@ fn estimate(problem: &Problem, args: &EstimateArgs) -> anyhow::Result<Report> {
             Some(matrix) => Some(matrix.consistency()?),
         },
         incomplete_covariates: incomplete,
+        passes: problem
+            .passes()?
+            .map(|passes| links_of_passes(&passes))
+            .transpose()?,
         notes: NOTES,
     })
 }

@@ -2,9 +2,9 @@
 
 use corridor_core::SeededEntropy;
 use corridor_flows::{
-    Confidence, DualCounts, IncompleteCells, IncompleteEstimate, LinkageErrorRates, LinkageErrors,
-    LinkedCounts, LoglinearTerms, PoolingRule, RecaptureMatrix, Stratum, Trimming, parametric_bootstrap,
-    stratified_chapman, trimmed,
+    Confidence, DualCounts, IncompleteCells, IncompleteEstimate, LinkPass, LinkageErrorRates, LinkageErrors,
+    LinkedCounts, LoglinearTerms, PoolingRule, RecaptureMatrix, Stratum, Trimming, links_of_passes,
+    parametric_bootstrap, stratified_chapman, trimmed,
 };
 use serde::Deserialize;
 
@@ -381,4 +381,33 @@ fn em_finds_the_closed_form_of_the_maximal_model_with_three_levels() {
         }
     }
     assert_close(estimate.unseen, unseen, EM_TOL);
+}
+
+#[derive(Deserialize)]
+struct Pass {
+    links: u64,
+    estimated_false_link_rate: f64,
+}
+
+#[test]
+fn links_of_passes_give_the_published_total_and_false_links() {
+    let passes: Vec<LinkPass> = csv::<Pass>("ons_2011_census_patient_register_passes.csv")
+        .iter()
+        .map(|pass| LinkPass {
+            links: pass.links,
+            false_link_rate: pass.estimated_false_link_rate,
+        })
+        .collect();
+    let all = links_of_passes(&passes).unwrap();
+    assert_eq!(all.links, 50_617_759);
+    assert_published(all.expected_false, 127_598.6, 1);
+    assert!((all.precision - 0.997_479).abs() < 1e-6, "{all:?}");
+    for rate in [-0.1, 1.1, f64::NAN] {
+        let pass = LinkPass {
+            links: 1,
+            false_link_rate: rate,
+        };
+        assert!(links_of_passes(&[pass]).is_err(), "{rate}");
+    }
+    assert!(links_of_passes(&[]).is_err());
 }

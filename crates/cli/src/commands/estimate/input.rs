@@ -3,7 +3,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use corridor_flows::{
-    DualCounts, DualSystemError, IncompleteCells, LinkageErrorRates, LinkageErrors, LinkedCounts,
+    DualCounts, DualSystemError, IncompleteCells, LinkPass, LinkageErrorRates, LinkageErrors, LinkedCounts,
     LinkedStratum, PersonOutcome, RecaptureMatrix, Stratum, Trimming, to_count,
 };
 use serde::Deserialize;
@@ -29,6 +29,7 @@ pub(super) struct Problem {
     recapture: Option<RecaptureInput>,
     persons: Option<Vec<PersonInput>>,
     cells: Option<CellsInput>,
+    passes: Option<Vec<PassInput>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +68,13 @@ struct PersonInput {
     in_2: f64,
     links: f64,
     persons: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PassInput {
+    links: f64,
+    false_link_rate: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,7 +146,8 @@ impl Problem {
                 HINT,
             ));
         }
-        if !total && self.strata.is_none() && self.recapture.is_none() && self.cells.is_none() {
+        let is_without_more = self.recapture.is_none() && self.cells.is_none() && self.passes.is_none();
+        if !total && self.strata.is_none() && is_without_more {
             return Err(input_error("there is nothing to estimate from", HINT));
         }
         Ok(())
@@ -251,6 +260,19 @@ impl Problem {
             records: to_count("trimmed.records", trimming.records)?,
             matched: to_count("trimmed.matched", trimming.matched)?,
         }))
+    }
+
+    pub(super) fn passes(&self) -> anyhow::Result<Option<Vec<LinkPass>>> {
+        let Some(passes) = &self.passes else {
+            return Ok(None);
+        };
+        let to_pass = |pass: &PassInput| {
+            Ok(LinkPass {
+                links: to_count("passes.links", pass.links)?,
+                false_link_rate: pass.false_link_rate,
+            })
+        };
+        Ok(Some(passes.iter().map(to_pass).collect::<anyhow::Result<_>>()?))
     }
 
     pub(super) fn recapture(&self) -> anyhow::Result<Option<RecaptureMatrix>> {

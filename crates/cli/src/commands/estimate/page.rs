@@ -101,6 +101,14 @@ pub(super) fn to_page(report: &Report) -> String {
             ],
         ));
     }
+    if let Some(passes) = &report.passes {
+        line(format!(
+            "links of all passes {}, expected to be false {:.1}, true {:.3} %\n",
+            passes.links,
+            passes.expected_false,
+            100.0 * passes.precision
+        ));
+    }
     if let Some(incomplete) = &report.incomplete_covariates {
         line(incomplete_part(&incomplete.estimate));
         if let Some(bootstrap) = &incomplete.bootstrap {
