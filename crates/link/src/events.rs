@@ -18,9 +18,9 @@ pub struct EventPair {
     pub days_apart: u32,
 }
 
-/// Pairs the moves of linked persons one to one; those of a person with several partners, with the moves of all of these. As many as possible within `window_days`; among those ways, as many as
-/// possible where both offices name each other's country; and among those, the one with the fewest days in
-/// total. An emigration of one office can only be an immigration of the other. Sorted by left record.
+/// Pairs the moves of linked persons one to one, those of a person with several partners with the moves of all of these: as many as
+/// possible within `window_days`; among those ways, as many as possible where both offices name each other's country; and among those, the
+/// one with the fewest days in total. An emigration of one office can only be an immigration of the other. Sorted by left record.
 ///
 /// # Panics
 /// When an event list is not as long as its side.

@@ -239,9 +239,10 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::Disclosure(_) => (Code::FailedPrecondition, "NOT_DISCLOSABLE"),
         EngineError::FrameChecksum { .. } => (Code::DataLoss, "FRAME_CHECKSUM"),
         EngineError::GateFailed { .. } => (Code::FailedPrecondition, "GATE_FAILED"),
-        EngineError::Link(_) | EngineError::MeasureMismatch | EngineError::NoEvents => {
-            (Code::FailedPrecondition, "NOT_LINKABLE")
-        }
+        EngineError::Flow(_)
+        | EngineError::Link(_)
+        | EngineError::MeasureMismatch
+        | EngineError::NoEvents => (Code::FailedPrecondition, "NOT_LINKABLE"),
         EngineError::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
         EngineError::NotParty => (Code::PermissionDenied, "NOT_PARTY"),
         EngineError::NotReadable { .. } => (Code::PermissionDenied, "NOT_READABLE"),
@@ -256,10 +257,9 @@ fn classify(error: &EngineError) -> (Code, &'static str) {
         EngineError::Signature(_) => (Code::InvalidArgument, "SIGNATURE"),
         EngineError::Store(store) => classify_store(store),
         // What ends a run is in its reason: no call fails with it.
-        EngineError::Compute(_)
-        | EngineError::Flow(_)
-        | EngineError::OtherVersion
-        | EngineError::StoredResult => (Code::Internal, "INTERNAL"),
+        EngineError::Compute(_) | EngineError::OtherVersion | EngineError::StoredResult => {
+            (Code::Internal, "INTERNAL")
+        }
     }
 }
 
