@@ -693,7 +693,7 @@ mod tests {
         let mut entropy = SeededEntropy::new(6, "siblings");
         for (side, (filters, persons)) in registers.iter_mut().enumerate() {
             for row in (side..1200).step_by(7) {
-                let sibling = flip(&filters.row(row).to_vec(), 22, &mut entropy);
+                let sibling = flip(filters.row(row), 22, &mut entropy);
                 filters.push(&sibling);
                 let mut id = [0; 16];
                 fill(&mut entropy, &mut id);
