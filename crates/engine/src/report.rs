@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pipeline::to_count;
 
-/// How links were decided, as it leaves with a result.
+/// How links were decided, as it leaves with a result. Fields are in the order of their numbers in the protocol, by which a client works out
+/// the digest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkageReport {
@@ -24,12 +25,6 @@ pub struct LinkageReport {
     /// Share of the pairs at or above the threshold that are true, before anybody is assigned, by how many each person has: a further
     /// look at quality, which needs nothing else. `None` with too few.
     pub link_count_precision: Option<f64>,
-    /// 95 % interval of it, lower end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link_count_low: Option<f64>,
-    /// Upper end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link_count_high: Option<f64>,
     /// The two ways in which the threshold was estimated; `None` under a given threshold.
     pub estimators: Option<EstimatorReport>,
     /// What was compared, and what that cost, where only records that share a block were; `None` where all pairs were.
@@ -50,6 +45,12 @@ pub struct LinkageReport {
     /// Groups of connected pairs too large to be assigned optimally, and assigned greedily instead. `None` in results of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greedy_components: Option<u64>,
+    /// 95 % interval of `link_count_precision`, lower end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_count_low: Option<f64>,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_count_high: Option<f64>,
 }
 
 /// What is expected of the links of a group of people.
@@ -91,17 +92,6 @@ pub struct BlockingReport {
     pub passes: Vec<String>,
     /// Pairs compared; one that meets in several passes counts in each.
     pub pairs_compared: u64,
-    /// Different pairs among these, from a sample, to two digits: one that meets in several passes is compared in each and kept once. `None`
-    /// with keys of bits, and in results of before it was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub distinct_pairs: Option<u64>,
-    /// Records of the origin in the two blocks that make the most pairs, to full tens. Large blocks are compared in pieces, and none is
-    /// left out. `None` without blocks, and in results of before it was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub largest_block_origin: Option<u64>,
-    /// Records of the destination in them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub largest_block_destination: Option<u64>,
     /// One less the share of all pairs that were compared.
     pub reduction_ratio: f64,
     /// Records of the origin that are in no block, and so were compared with nobody.
@@ -120,6 +110,17 @@ pub struct BlockingReport {
     /// The keys of bits, where the agreement asks for them; they come after the passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lsh: Option<LshReport>,
+    /// Different pairs among those compared, from a sample, to two digits: one that meets in several passes is compared in each and kept once. `None`
+    /// with keys of bits, and in results of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct_pairs: Option<u64>,
+    /// Records of the origin in the two blocks that make the most pairs, to full tens. Large blocks are compared in pieces, and none is
+    /// left out. `None` without blocks, and in results of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_block_origin: Option<u64>,
+    /// Records of the destination in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_block_destination: Option<u64>,
 }
 
 /// Keys of bits drawn from the filters.

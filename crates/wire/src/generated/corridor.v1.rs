@@ -2575,7 +2575,9 @@ pub struct GetFlowTableRequest {
 ///   and "interval" is {"low":,"high":};
 /// * "not_corrected" of a row is left out when absent;
 /// * the list of a stay row and of a row left out is named "side";
-/// * in the report, "blocking", "fields", "strata", "ambiguous_links", "greedy_components" and "lsh" are left out when absent or empty.
+/// * in the report, "blocking", "fields", "strata", "ambiguous_links", "greedy_components", "lsh", "distinct_pairs", "largest_block_origin",
+///   "largest_block_destination", "link_count_low", "link_count_high" and, of a stratum, "link_count_precision" are left out when absent or
+///   empty.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetFlowTableResponse {
     #[prost(message, optional, tag = "1")]
