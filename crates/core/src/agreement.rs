@@ -712,6 +712,20 @@ mod tests {
             |a| a.linkage.lsh_recall = Some("0.98".parse().unwrap()),
             "linkage.lsh_recall",
         );
+        for several in [Assignment::OneToMany, Assignment::ManyToOne] {
+            let with_threshold = |policy| {
+                let mut changed = agreement();
+                changed.linkage.assignment = several;
+                changed.linkage.threshold = policy;
+                changed.validate().map_err(|error| error.field)
+            };
+            let given = ThresholdPolicy::Fixed("0.2".parse().unwrap());
+            assert_eq!(with_threshold(given), Ok(()));
+            assert_eq!(
+                with_threshold(ThresholdPolicy::Estimated),
+                Err("linkage.assignment")
+            );
+        }
         check(|a| a.disclosure.minimum_count = 0, "disclosure.minimum_count");
         check(|a| a.gate.minimum_stratum = Some(1), "gate.minimum_stratum");
         check(|a| a.retention_days = 0, "retention_days");

@@ -139,8 +139,8 @@ impl<'a> Pipeline<'a> {
         tiles_of(self.blocks.as_ref(), &self.terms, lens)
     }
 
-    /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break or more are
-    /// found than are within `budget`, or the work is stopped, which gives the tiles under way up. Runs on the current rayon pool. Says whether
+    /// Compares some tiles and gives the candidate pairs of each to `sink`, in no order, until it says to break, more are found than are
+    /// within `budget` or the work is stopped, both of which give the tiles under way up. Runs on the current rayon pool. Says whether
     /// all were compared.
     pub fn compare(
         &self,
@@ -293,8 +293,8 @@ impl<'a> Pipeline<'a> {
     /// how good the links are. `released` are the tables of the same countries and years that left before.
     ///
     /// # Errors
-    /// When a register holds persons only, there is nothing to count, the table cannot be protected, the work is stopped, or the events do not fit together, which
-    /// is a defect of this program.
+    /// When a register holds persons only, there is nothing to count, the table cannot be protected, the work is stopped, or the events do
+    /// not fit together, which is a defect of this program.
     pub fn reconcile(
         &self,
         links: &LinkSet,

@@ -182,7 +182,9 @@ pub fn protect(
                 side,
                 reason,
                 moves: of_all
-                    .filter(|all| all.counts.get(partners_of(side, reason)).is_some())
+                    .filter(|all| {
+                        partners_of(side, reason).is_none_or(|partners| all.counts.get(partners).is_some())
+                    })
                     .map(|_| to_step(moves, terms.disclosure.minimum_count)),
             };
             let was_told = released.iter().flat_map(|before| &before.left_out);
@@ -228,16 +230,16 @@ fn unknown_rules(stays: &[StayRow], corridor: Corridor, rule: DurationRule) -> V
         .collect()
 }
 
-/// The moves of the other office whose partners are among those that one left out for a reason: these are no more.
-const fn partners_of(side: Side, reason: LeftOut) -> Measure {
-    match (side, reason) {
+/// The moves of the other office whose partners are among those that one left out for a reason: these are no more. None for a reason that
+/// the stays tell of.
+const fn partners_of(side: Side, reason: LeftOut) -> Option<Measure> {
+    Some(match (side, reason) {
         (Side::Origin, LeftOut::OutsidePeriod) => Measure::TimingDestination,
         (Side::Destination, LeftOut::OutsidePeriod) => Measure::TimingOrigin,
         (Side::Origin, LeftOut::OtherCountry) => Measure::PartnerDestination,
         (Side::Destination, LeftOut::OtherCountry) => Measure::PartnerOrigin,
-        (Side::Origin, LeftOut::RuleUnknown) => Measure::DefinitionDestination,
-        (Side::Destination, LeftOut::RuleUnknown) => Measure::DefinitionOrigin,
-    }
+        (Side::Origin | Side::Destination, LeftOut::RuleUnknown) => return None,
+    })
 }
 
 /// A count to the nearest ten, or to the nearest multiple of the minimum where that is more.

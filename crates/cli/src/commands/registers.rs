@@ -81,7 +81,7 @@ impl Registers {
         };
         linkage.validate_for(schema.profile()).map_err(|error| {
             let (option, hint) = if error.field == "linkage.assignment" {
-                ("--assignment", "give --threshold, or leave --assignment out")
+                ("--assignment", "do as it says, or leave --assignment out")
             } else {
                 ("--lsh-recall", "corridor schema list has the profiles")
             };
