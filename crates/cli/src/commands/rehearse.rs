@@ -12,7 +12,7 @@ use corridor_engine::{
     CandidateBudget, Compute, EngineError, EventPair, LinkageReport, Pipeline, PlannedDatasets, RunLimits,
     RunPlan,
 };
-use corridor_flows::Provenance;
+use corridor_flows::{Provenance, check_lists};
 use corridor_link::LinkSet;
 use serde_json::json;
 
@@ -283,6 +283,11 @@ fn link(
         destination: &right.dataset,
         file_bytes: [0, 0],
     };
+    if let (Ok(terms), Some(left), Some(right)) =
+        (&registers.flows, &left.dataset.events, &right.dataset.events)
+    {
+        check_lists(terms, left, right).map_err(EngineError::from)?;
+    }
     let limits = RunLimits::of_command(max_candidates);
     // Whoever interrupts the command ends the process.
     let stop = Stop::default();
