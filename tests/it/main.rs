@@ -40,4 +40,5 @@ mod scripts;
 mod service;
 mod size;
 mod statistics;
+mod suppression;
 mod two_services;

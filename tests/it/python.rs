@@ -8,7 +8,7 @@ use corridor_core::{SeededEntropy, fill};
 use corridor_encode::Identity;
 use corridor_tests::{Job, OFFICES, Terms, binaries, workspace_root};
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let python = workspace_root().join("target/python/bin/python");
     assert!(
         python.exists(),
