@@ -147,8 +147,9 @@ pub use manifest::{
     MANIFEST_VERSION, ManifestComparison, ManifestError, ManifestTemplate, MinimumStay, Months, MonthsError,
     NameScript, ObservedMove, OverCoverage, PartTreatment, PartnerBasis, PartnerRule, PersonKey,
     Perturbation, Population, PopulationBase, Published, Quantity, ReasonCode, Reference, RegisterCheck,
-    RegistrationRule, RepeatedMoves, SeriesBreak, Severity, Source, SourceKind, Stated, StatedPrecision,
-    Strength, Tendency, Territory, Text, TextError, Treatment, Undercount, UnknownPartner, manifest_template,
+    RegistrationRule, RepeatedMoves, SeenBefore, SeriesBreak, Severity, Source, SourceKind, Stated,
+    StatedPrecision, Strength, Tendency, Territory, Text, TextError, Treatment, Undercount, UnknownPartner,
+    manifest_template,
 };
 pub use mirror::{
     AdjustmentFactors, BilateralRatio, Counted, Disagreement, FactorComponent, FactorPin, MirrorCell,

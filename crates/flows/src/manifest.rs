@@ -24,7 +24,7 @@ mod template;
 mod tests;
 mod validate;
 
-pub use check::{BirthKnowledge, ObservedMove, RegisterCheck};
+pub use check::{BirthKnowledge, ObservedMove, RegisterCheck, SeenBefore};
 pub use contradiction::{Finding, FindingKind, Severity};
 pub use coverage::{Coverage, FormerStates, PartTreatment, PopulationBase, Territory, Treatment};
 pub use difference::{

@@ -1,10 +1,12 @@
+use std::collections::HashSet;
 use std::path::Path;
 
-use corridor_core::{CountryCode, Direction};
+use corridor_core::{CountryCode, Digest, Direction};
 use corridor_encode::{ExtractReader, Mapping, ReadReport};
 use corridor_flows::{
     BirthKnowledge, DefinitionDifference, DefinitionManifest, Finding, Indicative, ManifestComparison,
-    ManifestError, ObservedMove, ReasonCode, RegisterCheck, Severity, Tendency, manifest_template,
+    ManifestError, ObservedMove, ReasonCode, RegisterCheck, SeenBefore, Severity, Tendency,
+    manifest_template,
 };
 use serde::Serialize;
 
@@ -140,6 +142,9 @@ fn not_told(mapping: &Mapping) -> Vec<&'static str> {
     if mapping.columns.birth().is_none() {
         not_told.push("age definition");
     }
+    if mapping.columns.person_key.is_none() {
+        not_told.push("persons with several moves");
+    }
     not_told
 }
 
@@ -160,6 +165,11 @@ fn check_register(
     }
     let mut reader = ExtractReader::open(extract, mapping)?;
     let mut check = RegisterCheck::new(manifest, mapping.reporter);
+    let mut persons = mapping
+        .columns
+        .person_key
+        .as_ref()
+        .map(|_| PersonsSeen::default());
     while let Some(records) = reader.read_chunk(CHUNK_RECORDS)? {
         for record in &records {
             let Some(event) = record.event else { continue };
@@ -175,6 +185,9 @@ fn check_register(
                 counterpart: event.counterpart,
                 citizenship: record.citizenship,
                 birth,
+                before: persons.as_mut().map_or(SeenBefore::Nothing, |persons| {
+                    persons.add(&record.person_key, event.direction, event.date.date.year())
+                }),
             });
         }
     }
@@ -186,6 +199,27 @@ fn check_register(
         ));
     }
     Ok((read, check.finish()))
+}
+
+/// Who was seen moving, as digests: keys of persons are not kept beyond their row.
+#[derive(Default)]
+struct PersonsSeen {
+    persons: HashSet<Digest>,
+    moves: HashSet<(Digest, Direction, i16)>,
+}
+
+impl PersonsSeen {
+    /// Adds a move, and says what was seen before of who moved.
+    fn add(&mut self, person_key: &str, direction: Direction, year: i16) -> SeenBefore {
+        let person = Digest::of(person_key.as_bytes());
+        let is_new = self.persons.insert(person);
+        let is_new_move = self.moves.insert((person, direction, year));
+        match (is_new, is_new_move) {
+            (true, _) => SeenBefore::Nothing,
+            (false, true) => SeenBefore::Person,
+            (false, false) => SeenBefore::MoveOfYear,
+        }
+    }
 }
 
 fn to_check_page(report: &CheckReport) -> String {

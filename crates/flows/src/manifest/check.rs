@@ -6,7 +6,7 @@ use super::DefinitionManifest;
 use super::contradiction::{Finding, FindingKind, Severity};
 use super::coverage::Treatment;
 use super::direction::{DateBasis, FlowDefinition, StatedPrecision, UnknownPartner};
-use super::frame::AgeDefinition;
+use super::frame::{AgeDefinition, PersonKey, RepeatedMoves};
 use super::stated::Quantity;
 
 /// What is known of the birth date of a mover.
@@ -33,6 +33,19 @@ pub struct ObservedMove {
     pub citizenship: Option<CountryCode>,
     /// What is known of the birth date.
     pub birth: BirthKnowledge,
+    /// What was seen before of the same person.
+    pub before: SeenBefore,
+}
+
+/// What was seen before of the person of a record, by the register's own key of persons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeenBefore {
+    /// Nothing, or the register has no such key.
+    Nothing,
+    /// Another record.
+    Person,
+    /// A move in the same direction and year.
+    MoveOfYear,
 }
 
 impl std::fmt::Debug for ObservedMove {
@@ -65,6 +78,8 @@ pub struct RegisterCheck<'a> {
     tallies: [Tally; 2],
     nationals: u64,
     foreigners: u64,
+    persons_again: u64,
+    moves_again: u64,
     births: u64,
     births_of_year: u64,
 }
@@ -102,6 +117,8 @@ impl<'a> RegisterCheck<'a> {
             tallies: [NOTHING; 2],
             nationals: 0,
             foreigners: 0,
+            persons_again: 0,
+            moves_again: 0,
             births: 0,
             births_of_year: 0,
         }
@@ -137,6 +154,8 @@ impl<'a> RegisterCheck<'a> {
             Some(_) => self.foreigners += 1,
             None => {}
         }
+        self.persons_again += u64::from(observed.before != SeenBefore::Nothing);
+        self.moves_again += u64::from(observed.before == SeenBefore::MoveOfYear);
         match observed.birth {
             BirthKnowledge::None => {}
             BirthKnowledge::Year => {
@@ -194,6 +213,32 @@ impl<'a> RegisterCheck<'a> {
                     format!("{name} are said to be excluded, and {count} of {moves} moves are theirs"),
                 );
             }
+        }
+        if self.manifest.identification.person_key == PersonKey::None {
+            add(
+                Severity::Contradiction,
+                FindingKind::PersonsFollowed,
+                "identification.person_key".to_owned(),
+                self.persons_again,
+                moves,
+                format!(
+                    "the register is said to have no number of a person, and {} of {moves} moves have one that another move has",
+                    self.persons_again
+                ),
+            );
+        }
+        if self.manifest.over_coverage.repeated_moves == RepeatedMoves::OneAYear {
+            add(
+                Severity::Contradiction,
+                FindingKind::MovesRepeated,
+                "over_coverage.repeated_moves".to_owned(),
+                self.moves_again,
+                moves,
+                format!(
+                    "one move of a person is said to count in a year and direction, and {} of {moves} moves are further ones",
+                    self.moves_again
+                ),
+            );
         }
         if self.manifest.age.definition == AgeDefinition::Completed {
             let (count, of) = (self.births_of_year, self.births);

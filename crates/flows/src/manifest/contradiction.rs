@@ -41,12 +41,16 @@ pub enum FindingKind {
     LagLongerThanWait,
     /// Dates that are said to be of moves are never of one day of the week, as where an office is closed.
     MovesOnOpenDaysOnly,
+    /// A person's further moves in the same direction and year, where one is said to count.
+    MovesRepeated,
     /// Moves outside the reference period.
     OutsidePeriod,
     /// The other country is missing, or missing more often, than is said.
     PartnerMissing,
     /// The other country is the reporting one.
     PartnerOwnCountry,
+    /// Several moves have one number of a person, of which there is said to be none.
+    PersonsFollowed,
     /// Dates are less exact than is said.
     PrecisionCoarser,
     /// Dates are more exact than is said.
@@ -69,9 +73,11 @@ impl FindingKind {
             Self::GroupNotExcluded => "group_not_excluded",
             Self::LagLongerThanWait => "lag_longer_than_wait",
             Self::MovesOnOpenDaysOnly => "moves_on_open_days_only",
+            Self::MovesRepeated => "moves_repeated",
             Self::OutsidePeriod => "outside_period",
             Self::PartnerMissing => "partner_missing",
             Self::PartnerOwnCountry => "partner_own_country",
+            Self::PersonsFollowed => "persons_followed",
             Self::PrecisionCoarser => "precision_coarser",
             Self::PrecisionFiner => "precision_finer",
             Self::ReporterDiffers => "reporter_differs",

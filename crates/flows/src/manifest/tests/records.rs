@@ -41,6 +41,7 @@ fn sound_move(day: u32) -> ObservedMove {
         counterpart: "IT".parse().ok(),
         citizenship: "TN".parse().ok(),
         birth: BirthKnowledge::Day,
+        before: SeenBefore::Nothing,
     }
 }
 
@@ -254,6 +255,42 @@ fn each_contradiction_is_found_by_name_with_its_count() {
             }
         ),
         found(Doubt, Kind::DatesHeaped, "emigration.date.precision", 500)
+    );
+    let seen_before = |day: u32, m: &mut ObservedMove| match day {
+        ..20 => m.before = SeenBefore::Person,
+        20..25 => m.before = SeenBefore::MoveOfYear,
+        _ => {}
+    };
+    assert_eq!(
+        findings(|m| m.identification.person_key = PersonKey::None, seen_before),
+        found(
+            Contradiction,
+            Kind::PersonsFollowed,
+            "identification.person_key",
+            25
+        )
+    );
+    assert_eq!(
+        findings(
+            |m| m.over_coverage.repeated_moves = RepeatedMoves::OneAYear,
+            seen_before
+        ),
+        found(
+            Contradiction,
+            Kind::MovesRepeated,
+            "over_coverage.repeated_moves",
+            5
+        )
+    );
+    assert_eq!(
+        findings(
+            |m| {
+                m.identification.person_key = PersonKey::Permanent;
+                m.over_coverage.repeated_moves = RepeatedMoves::Each;
+            },
+            seen_before
+        ),
+        []
     );
     let no_sundays = |_: u32, m: &mut ObservedMove| {
         if m.date.date.weekday() == jiff::civil::Weekday::Sunday {
