@@ -153,8 +153,8 @@ pub use manifest::{
 };
 pub use mirror::{
     AdjustmentFactors, BilateralRatio, Counted, Disagreement, FactorComponent, FactorPin, MirrorCell,
-    MirrorError, MirrorTable, NoRatio, OfficeFactor, OfficeRatio, Reported, ReportedFlow, Totals, Weighting,
-    bilateral_ratio,
+    MirrorError, MirrorTable, NoRatio, OfficeFactor, OfficeRatio, ReportBasis, Reported, ReportedFlow,
+    Totals, Weighting, bilateral_ratio,
 };
 pub use perturb::PerturbationSecret;
 pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, PictureSubject};

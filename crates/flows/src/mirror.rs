@@ -40,8 +40,20 @@ impl ReportedFlow {
 pub struct Reported {
     /// Moves; no whole number where it was converted.
     pub moves: f64,
-    /// Whether it was converted to another minimum stay.
-    pub estimated: bool,
+    /// How it compares with the others.
+    pub basis: ReportBasis,
+}
+
+/// How the minimum stay of a report compares with that of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportBasis {
+    /// Counted under the rule that all are compared under, or the table has no rules.
+    Counted,
+    /// Converted to it from another one: an estimate.
+    Converted,
+    /// Under a rule that is not known, in a table where others are: taken as it is.
+    RuleUnknown,
 }
 
 /// The moves from one place to another in a year, as both report them. `None`: not reported.

@@ -1,7 +1,7 @@
 use clap::ValueEnum as _;
 use corridor_flows::{
     AdjustmentFactors, Confidence, Disagreement, DurationConversion, EXPERT_WILLEKENS_2019, FactorPin,
-    IMEM_2013, MIXTURE_WILLEKENS_2019, MirrorTable, NoRatio, OfficeRatio, Totals,
+    IMEM_2013, MIXTURE_WILLEKENS_2019, MirrorTable, NoRatio, OfficeFactor, OfficeRatio, Totals,
 };
 use serde::Serialize;
 
@@ -174,6 +174,7 @@ fn ratios_csv(report: &Report) -> anyhow::Result<String> {
         "low",
         "high",
         "estimated",
+        "rule_unknown",
         "no_ratio",
     ])?;
     for row in &report.ratios {
@@ -193,6 +194,7 @@ fn ratios_csv(report: &Report) -> anyhow::Result<String> {
             figure(|ratio| ratio.interval.low),
             figure(|ratio| ratio.interval.high),
             row.estimated.to_string(),
+            row.rule_unknown.to_string(),
             row.no_ratio.map_or("", NoRatio::as_str).to_owned(),
         ])?;
     }
@@ -211,6 +213,8 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
         "high",
         "component",
         "cells",
+        "estimated",
+        "rule_unknown",
         "problem",
     ])?;
     for of_year in &report.factors {
@@ -238,13 +242,15 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
                 text(factor.interval.map(|interval| interval.high)),
                 factor.component.to_string(),
                 factor.cells.to_string(),
+                factor.estimated.to_string(),
+                factor.rule_unknown.to_string(),
                 String::new(),
             ])?;
         }
         if let Some(problem) = &of_year.problem {
             let blank = || String::new();
             let mut line = vec![year, blank(), blank(), "none".to_owned()];
-            line.extend((0..5).map(|_| blank()));
+            line.extend((0..7).map(|_| blank()));
             line.push(problem.clone());
             writer.write_record(line)?;
         }
@@ -312,11 +318,13 @@ fn to_page(report: &Report) -> String {
 }
 
 fn ratio_row(row: &OfficeRatio) -> Vec<String> {
-    let remark = match (row.no_ratio, row.estimated) {
-        (Some(NoRatio::NotReportedByBoth), _) => "no flow that both report",
-        (Some(NoRatio::Zero), _) => "no ratio with 0",
-        (None, true) => "estimated",
-        (None, false) => "",
+    let remark = match (row.no_ratio, row.estimated, row.rule_unknown) {
+        (Some(NoRatio::NotReportedByBoth), ..) => "no flow that both report",
+        (Some(NoRatio::Zero), ..) => "no ratio with 0",
+        (None, true, true) => "estimated; duration unknown of some",
+        (None, true, false) => "estimated",
+        (None, false, true) => "duration unknown of some",
+        (None, false, false) => "",
     };
     vec![
         row.office.clone(),
@@ -331,6 +339,18 @@ fn ratio_row(row: &OfficeRatio) -> Vec<String> {
         }),
         remark.to_owned(),
     ]
+}
+
+/// In how many flows a report of another duration was converted, or one of a duration that is not known taken as it is.
+fn remark_of(factor: &OfficeFactor) -> String {
+    let parts = [
+        (factor.estimated, "estimated"),
+        (factor.rule_unknown, "duration unknown"),
+    ];
+    let told = parts.iter().filter(|(flows, _)| *flows > 0);
+    told.map(|(flows, what)| format!("{what} in {flows}"))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn factors_part(year: &str, fitted: &AdjustmentFactors) -> String {
@@ -354,10 +374,11 @@ fn factors_part(year: &str, fitted: &AdjustmentFactors) -> String {
                     format!("{:.3} – {:.3}", interval.low, interval.high)
                 }),
                 factor.cells.to_string(),
+                remark_of(factor),
             ]
         })
         .collect();
-    part += &to_columns(&["office", "flow", "factor", "interval", "flows"], &rows);
+    part += &to_columns(&["office", "flow", "factor", "interval", "flows", ""], &rows);
     for component in fitted.components.iter().filter(|component| !component.identified) {
         part += &format!(
             "{} reports with {} flows among them (component {}) are tied to the pinned one by no flow\n",

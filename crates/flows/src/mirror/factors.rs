@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-use super::{MirrorCell, MirrorError, MirrorTable, ReportedFlow};
+use super::{MirrorCell, MirrorError, MirrorTable, ReportBasis, Reported, ReportedFlow};
 use crate::interval::{Confidence, Interval};
 use crate::number::real_len;
 
@@ -71,6 +71,10 @@ pub struct OfficeFactor {
     pub component: u32,
     /// Flows it is fitted to.
     pub cells: u32,
+    /// Of these, how many where a count was converted to another minimum stay: estimates.
+    pub estimated: u32,
+    /// And how many where one is under a minimum stay that is not known, and compared as it is.
+    pub rule_unknown: u32,
 }
 
 /// Reports tied to each other by flows.
@@ -96,6 +100,7 @@ struct Edge {
     destination: usize,
     log_ratio: f64,
     weight: f64,
+    bases: [ReportBasis; 2],
 }
 
 impl MirrorTable {
@@ -116,20 +121,20 @@ impl MirrorTable {
             .iter()
             .filter(|cell| year.is_none_or(|year| cell.year == year))
             .collect();
-        let two_sided: Vec<(Node<'_>, Node<'_>, f64, f64)> = cells
+        let two_sided: Vec<(Node<'_>, Node<'_>, Reported, Reported)> = cells
             .iter()
             .filter_map(|cell| {
                 Some((
                     (cell.origin.as_str(), ReportedFlow::Emigration),
                     (cell.destination.as_str(), ReportedFlow::Immigration),
-                    cell.reported_by_origin?.moves,
-                    cell.reported_by_destination?.moves,
+                    cell.reported_by_origin?,
+                    cell.reported_by_destination?,
                 ))
             })
             .collect();
-        let used: Vec<&(Node<'_>, Node<'_>, f64, f64)> = two_sided
+        let used: Vec<&(Node<'_>, Node<'_>, Reported, Reported)> = two_sided
             .iter()
-            .filter(|(.., emigration, immigration)| *emigration > 0.0 && *immigration > 0.0)
+            .filter(|(.., emigration, immigration)| emigration.moves > 0.0 && immigration.moves > 0.0)
             .collect();
         let nodes: Vec<Node<'_>> = used
             .iter()
@@ -143,11 +148,12 @@ impl MirrorTable {
             .map(|(origin, destination, emigration, immigration)| Edge {
                 origin: index[origin],
                 destination: index[destination],
-                log_ratio: (immigration / emigration).ln(),
+                log_ratio: (immigration.moves / emigration.moves).ln(),
                 weight: match weighting {
                     Weighting::Equal => 1.0,
-                    Weighting::Poisson => 1.0 / (1.0 / emigration + 1.0 / immigration),
+                    Weighting::Poisson => 1.0 / (1.0 / emigration.moves + 1.0 / immigration.moves),
                 },
+                bases: [emigration.basis, immigration.basis],
             })
             .collect();
         let pinned = pinned(&nodes, &edges, pin.as_ref())?;
@@ -165,6 +171,10 @@ impl MirrorTable {
                         high: (log_factor + half).exp(),
                     })
                 });
+                let of_basis = |basis: ReportBasis| {
+                    let of_node = edges.iter().filter(|edge| edge.touches(node));
+                    short(of_node.filter(|edge| edge.bases.contains(&basis)).count())
+                };
                 OfficeFactor {
                     office: office.to_owned(),
                     flow,
@@ -172,6 +182,8 @@ impl MirrorTable {
                     interval: interval.filter(|_| node != pinned),
                     component: short(component_of[node]) + 1,
                     cells: short(edges.iter().filter(|edge| edge.touches(node)).count()),
+                    estimated: of_basis(ReportBasis::Converted),
+                    rule_unknown: of_basis(ReportBasis::RuleUnknown),
                 }
             })
             .collect();

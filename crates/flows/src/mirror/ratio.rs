@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{MirrorCell, MirrorError, MirrorTable, Reported, ReportedFlow};
+use super::{MirrorCell, MirrorError, MirrorTable, ReportBasis, Reported, ReportedFlow};
 use crate::interval::{Confidence, Interval};
 
 /// Moves, and all the moves they are part of.
@@ -59,6 +59,8 @@ pub struct OfficeRatio {
     pub no_ratio: Option<NoRatio>,
     /// Whether a count in it was converted to another minimum stay.
     pub estimated: bool,
+    /// Whether a count in it is under a minimum stay that is not known, and compared as it is.
+    pub rule_unknown: bool,
 }
 
 /// Why there is no ratio.
@@ -153,13 +155,13 @@ impl MirrorTable {
                         .filter(|cell| cell.year == year)
                         .map(|cell| Entry::new(cell, flow))
                         .collect();
-                    let (counts, cells, estimated) = sums(office, &of_year, &reference);
-                    let [own, mirror] = counts.map(|(moves, of)| Counted {
+                    let sums = sums(office, &of_year, &reference);
+                    let [own, mirror] = sums.counts.map(|(moves, of)| Counted {
                         moves,
                         // Sums in another order may come out a hair smaller.
                         of: (totals == Totals::InTable).then_some(of.max(moves)),
                     });
-                    let (ratio, no_ratio) = match (cells, own.moves.min(mirror.moves) > 0.0) {
+                    let (ratio, no_ratio) = match (sums.cells, own.moves.min(mirror.moves) > 0.0) {
                         (0, _) => (None, Some(NoRatio::NotReportedByBoth)),
                         (_, false) => (None, Some(NoRatio::Zero)),
                         (_, true) => (Some(bilateral_ratio(own, mirror, confidence)?), None),
@@ -168,12 +170,13 @@ impl MirrorTable {
                         office: office.to_owned(),
                         year,
                         flow,
-                        cells,
+                        cells: sums.cells,
                         reported: own.moves,
                         reported_by_reference: mirror.moves,
                         ratio,
                         no_ratio,
-                        estimated,
+                        estimated: sums.has(ReportBasis::Converted),
+                        rule_unknown: sums.has(ReportBasis::RuleUnknown),
                     });
                 }
             }
@@ -210,10 +213,26 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Moves and totals of the office and of its mirror, how many flows are in them, and whether one was converted.
-fn sums(office: &str, entries: &[Entry<'_>], reference: &BTreeSet<&str>) -> ([(f64, f64); 2], u32, bool) {
+/// What is summed of the flows of an office that both sides report.
+#[derive(Debug)]
+struct Sums {
+    /// Moves and totals, of the office and of its mirror.
+    counts: [(f64, f64); 2],
+    /// Flows.
+    cells: u32,
+    /// Of each report.
+    bases: Vec<ReportBasis>,
+}
+
+impl Sums {
+    fn has(&self, basis: ReportBasis) -> bool {
+        self.bases.contains(&basis)
+    }
+}
+
+fn sums(office: &str, entries: &[Entry<'_>], reference: &BTreeSet<&str>) -> Sums {
     let (mut own, mut mirror, mut own_total, mut mirror_total) = (0.0, 0.0, 0.0, 0.0);
-    let (mut cells, mut estimated) = (0, false);
+    let (mut cells, mut bases) = (0, Vec::new());
     for entry in entries {
         if entry.office == office {
             own_total += entry.own.map_or(0.0, |report| report.moves);
@@ -224,9 +243,13 @@ fn sums(office: &str, entries: &[Entry<'_>], reference: &BTreeSet<&str>) -> ([(f
                 own += a.moves;
                 mirror += b.moves;
                 cells += 1;
-                estimated |= a.estimated || b.estimated;
+                bases.extend([a.basis, b.basis]);
             }
         }
     }
-    ([(own, own_total), (mirror, mirror_total)], cells, estimated)
+    Sums {
+        counts: [(own, own_total), (mirror, mirror_total)],
+        cells,
+        bases,
+    }
 }

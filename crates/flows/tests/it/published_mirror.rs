@@ -2,7 +2,8 @@
 
 use corridor_flows::{
     AdjustmentFactors, Confidence, Counted, DurationConversion, FactorPin, IMEM_2013, MirrorCell,
-    MirrorError, MirrorTable, NoRatio, Reported, ReportedFlow, Totals, Weighting, bilateral_ratio,
+    MirrorError, MirrorTable, NoRatio, ReportBasis, Reported, ReportedFlow, Totals, Weighting,
+    bilateral_ratio,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -153,7 +154,7 @@ struct EurostatRow {
 fn eurostat() -> MirrorTable {
     let report = |moves: f64| Reported {
         moves,
-        estimated: false,
+        basis: ReportBasis::Counted,
     };
     let cells = csv::<EurostatRow>("eurostat_mirror_flows_2010_2019.csv")
         .into_iter()
@@ -226,7 +227,7 @@ fn consistent(offices: &[(&str, f64, f64)], truth: impl Fn(usize, usize) -> f64)
                 let report = |factor: f64| {
                     Some(Reported {
                         moves: truth(i, j) / factor,
-                        estimated: false,
+                        basis: ReportBasis::Counted,
                     })
                 };
                 cells.push(MirrorCell {
@@ -314,7 +315,7 @@ fn factors_and_intervals_are_those_of_least_squares() {
     let report = |moves| {
         Some(Reported {
             moves,
-            estimated: false,
+            basis: ReportBasis::Counted,
         })
     };
     let cells = flows.map(|(origin, destination, e, i)| MirrorCell {
@@ -405,7 +406,7 @@ fn tables_that_say_nothing_are_refused() {
         year: 2020,
         reported_by_origin: Some(Reported {
             moves,
-            estimated: false,
+            basis: ReportBasis::Counted,
         }),
         reported_by_destination: None,
     };
@@ -465,7 +466,7 @@ fn an_office_is_set_against_its_references_by_the_flows_both_report() {
     let report = |moves| {
         Some(Reported {
             moves,
-            estimated: false,
+            basis: ReportBasis::Counted,
         })
     };
     let cell = |origin: &str, destination: &str, e, i| MirrorCell {
@@ -519,4 +520,59 @@ fn an_office_is_set_against_its_references_by_the_flows_both_report() {
     let malta = of("MT", ReportedFlow::Emigration);
     assert_eq!((malta.ratio, malta.no_ratio), (None, Some(NoRatio::Zero)));
     assert_close(malta.reported_by_reference, 7.0, REL_TOL);
+}
+
+#[test]
+fn ratios_and_factors_say_which_reports_are_estimates_and_which_have_no_known_rule() {
+    let cell = |origin: &str, destination: &str, of_origin, of_destination| MirrorCell {
+        origin: origin.to_owned(),
+        destination: destination.to_owned(),
+        year: 2020,
+        reported_by_origin: Some(Reported {
+            moves: 900.0,
+            basis: of_origin,
+        }),
+        reported_by_destination: Some(Reported {
+            moves: 1000.0,
+            basis: of_destination,
+        }),
+    };
+    use ReportBasis::{Converted, Counted, RuleUnknown};
+    let table = MirrorTable::try_new(vec![
+        cell("TN", "IT", RuleUnknown, Counted),
+        cell("TN", "FR", Counted, Converted),
+        cell("IT", "FR", Counted, Counted),
+    ])
+    .unwrap();
+    let reference = ["IT".to_owned(), "FR".to_owned()];
+    let confidence = Confidence::default();
+    let ratios = table
+        .office_ratios(&reference, Totals::Unknown, confidence)
+        .unwrap();
+    let marked = |office: &str, flow| {
+        let row = ratios
+            .iter()
+            .find(|row| row.office == office && row.flow == flow)
+            .unwrap();
+        (row.estimated, row.rule_unknown)
+    };
+    assert_eq!(marked("TN", ReportedFlow::Emigration), (true, true));
+    assert_eq!(marked("IT", ReportedFlow::Emigration), (false, false));
+    let fitted = table
+        .adjustment_factors(None, None, Weighting::Equal, confidence)
+        .unwrap();
+    let marks: Vec<_> = fitted
+        .factors
+        .iter()
+        .map(|row| (row.office.as_str(), row.flow, row.estimated, row.rule_unknown))
+        .collect();
+    assert_eq!(
+        marks,
+        [
+            ("FR", ReportedFlow::Immigration, 1, 0),
+            ("IT", ReportedFlow::Emigration, 0, 0),
+            ("IT", ReportedFlow::Immigration, 0, 1),
+            ("TN", ReportedFlow::Emigration, 1, 1),
+        ]
+    );
 }

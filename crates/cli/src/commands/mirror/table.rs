@@ -3,7 +3,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use corridor_core::CountryCode;
-use corridor_flows::{DurationConversion, MirrorCell, MirrorTable, Reported, to_count};
+use corridor_flows::{DurationConversion, MirrorCell, MirrorTable, ReportBasis, Reported, to_count};
 use csv::StringRecord;
 use serde::Serialize;
 
@@ -145,10 +145,11 @@ impl Row<'_> {
         let [origin, destination, year, by_origin, by_destination] = self.columns.needed;
         let [origin_months, destination_months] = self.columns.durations;
         let year_text = self.text(year);
-        let year = year_text.parse().map_err(|_| {
+        let is_year = |year: &i16| (1000..=9999).contains(year);
+        let year = year_text.parse().ok().filter(is_year).ok_or_else(|| {
             input_error(
                 format!("{}: {year_text:?} is no year", self.place),
-                "correct the line",
+                "correct the line; a year has four digits",
             )
         })?;
         Ok(MirrorCell {
@@ -178,14 +179,17 @@ impl Row<'_> {
         to_count(name, moves).with_context(|| self.place.clone())?;
         let as_it_is = Reported {
             moves,
-            estimated: false,
+            basis: ReportBasis::Counted,
         };
         let Some(months) = months else {
             return Ok(Some(as_it_is));
         };
         let Some(months) = self.number(months)? else {
             counts.without_duration += 1;
-            return Ok(Some(as_it_is));
+            return Ok(Some(Reported {
+                basis: ReportBasis::RuleUnknown,
+                ..as_it_is
+            }));
         };
         let converted = conversion
             .relation
@@ -194,7 +198,11 @@ impl Row<'_> {
         counts.converted += u64::from(converted.estimated);
         Ok(Some(Reported {
             moves: converted.value,
-            estimated: converted.estimated,
+            basis: if converted.estimated {
+                ReportBasis::Converted
+            } else {
+                ReportBasis::Counted
+            },
         }))
     }
 
