@@ -267,6 +267,18 @@ fn a_revision_is_held_against_what_was_released_and_one_overtaken_is_not_release
     assert!(both.0 == "1236" || both.0 == "suppressed", "{both:?}");
     assert!(both.0 == "suppressed" || both.1 == "suppressed", "{both:?}");
     assert!(before["method"].ends_with("provisional") && after["method"].ends_with("final"));
+    // By quarters, a year less three of them would tell of the fourth: said when it is planned, and not after a comparison.
+    let by_quarter = job.agree(&Terms {
+        status: &status,
+        statistics: "[statistics]\nperiod_unit = \"quarter\"\n",
+        ..Terms::default()
+    });
+    for office in ["tn", "it"] {
+        job.encode(office, "project.key", "quarters.parquet").succeeded();
+        job.upload(office, "quarters.parquet").succeeded();
+    }
+    job.run("tn", &["run", "plan", &by_quarter])
+        .failed(4, &["released before by other periods"]);
     let unknown = job.run("tn", &["agreement", "propose", "terms.toml"]);
     unknown.succeeded();
     let elsewhere = fs::read_to_string(job.path("tn").join("terms.toml"))

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use corridor_core::audit::AuditAction;
 use corridor_core::{Agreement, Caller, DatasetState, DatasetStatus, Digest, EncodedDataset, Side};
-use corridor_flows::{FlowTerms, check_lists};
+use corridor_flows::{FlowTerms, PublishedTable, check_lists, check_released, check_size};
 use corridor_store::parse_dataset;
 
 use crate::compute::Compute;
-use crate::engine::Engine;
+use crate::engine::{Engine, run_id};
 use crate::error::EngineError;
 use crate::limits::RunLimits;
 use crate::plan::{PlannedDatasets, PublicPlan, RunPlan};
@@ -31,6 +31,12 @@ impl Engine {
         let turn = self.plans.lock(caller.party.clone()).await;
         let alone = Arc::clone(&self.planning).lock_owned().await;
         let compute = Compute::in_background(self.compute.thread_count())?;
+        let released = self
+            .tables_before(
+                &agreement,
+                run_id(digest, datasets.each_ref().map(|dataset| dataset.id)),
+            )
+            .await?;
         let origin = self.load(&compute, datasets[0].id).await?;
         let destination = self.load(&compute, datasets[1].id).await?;
         let (limits, clock) = (self.limits.run, Arc::clone(&self.clock));
@@ -43,7 +49,7 @@ impl Engine {
                     destination: &destination,
                     file_bytes,
                 };
-                check_moves(&agreement, &origin, &destination)?;
+                check_moves(&agreement, (&origin, &destination), &released)?;
                 RunPlan::new(
                     datasets,
                     &agreement.linkage,
@@ -110,18 +116,20 @@ pub(crate) fn file_bytes_of(datasets: &[DatasetStatus; 2]) -> [u64; 2] {
     datasets.each_ref().map(|dataset| dataset.declaration.total_bytes)
 }
 
-/// Whether two datasets of moves hold something to count, before anything is compared.
+/// Whether two datasets of moves hold something to count, and tables of it could be protected beside those released before, before
+/// anything is compared.
 pub(crate) fn check_moves(
     agreement: &Agreement,
-    origin: &EncodedDataset,
-    destination: &EncodedDataset,
+    (origin, destination): (&EncodedDataset, &EncodedDataset),
+    released: &[PublishedTable],
 ) -> Result<(), EngineError> {
-    match (&origin.events, &destination.events) {
-        (Some(origin), Some(destination)) => {
-            Ok(check_lists(&FlowTerms::from(agreement), origin, destination)?)
-        }
-        _ => Ok(()),
-    }
+    let (Some(origin), Some(destination)) = (&origin.events, &destination.events) else {
+        return Ok(());
+    };
+    let terms = FlowTerms::from(agreement);
+    check_lists(&terms, origin, destination)?;
+    check_released(&terms, released)?;
+    Ok(check_size(&terms, origin, destination)?)
 }
 
 /// Whether two files can be read within the memory of a run.

@@ -32,6 +32,16 @@ impl Engine {
         released.sort_by_key(|released| released.result);
         Ok(released)
     }
+
+    /// The tables of [`Engine::released_before`] alone.
+    pub(crate) async fn tables_before(
+        &self,
+        agreement: &Agreement,
+        run: Digest,
+    ) -> Result<Vec<PublishedTable>, EngineError> {
+        let released = self.released_before(agreement, run).await?;
+        Ok(released.into_iter().map(|released| released.table).collect())
+    }
 }
 
 /// Checks that the agreement one revises is there, between the same offices about the same countries and years.

@@ -264,12 +264,12 @@ impl Engine {
         let agreement = signed
             .ok_or(EngineError::NotFound { what: "agreement" })?
             .agreement;
-        let released = self.released_before(&agreement, run).await?;
+        let released = self.tables_before(&agreement, run).await?;
         let inputs = ReplayInputs {
             origin: self.store.read_dataset(status.origin_dataset).await?,
             destination: self.store.read_dataset(status.destination_dataset).await?,
             agreement,
-            released: released.into_iter().map(|released| released.table).collect(),
+            released,
         };
         let outcome = self
             .compute

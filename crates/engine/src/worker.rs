@@ -252,10 +252,14 @@ impl Engine {
             origin: self.load(&self.compute, run.origin_dataset).await?,
             destination: self.load(&self.compute, run.destination_dataset).await?,
         });
+        let released = self.tables_before(&job.agreement, run.id).await?;
         let run_plan = {
             let (job, limits, clock) = (Arc::clone(&job), self.limits.run, Arc::clone(&self.clock));
             self.compute
-                .run(move |stop| job.plan(file_bytes, limits, &*clock, stop))
+                .run(move |stop| {
+                    check_moves(&job.agreement, (&job.origin, &job.destination), &released)?;
+                    job.plan(file_bytes, limits, &*clock, stop)
+                })
                 .await??
         };
         run_plan.check()?;
@@ -501,7 +505,7 @@ impl Job {
         tiles_of(blocks.as_ref(), &self.agreement.linkage, lens)
     }
 
-    /// What the run will need, if there is something to count. Time is looked at only where there is a limit on it.
+    /// What the run will need. Time is looked at only where there is a limit on it.
     fn plan(
         &self,
         file_bytes: [u64; 2],
@@ -514,7 +518,6 @@ impl Job {
             destination: &self.destination,
             file_bytes,
         };
-        check_moves(&self.agreement, &self.origin, &self.destination)?;
         let clock = limits.max_seconds.map(|_| clock);
         RunPlan::new(
             datasets,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use corridor_core::{Corridor, DisclosureMethod, DurationRule, RuleFlag, Side, Variable};
+use corridor_core::{Corridor, DisclosureMethod, DurationRule, MigrationEvent, RuleFlag, Side, Variable};
 
 use crate::classes::{Class, Measure};
 use crate::estimate::chapman;
@@ -10,7 +10,7 @@ use crate::noise::ClassNoise;
 use crate::perturb::PerturbationSecret;
 use crate::published::{FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow};
 use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN, LeftOut};
-use crate::table::{CorridorTable, FlowTable, TableRow};
+use crate::table::{CorridorTable, FlowInput, FlowTable, TableRow};
 use crate::terms::{ALL_CATEGORIES, CellKey, FlowTerms};
 
 mod perturbed;
@@ -92,6 +92,61 @@ pub enum DisclosureError {
     NotProtected,
 }
 
+/// Whether a table under these terms can be held against those that left before, which needs no moves to be known.
+///
+/// # Errors
+/// [`DisclosureError::PerturbedBefore`] and [`DisclosureError::OtherGroups`].
+pub fn check_released(terms: &FlowTerms, released: &[PublishedTable]) -> Result<(), DisclosureError> {
+    let is_perturbed = |terms: &FlowTerms| terms.disclosure.method != DisclosureMethod::Suppression;
+    if !released.is_empty()
+        && (is_perturbed(terms) || released.iter().any(|table| is_perturbed(&table.terms)))
+    {
+        return Err(DisclosureError::PerturbedBefore);
+    }
+    let mut released = released.iter();
+    match released.find_map(|before| other_groups(terms, &before.terms)) {
+        Some(what) => Err(DisclosureError::OtherGroups { what }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the tables of two lists are of a size that can be protected, before it is known which moves are the same. What each office
+/// counts is above 0 in as many rows whatever these are, so tables that are refused here would be refused then; of those that are not,
+/// some are.
+///
+/// # Errors
+/// [`DisclosureError::TooManyCounts`].
+pub fn check_size(
+    terms: &FlowTerms,
+    origin: &[MigrationEvent],
+    destination: &[MigrationEvent],
+) -> Result<(), DisclosureError> {
+    if terms.disclosure.method != DisclosureMethod::Suppression {
+        return Ok(());
+    }
+    let table = FlowTable::reconcile(&FlowInput {
+        terms,
+        origin,
+        destination,
+        pairs: &[],
+        // Of noise only, which no suppressed table has.
+        origin_record_keys: &[],
+        destination_record_keys: &[],
+    });
+    // Lists that do not make a table are refused by name where one is made.
+    let Ok(table) = table else { return Ok(()) };
+    // Each list's own count, and a class that it is the sum of, which both may have in common.
+    let of_row = |row: &TableRow| {
+        let has = |measure| usize::from(row.account.measure(measure) > 0);
+        let (own, arrived) = (has(Measure::EmigrationsOwn), has(Measure::Immigrations));
+        own + arrived + own.max(arrived)
+    };
+    for corridor in &table.corridors {
+        suppressed::check_counts(corridor.rows.iter().map(of_row).sum())?;
+    }
+    Ok(())
+}
+
 /// Makes of a table what may be seen of it, by the method its terms name.
 ///
 /// *Suppression*: a count above 0 and below the rule's minimum is left out, and with it as many others as needed, so that nobody
@@ -133,18 +188,7 @@ pub fn protect(
         left_out: Vec::new(),
         held_against: Vec::new(),
     };
-    let is_perturbed = |terms: &FlowTerms| terms.disclosure.method != DisclosureMethod::Suppression;
-    if !released.is_empty()
-        && (is_perturbed(terms) || released.iter().any(|table| is_perturbed(&table.terms)))
-    {
-        return Err(DisclosureError::PerturbedBefore);
-    }
-    if let Some(what) = released
-        .iter()
-        .find_map(|before| other_groups(terms, &before.terms))
-    {
-        return Err(DisclosureError::OtherGroups { what });
-    }
+    check_released(terms, released)?;
     for corridor in &table.corridors {
         let seen = match terms.disclosure.method {
             DisclosureMethod::Suppression => suppressed::see(

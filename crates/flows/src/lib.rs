@@ -122,7 +122,7 @@ mod terms;
 pub use carried::{CarriedError, CorrectedClasses, KnownQuality, LinkQuality, NotCorrected};
 pub use classes::Measure;
 pub use codec::CodecError;
-pub use disclosure::{Disclosable, DisclosureError, protect};
+pub use disclosure::{Disclosable, DisclosureError, check_released, check_size, protect};
 pub use dual_system::{
     AssociationTest, Bootstrap, ChiSquared, CompletedCells, Consistency, Convergence, CorrectedEstimate,
     Dependence, DependenceRow, DualCounts, DualSystemError, Estimator, IncompleteCells, IncompleteEstimate,

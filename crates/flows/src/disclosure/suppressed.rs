@@ -34,6 +34,17 @@ impl From<SuppressionError> for DisclosureError {
 /// Counts above 0 that are protected together at most. Twelve thousand take half a minute, and twice as many about four times as long.
 const MOST_COUNTS: usize = 40_000;
 
+/// Whether so many counts above 0 of one direction are protected together.
+pub(super) const fn check_counts(counts: usize) -> Result<(), DisclosureError> {
+    if counts > MOST_COUNTS {
+        return Err(DisclosureError::TooManyCounts {
+            counts,
+            limit: MOST_COUNTS,
+        });
+    }
+    Ok(())
+}
+
 pub(super) fn see(
     corridor: &CorridorTable,
     terms: &FlowTerms,
@@ -106,12 +117,7 @@ fn see_rows(
         }));
     }
     cells.extend(between_ages(corridor, terms, &atom_of));
-    if cells.len() > MOST_COUNTS {
-        return Err(DisclosureError::TooManyCounts {
-            counts: cells.len(),
-            limit: MOST_COUNTS,
-        });
-    }
+    check_counts(cells.len())?;
     let hidden = match hide((atoms, cells, places), &before, (minimum, stop)) {
         Ok(hidden) => hidden,
         Err(Unsafe::Table(error)) => return Err(error.into()),

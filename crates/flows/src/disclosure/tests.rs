@@ -395,3 +395,51 @@ fn moves_of_which_the_rule_is_not_known_are_told_as_the_stays_tell_them() {
     // Fewer than the minimum are left out of the stays, with others, and so here.
     assert_eq!(told(1), None);
 }
+
+#[test]
+fn a_size_that_is_refused_before_pairs_are_known_is_refused_with_any() {
+    let mut terms = terms();
+    terms.disclosure.minimum_count = 1;
+    terms.period.last = terms
+        .period
+        .first
+        .checked_add(jiff::Span::new().years(300))
+        .unwrap();
+    terms.statistics.tables = vec![vec![
+        Variable::Period,
+        Variable::Sex,
+        Variable::Age,
+        Variable::Citizenship,
+    ]];
+    let of_all_groups = |years: i16| -> Vec<MigrationEvent> {
+        let sexes = [
+            corridor_core::Sex::Female,
+            corridor_core::Sex::Male,
+            corridor_core::Sex::Unknown,
+        ];
+        (0..years)
+            .flat_map(|year| sexes.map(|sex| (year, sex)))
+            .flat_map(|(year, sex)| (0_u8..17).map(move |band| (year, sex, band)))
+            .map(|(year, sex, band)| {
+                let mut event = event_in(2022 + year);
+                event.sex = sex;
+                event.age_band = Some(corridor_core::AgeBand(band));
+                event
+            })
+            .collect()
+    };
+    let none: [MovePair; 0] = [];
+    let mut was_refused = false;
+    for years in [1, 100, 290] {
+        let origin = of_all_groups(years);
+        let early = check_size(&terms, &origin, &[]);
+        if early.is_err() {
+            was_refused = true;
+            let late = protect(table(&terms, &origin, &[], &none), &noise(), &[]);
+            assert!(matches!(late, Err(DisclosureError::TooManyCounts { .. })));
+        }
+    }
+    assert!(was_refused);
+    terms.disclosure.method = DisclosureMethod::CellKey;
+    assert_eq!(check_size(&terms, &of_all_groups(290), &[]), Ok(()));
+}
