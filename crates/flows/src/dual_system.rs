@@ -30,7 +30,7 @@ pub use incomplete::{
 pub use loglinear::{Convergence, LoglinearTerms};
 pub use passes::{LinkPass, PassedLinks, links_of_passes};
 pub use strata::{
-    LinkedStratum, PooledStratum, PoolingRule, StratifiedEstimate, Stratum, ThinStratum, stratified_chapman,
-    stratified_corrected,
+    LinkedStratum, PooledStratum, PoolingRule, StratifiedEstimate, Stratum, ThinStratum,
+    stratified_bootstrap, stratified_chapman, stratified_corrected,
 };
 pub use trimmed::{TrimmedEstimate, Trimming, trimmed};

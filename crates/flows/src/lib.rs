@@ -129,8 +129,8 @@ pub use dual_system::{
     IncompleteSensitivity, LinkPass, LinkageErrorRates, LinkageErrors, LinkedCounts, LinkedStratum,
     LoglinearTerms, ODDS_RATIOS, OddsRatio, PassedLinks, PersonOutcome, PooledStratum, PoolingRule,
     PopulationEstimate, RecaptureMatrix, StratifiedEstimate, Stratum, ThinStratum, TrimmedEstimate, Trimming,
-    bootstrap_over_persons, links_of_passes, parametric_bootstrap, stratified_chapman, stratified_corrected,
-    to_count, trimmed,
+    bootstrap_over_persons, links_of_passes, parametric_bootstrap, stratified_bootstrap, stratified_chapman,
+    stratified_corrected, to_count, trimmed,
 };
 pub use duration::{
     ConvertedCount, DurationConversion, DurationError, EXPERT_WILLEKENS_2019, ExponentialRate, IMEM_2013,

@@ -3,7 +3,7 @@ use corridor_flows::{
     Bootstrap, Confidence, Consistency, CorrectedEstimate, DualCounts, DualSystemError, IncompleteEstimate,
     LinkageErrors, LinkedCounts, LoglinearTerms, PassedLinks, PoolingRule, PopulationEstimate,
     StratifiedEstimate, TrimmedEstimate, bootstrap_over_persons, links_of_passes, parametric_bootstrap,
-    stratified_chapman, stratified_corrected, trimmed,
+    stratified_bootstrap, stratified_chapman, stratified_corrected, trimmed,
 };
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ struct Report {
     bootstrap: Option<Resampled>,
     linkage_error_corrected: Option<Corrected>,
     stratified: Option<StratifiedEstimate>,
-    stratified_linkage_error_corrected: Option<StratifiedEstimate>,
+    stratified_linkage_error_corrected: Option<StratifiedCorrected>,
     trimmed: Option<TrimmedEstimate>,
     consistency: Option<Consistency>,
     incomplete_covariates: Option<Incomplete>,
@@ -51,6 +51,14 @@ struct Corrected {
     corrected: CorrectedEstimate,
     parametric_bootstrap: Option<Resampled>,
     bootstrap_over_persons: Option<Resampled>,
+}
+
+#[derive(Debug, Serialize)]
+struct StratifiedCorrected {
+    #[serde(flatten)]
+    corrected: StratifiedEstimate,
+    /// Of the total.
+    parametric_bootstrap: Option<Resampled>,
 }
 
 #[derive(Debug, Serialize)]
@@ -138,10 +146,15 @@ fn estimate(problem: &Problem, args: &EstimateArgs) -> anyhow::Result<Report> {
             .strata()?
             .map(|strata| stratified_chapman(&strata, rule, confidence))
             .transpose()?,
-        stratified_linkage_error_corrected: problem
-            .linked_strata()?
-            .map(|strata| stratified_corrected(&strata, rule, confidence))
-            .transpose()?,
+        stratified_linkage_error_corrected: match problem.linked_strata()? {
+            None => None,
+            Some(strata) => Some(StratifiedCorrected {
+                corrected: stratified_corrected(&strata, rule, confidence)?,
+                parametric_bootstrap: bootstrap("estimate strata", &|entropy| {
+                    stratified_bootstrap(&strata, rule, args.replicates, confidence, entropy)
+                })?,
+            }),
+        },
         trimmed: match problem.trimmed()?.zip(counts) {
             None => None,
             Some((trimming, counts)) => Some(trimmed(counts, trimming, confidence)?),

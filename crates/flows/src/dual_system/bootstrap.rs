@@ -47,19 +47,29 @@ pub fn parametric_bootstrap(
     confidence: Confidence,
     entropy: &mut dyn Entropy,
 ) -> Result<Bootstrap, DualSystemError> {
+    resample(replicates, counts.at_least(), confidence, || {
+        replicate(counts, None, entropy)
+    })
+}
+
+/// The estimate that the process gives once more. An office corrects with its estimate of the rates, which is off from the truth as far
+/// as it may be: the one given, or another.
+pub(super) fn replicate(
+    counts: &LinkedCounts,
+    estimated: Option<(f64, f64)>,
+    entropy: &mut dyn Entropy,
+) -> Option<f64> {
     let (point, _) = counts.point_and_variance();
     let (n1, n2) = (real(counts.linked().n1()), real(counts.linked().n2()));
     let (share_1, share_2) = (n1 / point, n2 / point);
     let moves = whole(point.round()).unwrap_or(u64::MAX);
     let rates = counts.errors().rates();
-    resample(replicates, counts.at_least(), confidence, || {
-        let in_1 = binomial(moves, share_1, entropy);
-        let both = binomial(in_1, share_2, entropy);
-        let in_2 = both + binomial(moves - in_1, share_2, entropy);
-        let links = binomial(both, rates.alpha, entropy) + binomial(in_2 - both, rates.beta, entropy);
-        // The office corrects with its estimate of the rates, which is off from the truth as far as it may be.
-        estimate(in_1, in_2, links, drawn(&rates, entropy))
-    })
+    let in_1 = binomial(moves, share_1, entropy);
+    let both = binomial(in_1, share_2, entropy);
+    let in_2 = both + binomial(moves - in_1, share_2, entropy);
+    let links = binomial(both, rates.alpha, entropy) + binomial(in_2 - both, rates.beta, entropy);
+    let estimated = estimated.unwrap_or_else(|| drawn(&rates, entropy));
+    estimate(in_1, in_2, links, estimated)
 }
 
 /// Resamples persons: as many as there are, the unseen among them, drawn with replacement from what was found of
@@ -134,7 +144,7 @@ fn estimate(n1: u64, n2: u64, links: u64, rates: (f64, f64)) -> Option<f64> {
 }
 
 /// α and β as another study of the same size might have estimated them.
-fn drawn(rates: &LinkageErrorRates, entropy: &mut dyn Entropy) -> (f64, f64) {
+pub(super) fn drawn(rates: &LinkageErrorRates, entropy: &mut dyn Entropy) -> (f64, f64) {
     (
         beta_of_moments(rates.alpha, rates.var_alpha, entropy),
         beta_of_moments(rates.beta, rates.var_beta, entropy),

@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 
+use corridor_core::Entropy;
 use serde::Serialize;
 
+use super::bootstrap::{drawn, replicate, resample};
 use super::{
-    DualCounts, DualSystemError, Estimator, LinkageErrorRates, LinkageErrors, LinkedCounts,
+    Bootstrap, DualCounts, DualSystemError, Estimator, LinkageErrorRates, LinkageErrors, LinkedCounts,
     PopulationEstimate,
 };
 use crate::interval::Confidence;
@@ -131,37 +133,85 @@ pub fn stratified_corrected(
     rule: PoolingRule,
     confidence: Confidence,
 ) -> Result<StratifiedEstimate, DualSystemError> {
-    let cells: Vec<Cell<'_>> = strata
-        .iter()
-        .map(|stratum| {
-            let LinkageErrorRates { alpha, beta, .. } = stratum.errors.rates();
-            Cell {
-                label: &stratum.label,
-                counts: stratum.linked,
-                matched: (real(stratum.linked.matched()) - beta * real(stratum.linked.n2())) / (alpha - beta),
-            }
-        })
-        .collect();
+    let cells = linked_cells(strata);
     let estimator = Estimator::StratifiedLinkageErrorCorrected;
-    let one = strata
-        .first()
-        .map_or(LinkageErrors::NONE, |stratum| stratum.errors);
-    let shared = if strata.iter().all(|stratum| stratum.errors == one) {
-        one
-    } else {
-        LinkageErrors::NONE
-    };
+    let shared = shared_errors(strata).unwrap_or(LinkageErrors::NONE);
     add_up(&cells, rule, confidence, (estimator, shared), |group| {
-        let errors = strata[group[0]].errors;
-        if group.iter().any(|&index| strata[index].errors != errors) {
-            return Err(DualSystemError::RatesDiffer);
-        }
-        let counts = sum(&cells, group);
-        let linked = LinkedCounts::try_new(counts.n1(), counts.n2(), counts.matched(), errors)?;
+        let linked = linked_counts(strata, &cells, group)?;
         let corrected = linked.corrected(confidence);
-        let parts = (real(counts.n1()), real(counts.n2()), corrected.matched);
+        let parts = (
+            real(linked.linked().n1()),
+            real(linked.linked().n2()),
+            corrected.matched,
+        );
         Ok((corrected.estimate, parts))
     })
+}
+
+/// Resamples the process behind [`stratified_corrected`] in every stratum, pooled as there, and adds up, as
+/// [`parametric_bootstrap`](super::parametric_bootstrap) does one. Where strata share an estimate of their rates it is drawn once for
+/// all of them. A replicate in which a stratum has no estimate has none.
+///
+/// # Errors
+/// As [`stratified_corrected`] and [`parametric_bootstrap`](super::parametric_bootstrap).
+pub fn stratified_bootstrap(
+    strata: &[LinkedStratum],
+    rule: PoolingRule,
+    replicates: u32,
+    confidence: Confidence,
+    entropy: &mut dyn Entropy,
+) -> Result<Bootstrap, DualSystemError> {
+    let cells = linked_cells(strata);
+    check(&cells)?;
+    let groups: Vec<LinkedCounts> = pool(&cells, rule)?
+        .iter()
+        .map(|group| linked_counts(strata, &cells, group))
+        .collect::<Result<_, _>>()?;
+    let at_least = groups.iter().map(LinkedCounts::at_least).sum();
+    let shared = shared_errors(strata).map(|errors| errors.rates());
+    resample(replicates, at_least, confidence, || {
+        let of_all = shared.map(|rates| drawn(&rates, entropy));
+        let drawn_groups: Vec<Option<f64>> = groups
+            .iter()
+            .map(|counts| replicate(counts, of_all, entropy))
+            .collect();
+        drawn_groups.into_iter().sum()
+    })
+}
+
+fn linked_cells(strata: &[LinkedStratum]) -> Vec<Cell<'_>> {
+    let matched = |stratum: &LinkedStratum| {
+        let LinkageErrorRates { alpha, beta, .. } = stratum.errors.rates();
+        (real(stratum.linked.matched()) - beta * real(stratum.linked.n2())) / (alpha - beta)
+    };
+    strata
+        .iter()
+        .map(|stratum| Cell {
+            label: &stratum.label,
+            counts: stratum.linked,
+            matched: matched(stratum),
+        })
+        .collect()
+}
+
+/// The rates of all strata, where they are the same.
+fn shared_errors(strata: &[LinkedStratum]) -> Option<LinkageErrors> {
+    let one = strata.first()?.errors;
+    strata.iter().all(|stratum| stratum.errors == one).then_some(one)
+}
+
+/// The counts of a group of strata that have the same rates.
+fn linked_counts(
+    strata: &[LinkedStratum],
+    cells: &[Cell<'_>],
+    group: &[usize],
+) -> Result<LinkedCounts, DualSystemError> {
+    let errors = strata[group[0]].errors;
+    if group.iter().any(|&index| strata[index].errors != errors) {
+        return Err(DualSystemError::RatesDiffer);
+    }
+    let counts = sum(cells, group);
+    LinkedCounts::try_new(counts.n1(), counts.n2(), counts.matched(), errors)
 }
 
 /// A stratum as the pooling rule sees it.

@@ -3,7 +3,8 @@
 use corridor_core::SeededEntropy;
 use corridor_flows::{
     Confidence, DualCounts, LinkageErrorRates, LinkageErrors, LinkedCounts, LinkedStratum, PersonOutcome,
-    PoolingRule, PopulationEstimate, bootstrap_over_persons, parametric_bootstrap, stratified_corrected,
+    PoolingRule, PopulationEstimate, bootstrap_over_persons, parametric_bootstrap, stratified_bootstrap,
+    stratified_corrected,
 };
 use proptest::prelude::*;
 
@@ -228,4 +229,23 @@ fn strata_that_share_uncertain_rates_err_together() {
     assert_close(total.point, whole.estimate.point, REL_TOL);
     // The sampling part differs by N − 1 against N − 2 only.
     assert_close(total.variance, whole.estimate.variance, 1e-3);
+    // And so they do where they are resampled.
+    let resampled = |strata: &[LinkedStratum]| {
+        let mut entropy = SeededEntropy::new(3, "strata");
+        stratified_bootstrap(strata, PoolingRule::default(), 2000, confidence, &mut entropy).unwrap()
+    };
+    let together = resampled(&halves);
+    assert_close(together.standard_error, total.standard_error, BOOTSTRAP_TOL);
+    let [men, mut women] = halves;
+    // An estimate of its own, of as good as the same rates.
+    women.errors = LinkageErrors::try_from(LinkageErrorRates {
+        beta: 0.020_000_01,
+        ..errors.rates()
+    })
+    .unwrap();
+    let apart = [men, women];
+    let delta = stratified_corrected(&apart, PoolingRule::default(), confidence).unwrap();
+    let apart = resampled(&apart);
+    assert_close(apart.standard_error, delta.total.standard_error, BOOTSTRAP_TOL);
+    assert!(apart.standard_error < 0.85 * together.standard_error);
 }

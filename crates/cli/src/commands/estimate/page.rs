@@ -33,7 +33,7 @@ pub(super) fn to_page(report: &Report) -> String {
         report
             .stratified_linkage_error_corrected
             .iter()
-            .map(|stratified| &stratified.total),
+            .map(|stratified| &stratified.corrected.total),
     );
     estimates.extend(report.trimmed.iter().map(|trimmed| &trimmed.estimate));
     if !estimates.is_empty() {
@@ -68,12 +68,14 @@ pub(super) fn to_page(report: &Report) -> String {
     if let Some(corrected) = &report.linkage_error_corrected {
         line(corrected_part(corrected));
     }
-    for stratified in report
-        .stratified
-        .iter()
-        .chain(&report.stratified_linkage_error_corrected)
-    {
+    if let Some(stratified) = &report.stratified {
         line(stratified_part(stratified));
+    }
+    if let Some(stratified) = &report.stratified_linkage_error_corrected {
+        line(stratified_part(&stratified.corrected));
+        if let Some(bootstrap) = &stratified.parametric_bootstrap {
+            line(to_sentence("Corrected by stratum, resampled", bootstrap));
+        }
     }
     if let Some(trimmed) = &report.trimmed {
         let verdict = if trimmed.effective {
