@@ -31,7 +31,15 @@ fn main() -> Outcome<()> {
     ];
     let registers = ["a.csv", "b.csv"].map(|name| folder.join(name));
     let [left, right] = encode_by(&schema, &registers, &mappings).map(|encoded| encoded.dataset);
-    let summary = Compute::new(0)?.run_blocking(|| link(&left, &right, &schema))?;
+    let encoding_peak = memory_kib("VmHWM");
+    reset_peak();
+    let loaded = memory_kib("VmRSS");
+    let mut summary = Compute::new(0)?.run_blocking(|| link(&left, &right, &schema))?;
+    summary["memory_kib"] = json!({
+        "peak_encoding": encoding_peak,
+        "loaded": loaded,
+        "peak_linking": memory_kib("VmHWM"),
+    });
     println!("{}", serde_json::to_string_pretty(&summary)?);
     Ok(())
 }
@@ -85,13 +93,19 @@ fn link(
             "measure_blocking_loss": measured - decided,
         },
         "linkage": report,
-        "peak_memory_kib": peak_memory_kib(),
     }))
 }
 
-/// Of this process, encoding included; `None` where the system does not say it.
-fn peak_memory_kib() -> Option<u64> {
+/// Memory of this process by the system's name for it; `None` where that does not say.
+fn memory_kib(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// From here on the peak is a new one, where the system can do that; else it stays that of all before, too.
+fn reset_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
