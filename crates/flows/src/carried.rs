@@ -44,15 +44,18 @@ pub enum NotCorrected {
     QualityUnknown,
     /// Counts and quality cannot be true together: more matches come out than a list has moves, by more than chance explains.
     Contradiction,
+    /// The row is by a variable that one of the registers does not tell ([`UntoldVariable`](crate::UntoldVariable)).
+    OneRegister,
 }
 
 impl NotCorrected {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Suppressed,
         Self::NoLinks,
         Self::QualityUnknown,
         Self::Contradiction,
+        Self::OneRegister,
     ];
 
     /// The word in files.
@@ -62,6 +65,7 @@ impl NotCorrected {
             Self::NoLinks => "no_links",
             Self::QualityUnknown => "quality_unknown",
             Self::Contradiction => "contradiction",
+            Self::OneRegister => "one_register",
         }
     }
 
@@ -133,6 +137,28 @@ pub struct CorrectedClasses {
     pub unmatched_origin: f64,
     /// The destination's.
     pub unmatched_destination: f64,
+}
+
+impl CarriedError {
+    /// Why the classes are not corrected although the estimate is; `None` where they are. `counts` are those of the row.
+    pub fn classes_remark(&self, counts: &FlowCounts) -> Option<NotCorrected> {
+        if self.classes.is_some() {
+            return None;
+        }
+        let made_of = Measure::ALL.into_iter().filter(|measure| {
+            measure.classes().len() == 1 || matches!(measure, Measure::EmigrationsOwn | Measure::Immigrations)
+        });
+        let is_found =
+            |measure: &Measure| !matches!(measure, Measure::UnmatchedOrigin | Measure::UnmatchedDestination);
+        let is_shown = made_of
+            .filter(is_found)
+            .all(|measure| counts.get(measure).is_some());
+        Some(if is_shown {
+            NotCorrected::Contradiction
+        } else {
+            NotCorrected::Suppressed
+        })
+    }
 }
 
 impl CorrectedClasses {
@@ -308,8 +334,13 @@ impl PublishedTable {
     /// Made of published figures only, and so tells nothing that these do not. `quality_of` says whose quality it is and what it is.
     pub fn carry_linkage_error(&mut self, quality_of: &dyn Fn(&Group) -> Option<KnownQuality>) {
         let noise = ClassNoise::of(&self.terms.disclosure);
-        for row in &mut self.rows {
-            let carried = carry_linkage_error(&row.counts, quality_of(&row.group), noise);
+        let untold: Vec<bool> = self.rows.iter().map(|row| self.is_untold(row)).collect();
+        for (row, is_untold) in self.rows.iter_mut().zip(untold) {
+            let carried = if is_untold {
+                Err(NotCorrected::OneRegister)
+            } else {
+                carry_linkage_error(&row.counts, quality_of(&row.group), noise)
+            };
             (row.corrected, row.not_corrected) = match carried {
                 Ok(corrected) => (Some(corrected), None),
                 Err(reason) => (None, Some(reason)),

@@ -8,7 +8,9 @@ use crate::classes::{Class, Measure};
 use crate::estimate::chapman;
 use crate::noise::ClassNoise;
 use crate::perturb::PerturbationSecret;
-use crate::published::{FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow};
+use crate::published::{
+    FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow, UntoldVariable,
+};
 use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN, LeftOut};
 use crate::table::{CorridorTable, FlowInput, FlowTable, TableRow};
 use crate::terms::{ALL_CATEGORIES, CellKey, FlowTerms};
@@ -186,6 +188,11 @@ pub fn protect(
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
         left_out: Vec::new(),
+        untold: table
+            .corridors
+            .iter()
+            .flat_map(|corridor| untold(corridor, terms))
+            .collect(),
         held_against: Vec::new(),
     };
     check_released(terms, released)?;
@@ -203,7 +210,9 @@ pub fn protect(
         };
         let first_row = published.rows.len();
         for (row, counts) in corridor.rows.iter().zip(seen.rows) {
-            published.rows.push(to_row(terms, corridor.corridor, row, counts));
+            let mut row = to_row(terms, corridor.corridor, row, counts);
+            row.estimate = row.estimate.filter(|_| !published.is_untold(&row));
+            published.rows.push(row);
         }
         for (step, moves) in seen.lags.into_iter().enumerate() {
             published.lags.push(LagRow {
@@ -253,6 +262,40 @@ pub fn protect(
         inner: table,
         published,
     })
+}
+
+/// The variables of the tables that a list does not tell.
+fn untold(corridor: &CorridorTable, terms: &FlowTerms) -> Vec<UntoldVariable> {
+    let own_group = [
+        // A move that both count is in the group of the destination's, and says nothing of what the origin knows.
+        (Side::Origin, Measure::EmigrationsOwn, &[Class::Agree][..]),
+        (Side::Destination, Measure::Immigrations, &[]),
+    ];
+    let mut untold = Vec::new();
+    for (position, variable) in Variable::ALL.into_iter().enumerate() {
+        if variable == Variable::Period || !terms.statistics.names(variable) {
+            continue;
+        }
+        for (side, list, elsewhere) in own_group {
+            let classes = list.classes().iter().filter(|class| !elsewhere.contains(class));
+            let (mut known, mut all) = (0_u64, 0_u64);
+            for (key, account) in &corridor.cells {
+                let moves: u64 = classes.clone().map(|class| account.counts[class.index()]).sum();
+                all += moves;
+                if !terms.is_unknown(variable, key[position]) {
+                    known += moves;
+                }
+            }
+            if 2 * known < all {
+                untold.push(UntoldVariable {
+                    corridor: corridor.corridor,
+                    side,
+                    variable,
+                });
+            }
+        }
+    }
+    untold
 }
 
 /// How many moves of each list are in no table since it is not known whether the rule counts them: what the stays say, added up, so that it

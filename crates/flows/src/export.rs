@@ -82,8 +82,8 @@ impl<'a> Export<'a> {
 
 impl Export<'_> {
     /// The rows as CSV: `all` for groups taken together, `suppressed` for what must not be seen, an empty
-    /// text where nothing can be said, and why in `estimate_remark` (`suppressed`, `no_match`, or `thin` beside an estimate) and
-    /// `not_corrected`. Figures have the fewest digits that give the same number back.
+    /// text where nothing can be said, and why in `estimate_remark` (`suppressed`, `no_match`, `one_register`, or `thin` beside an estimate),
+    /// `not_corrected` and, of classes, `classes_not_corrected`. Figures have the fewest digits that give the same number back.
     pub fn rows_to_csv(&self) -> String {
         let variables = self.table.terms.statistics.variables();
         let mut header = vec!["origin", "destination"];
@@ -95,7 +95,7 @@ impl Export<'_> {
         header.extend(Measure::ALL.map(Measure::as_str));
         header.extend(FlowRow::FIGURES);
         header.push("estimate_remark");
-        header.extend(["quality_of", "not_corrected"]);
+        header.extend(["quality_of", "not_corrected", "classes_not_corrected"]);
         header.extend(CarriedError::FIGURES);
         let records = self.table.rows.iter().map(|row| {
             let mut record = self.to_corridor(&row.corridor).to_vec();
@@ -107,11 +107,16 @@ impl Export<'_> {
                 .corrected
                 .as_ref()
                 .map(|corrected| corrected.quality_of.clone());
-            let remark = row.estimate_remark().map(EstimateRemark::as_str);
+            let remark = self.table.estimate_remark(row).map(EstimateRemark::as_str);
             record.push(remark.unwrap_or_default().to_owned());
             record.push(quality_of.unwrap_or_default());
             let not_corrected = row.not_corrected.map(NotCorrected::as_str);
             record.push(not_corrected.unwrap_or_default().to_owned());
+            let of_classes = row
+                .corrected
+                .as_ref()
+                .and_then(|corrected| corrected.classes_remark(&row.counts));
+            record.push(of_classes.map_or_else(String::new, |reason| reason.as_str().to_owned()));
             let corrected = row.corrected.as_ref().map(CarriedError::figure_values);
             record.extend(corrected.unwrap_or_default().map(|figure| to_text(figure, "")));
             record

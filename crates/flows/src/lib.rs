@@ -161,7 +161,7 @@ pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, Pict
 pub use provenance::{DEFINITIONS, Provenance};
 pub use published::{
     ALL, EstimateRemark, FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, RECONCILIATION,
-    SUPPRESSED, StayRow,
+    SUPPRESSED, StayRow, UntoldVariable,
 };
 pub use reconcile::{FlowError, LeftOut, check_lists};
 pub use table::{FlowInput, FlowTable};

@@ -131,7 +131,7 @@ const fn duration_rule(rule: DurationRule) -> &'static str {
 }
 
 /// Name and meaning of each figure, in the order of columns.
-pub const DEFINITIONS: [(&str, &str); 25] = [
+pub const DEFINITIONS: [(&str, &str); 26] = [
     (
         "emigrations",
         "reported by the origin's office, a matched move in the period and group the destination gives it, so that it counts once; a \
@@ -202,8 +202,10 @@ pub const DEFINITIONS: [(&str, &str); 25] = [
     ),
     (
         "estimate_remark",
-        "suppressed: no estimate, a count it is made of is suppressed; no_match: no estimate, nothing is in both lists; thin: fewer \
-         than seven are, and the estimate may be biased: take it together with other groups",
+        "suppressed: no estimate, a count it is made of is suppressed; no_match: no estimate, nothing is in both lists; one_register: no \
+         estimate, the group is by a variable that one of the registers tells of fewer than half of its moves, so that what it alone \
+         has is not in the group; thin: fewer than seven are matched, and the estimate may be biased: take it together with other \
+         groups",
     ),
     (
         "precision_taken, recall_taken",
@@ -213,7 +215,13 @@ pub const DEFINITIONS: [(&str, &str); 25] = [
     (
         "not_corrected",
         "why linkage error is not taken out: suppressed, a count is; no_links, none is matched; quality_unknown, the threshold was \
-         given or it is not known what blocks lost; contradiction, more matches would come out than a list has moves",
+         given or it is not known what blocks lost; contradiction, more matches would come out than a list has moves; one_register, as \
+         in estimate_remark",
+    ),
+    (
+        "classes_not_corrected",
+        "why the classes of a row whose estimate is corrected are not: suppressed, one of them is; contradiction, more moves would be \
+         found than an office counts",
     ),
     (
         "lags",

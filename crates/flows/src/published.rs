@@ -33,6 +33,9 @@ pub struct PublishedTable {
     /// How many moves of each list are in no table and why, by corridor, side and reason. Empty in results of before it was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutRow>,
+    /// Variables by which a list does not tell its moves apart, by corridor, variable and side: rows by them have no estimate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<UntoldVariable>,
     /// Digests of the results released before of which these tables give nothing away by subtraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_against: Vec<Digest>,
@@ -79,7 +82,7 @@ impl PublishedTable {
                     return Err("its counts do not add up");
                 }
             }
-            if !self.estimate_fits(row) {
+            if !self.estimate_fits(row) || (self.is_untold(row) && row.corrected.is_some()) {
                 return Err("an estimate is not that of its counts");
             }
         }
@@ -184,7 +187,9 @@ impl PublishedTable {
             count(Measure::Matched),
         );
         let made = match shown {
-            (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m, ClassNoise::of(&self.terms.disclosure)),
+            (Some(n1), Some(n2), Some(m)) if !self.is_untold(row) => {
+                chapman(n1, n2, m, ClassNoise::of(&self.terms.disclosure))
+            }
             _ => None,
         };
         match (&row.estimate, &made) {
@@ -193,6 +198,31 @@ impl PublishedTable {
             (Some(told), Some(made)) => (told.point - made.point).abs() <= 1e-9 * made.point,
             (Some(_), None) | (None, Some(_)) => false,
         }
+    }
+
+    /// Whether a row is by a variable that one of the lists does not tell: its counts are not of the same moves in both.
+    pub(crate) fn is_untold(&self, row: &FlowRow) -> bool {
+        let of_row = |untold: &&UntoldVariable| {
+            untold.corridor == row.corridor && row.group.get(untold.variable).is_some()
+        };
+        self.untold.iter().any(|untold| of_row(&untold))
+    }
+
+    /// What must be known of the estimate of one of its rows; `None` where there is nothing to say but the estimate.
+    pub fn estimate_remark(&self, row: &FlowRow) -> Option<EstimateRemark> {
+        if row.estimate.is_none() {
+            let made_of = [Measure::Emigrations, Measure::Immigrations, Measure::Matched];
+            let is_hidden = made_of
+                .into_iter()
+                .any(|measure| row.counts.get(measure).is_none());
+            return Some(match (self.is_untold(row), is_hidden) {
+                (true, _) => EstimateRemark::OneRegister,
+                (false, true) => EstimateRemark::Suppressed,
+                (false, false) => EstimateRemark::NoMatch,
+            });
+        }
+        let matched = row.counts.get(Measure::Matched)?;
+        (matched < PoolingRule::default().minimum_matched).then_some(EstimateRemark::Thin)
     }
 
     /// Whether the rows that tell one variable more apart than another add up to it, as far as they are shown. Counts changed by chance
@@ -266,6 +296,8 @@ pub enum EstimateRemark {
     Suppressed,
     /// There is none: nothing is matched, or one of the lists has no move.
     NoMatch,
+    /// There is none: the row is by a variable that one of the registers does not tell ([`UntoldVariable`]).
+    OneRegister,
     /// Too thin: fewer than seven are matched, and Chapman's estimate may be biased (Robson and Regier 1964). Take it together with
     /// other rows.
     Thin,
@@ -277,6 +309,7 @@ impl EstimateRemark {
         match self {
             Self::Suppressed => "suppressed",
             Self::NoMatch => "no_match",
+            Self::OneRegister => "one_register",
             Self::Thin => "thin",
         }
     }
@@ -393,24 +426,21 @@ pub struct LeftOutRow {
     pub moves: Option<u64>,
 }
 
-impl FlowRow {
-    /// What must be known of its estimate; `None` where there is nothing to say but the estimate.
-    pub fn estimate_remark(&self) -> Option<EstimateRemark> {
-        if self.estimate.is_none() {
-            let made_of = [Measure::Emigrations, Measure::Immigrations, Measure::Matched];
-            let is_hidden = made_of
-                .into_iter()
-                .any(|measure| self.counts.get(measure).is_none());
-            return Some(if is_hidden {
-                EstimateRemark::Suppressed
-            } else {
-                EstimateRemark::NoMatch
-            });
-        }
-        let matched = self.counts.get(Measure::Matched)?;
-        (matched < PoolingRule::default().minimum_matched).then_some(EstimateRemark::Thin)
-    }
+/// A variable that is known of fewer than half of the moves of a list: of the origin's, of those that the destination does not have. A
+/// matched move is where the destination has it, so that lists by such a variable are not of the same moves, and one list would seem to
+/// have all that the other has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UntoldVariable {
+    /// From where to where.
+    pub corridor: Corridor,
+    /// Whose list.
+    pub side: Side,
+    /// The variable.
+    pub variable: Variable,
+}
 
+impl FlowRow {
     /// The figures of the estimate in the order of [`FlowRow::FIGURES`].
     pub fn figure_values(&self) -> [Option<f64>; 8] {
         let value = |get: fn(&Estimate) -> f64| self.estimate.as_ref().map(get);

@@ -5,6 +5,7 @@ use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOutcome};
 use proptest::prelude::*;
 
 use super::*;
+use crate::published::EstimateRemark;
 use crate::reconcile::MovePair;
 use crate::reconcile::tests::{any_lists, event_in, table, terms};
 
@@ -442,4 +443,66 @@ fn a_size_that_is_refused_before_pairs_are_known_is_refused_with_any() {
     assert!(was_refused);
     terms.disclosure.method = DisclosureMethod::CellKey;
     assert_eq!(check_size(&terms, &of_all_groups(290), &[]), Ok(()));
+}
+
+#[test]
+fn a_variable_that_one_register_does_not_tell_has_no_estimate_by_it() {
+    let mut terms = terms();
+    terms.disclosure.minimum_count = 1;
+    terms.statistics.tables = vec![
+        vec![Variable::Period, Variable::Sex],
+        vec![Variable::Period, Variable::BirthCountry],
+    ];
+    let born = |direction, group: Option<u8>| {
+        let mut event = event_in(2022);
+        event.direction = direction;
+        event.facts.birth_country = group.map(corridor_core::CountryGroup);
+        event
+    };
+    use corridor_core::Direction::{Emigration, Immigration};
+    // Of the origin's, 40 are at the destination and 20 are not.
+    let pairs: Vec<MovePair> = (0..40)
+        .map(|index| MovePair {
+            emigration: index,
+            immigration: index,
+        })
+        .collect();
+    let shown = |origin: Option<u8>, destination: Option<u8>| {
+        let (origin, destination) = (
+            vec![born(Emigration, origin); 60],
+            vec![born(Immigration, destination); 50],
+        );
+        let made = table(&terms, &origin, &destination, &pairs);
+        let mut published = protect(made, &noise(), &[]).unwrap().into_published();
+        published.carry_linkage_error(&|_| None);
+        assert_eq!(published.validate(), Ok(()));
+        let sides: Vec<(Side, Variable)> = published
+            .untold
+            .iter()
+            .filter(|untold| untold.corridor == terms.corridor)
+            .map(|untold| (untold.side, untold.variable))
+            .collect();
+        let of_corridor = published.rows.iter().filter(|row| row.corridor == terms.corridor);
+        let remarks: Vec<(bool, Option<EstimateRemark>)> = of_corridor
+            .filter(|row| row.counts.get(Measure::Matched) > Some(0))
+            .map(|row| {
+                (
+                    row.group.get(Variable::BirthCountry).is_some(),
+                    published.estimate_remark(row),
+                )
+            })
+            .collect();
+        (sides, remarks)
+    };
+    let (sides, remarks) = shown(None, Some(0));
+    assert_eq!(sides, [(Side::Origin, Variable::BirthCountry)]);
+    assert!(remarks.contains(&(true, Some(EstimateRemark::OneRegister))) && remarks.contains(&(false, None)));
+    assert!(!remarks.contains(&(true, None)), "{remarks:?}");
+    assert_eq!(
+        shown(Some(0), None).0,
+        [(Side::Destination, Variable::BirthCountry)]
+    );
+    let (sides, remarks) = shown(Some(0), Some(0));
+    assert_eq!(sides, []);
+    assert!(remarks.contains(&(true, None)), "{remarks:?}");
 }

@@ -100,11 +100,11 @@ impl Export<'_> {
             let (freq, time_period) = self.to_time(&row.group);
             let (age, age_definition) = self.to_age(&row.group);
             for observation in to_observations(row) {
-                let is_thin = row.estimate_remark() == Some(EstimateRemark::Thin);
+                let is_thin = self.table.estimate_remark(row) == Some(EstimateRemark::Thin);
                 let status = match (&observation.value, self.table.terms.status, observation.kind) {
                     (None, _, _) => "Q",
-                    (Some(_), _, Kind::Estimate(_)) if is_thin => "U",
                     (Some(_), ReleaseStatus::Provisional, _) => "P",
+                    (Some(_), ReleaseStatus::Final, Kind::Estimate(_)) if is_thin => "U",
                     (Some(_), ReleaseStatus::Final, Kind::Estimate(_) | Kind::Figure) => "E",
                     (Some(_), ReleaseStatus::Final, Kind::Count) => "A",
                 };

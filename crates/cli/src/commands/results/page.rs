@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use corridor_core::{Corridor, DisclosureMethod, Side, Variable};
 use corridor_flows::{
     EstimateRemark, FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource,
+    UntoldVariable,
 };
 
 use super::FlowResult;
@@ -46,8 +47,30 @@ pub(crate) fn to_page(result: &FlowResult) -> String {
     }
     page += &legend(table);
     page += &to_corrected(table);
+    page += &to_untold(table);
     page += &to_left_out(table);
     page + &to_lengths(table)
+}
+
+/// By which variables there is no estimate, since one of the registers does not tell them.
+fn to_untold(table: &PublishedTable) -> String {
+    let line = |untold: &UntoldVariable| {
+        let list = match untold.side {
+            Side::Origin => "emigrations",
+            Side::Destination => "immigrations",
+        };
+        format!(
+            "{}: no estimate by {}, which is known of fewer than half of the {list}\n",
+            untold.corridor,
+            table.terms.column(untold.variable)
+        )
+    };
+    let lines: String = table.untold.iter().map(line).collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("\n{lines}")
+    }
 }
 
 /// How many moves of each list are in no table, and why.
@@ -187,9 +210,10 @@ fn to_cells(table: &PublishedTable, row: &FlowRow, variables: &[Variable]) -> Ve
         Some(estimate) => cells.extend([
             format!("{:.1} %", 100.0 * estimate.coverage_origin),
             format!("{:.1} %", 100.0 * estimate.coverage_destination),
-            match row.estimate_remark() {
+            match table.estimate_remark(row) {
                 Some(EstimateRemark::Thin) => format!("{:.0}{THIN}", estimate.point),
-                Some(EstimateRemark::Suppressed | EstimateRemark::NoMatch) | None => {
+                Some(EstimateRemark::Suppressed | EstimateRemark::NoMatch | EstimateRemark::OneRegister)
+                | None => {
                     format!("{:.0}", estimate.point)
                 }
             },
@@ -259,7 +283,7 @@ fn legend(table: &PublishedTable) -> String {
         }
         DisclosureMethod::CellKey => "Counts are changed by a little; rows do not add up to totals exactly.",
     };
-    let is_thin = |row: &FlowRow| row.estimate_remark() == Some(EstimateRemark::Thin);
+    let is_thin = |row: &FlowRow| table.estimate_remark(row) == Some(EstimateRemark::Thin);
     let thin = if table.rows.iter().any(is_thin) {
         format!("{THIN}: too thin by itself, with fewer than seven matched; take such rows together.\n")
     } else {
@@ -331,6 +355,7 @@ const fn to_reason(reason: Option<NotCorrected>) -> &'static str {
             "how good the links are is not known: the threshold was given, or too few partners were sampled to say what \
              blocks lost"
         }
+        Some(NotCorrected::OneRegister) => "one of the registers does not tell what the tables are by",
         Some(NotCorrected::Contradiction) => {
             "more matches would come out than a list has moves: the expected quality does not fit the counts"
         }
