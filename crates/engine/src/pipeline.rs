@@ -326,15 +326,15 @@ impl<'a> Pipeline<'a> {
         let mut table = protect(table.stopped_by(&self.stop), &secret, released)?.into_published();
         table.carry_linkage_error(&|group| report.quality_of(group));
         let arrived = [
-            (terms.corridor, self.right, Side::Destination),
-            (terms.corridor.to_reverse(), self.left, Side::Origin),
+            (terms.corridor, (self.right, self.left), Side::Destination),
+            (terms.corridor.to_reverse(), (self.left, self.right), Side::Origin),
         ];
-        for (corridor, dataset, side) in arrived {
+        for (corridor, (host, partner), side) in arrived {
             let records = links.links.iter().map(|link| match side {
-                Side::Origin => link.left,
-                Side::Destination => link.right,
+                Side::Origin => (link.left, link.right),
+                Side::Destination => (link.right, link.left),
             });
-            let stays = Stays::try_new(stays_of(dataset, records, terms.period.last));
+            let stays = Stays::try_new(stays_of(host, partner, records, terms.period.last));
             let said = stays.map(|stays| LengthOfStay::of(corridor, &stays, &terms.disclosure));
             // Of nearly the same stays: what changed would tell of the few that made it change.
             let is_again = |said: &LengthOfStay| {

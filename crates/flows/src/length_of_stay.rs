@@ -52,9 +52,11 @@ impl LengthOfStay {
         let spread = (Confidence::default().z() / real(in_tens).sqrt()).exp();
         let curve = stays.kaplan_meier().ok().map(DurationConversion::kaplan_meier);
         let factor = |from_months: f64| {
-            // The share that ends in between is told by it; and where nobody was seen for so long, the curve only seems to go on.
-            let is_told =
-                stays.ended_between(from_months / 12.0, 1.0) >= minimum && stays.seen_at(1.0) >= minimum;
+            // The share that ends in between is told by it; and where nobody was seen so early or for so long, the curve only seems to
+            // go on.
+            let is_told = stays.ended_between(from_months / 12.0, 1.0) >= minimum
+                && stays.seen_at(from_months / 12.0) >= minimum.max(1)
+                && stays.seen_at(1.0) >= minimum;
             if !is_told {
                 return None;
             }
@@ -182,6 +184,29 @@ mod tests {
         // Of 404 who stay three months, 300 stay twelve.
         assert_eq!(said.from_3_to_12_months, Some(0.743));
         assert_eq!(said.from_6_to_12_months, Some(0.743));
+    }
+
+    #[test]
+    fn stays_seen_from_six_months_on_say_nothing_of_shorter_ones() {
+        let stay = |until_years, ended| Stay {
+            from_years: 0.5,
+            until_years,
+            ended,
+        };
+        let mut all = vec![stay(0.75, true); 100];
+        all.extend(vec![stay(2.0, false); 300]);
+        let said = LengthOfStay::of(
+            terms().corridor,
+            &Stays::try_new(all).unwrap(),
+            &terms().disclosure,
+        )
+        .unwrap();
+        // 100 ends in 100·¼ + 300·1½ years.
+        assert!((said.per_year - 0.211).abs() < 1e-12, "{said:?}");
+        assert_eq!(
+            (said.from_3_to_12_months, said.from_6_to_12_months),
+            (None, Some(0.75))
+        );
     }
 
     #[test]
