@@ -121,29 +121,32 @@ fn relation(args: &MirrorArgs) -> anyhow::Result<DurationConversion> {
     })
 }
 
-/// Factors by year or of all. A year in which the pin is not reported has none, and says why.
+/// Factors by year or of all, each with the same report pinned, so that they can be compared: the one given, or the immigration with the
+/// most flows in all years together. A year in which it is in no flow that both sides report has none, and says why.
 fn factors(
     table: &MirrorTable,
     args: &MirrorArgs,
     confidence: Confidence,
 ) -> anyhow::Result<Vec<FactorsOfYear>> {
-    let pin = args.pin.clone().map(|office| FactorPin {
+    let given = args.pin.clone().map(|office| FactorPin {
         office,
         flow: args.pin_flow.into(),
     });
-    let fit = |year| table.adjustment_factors(year, pin.clone(), args.weighting.into(), confidence);
+    let fit = |year, pin| table.adjustment_factors(year, pin, args.weighting.into(), confidence);
+    let of_all = fit(None, given)?;
     if args.pooled {
         return Ok(vec![FactorsOfYear {
             year: None,
-            fitted: Some(fit(None)?),
+            fitted: Some(of_all),
             problem: None,
         }]);
     }
-    let by_year: Vec<FactorsOfYear> = table
+    let pin = of_all.pin;
+    let by_year = table
         .years()
         .into_iter()
         .map(|year| {
-            let (fitted, problem) = match fit(Some(year)) {
+            let (fitted, problem) = match fit(Some(year), Some(pin.clone())) {
                 Ok(fitted) => (Some(fitted), None),
                 Err(problem) => (None, Some(problem.to_string())),
             };
@@ -154,10 +157,6 @@ fn factors(
             }
         })
         .collect();
-    if by_year.iter().all(|of_year| of_year.fitted.is_none()) {
-        // What is wrong in every year is wrong with the table or the pin.
-        fit(None)?;
-    }
     Ok(by_year)
 }
 
@@ -363,6 +362,7 @@ fn factors_part(year: &str, fitted: &AdjustmentFactors) -> String {
     let rows: Vec<Vec<String>> = fitted
         .factors
         .iter()
+        .filter(|factor| factor.cells > 0)
         .map(|factor| {
             vec![
                 factor.office.clone(),
@@ -379,7 +379,23 @@ fn factors_part(year: &str, fitted: &AdjustmentFactors) -> String {
         })
         .collect();
     part += &to_columns(&["office", "flow", "factor", "interval", "flows", ""], &rows);
-    for component in fitted.components.iter().filter(|component| !component.identified) {
+    let alone: Vec<String> = fitted
+        .factors
+        .iter()
+        .filter(|factor| factor.cells == 0)
+        .map(|factor| format!("{} of {}", factor.flow.as_str(), factor.office))
+        .collect();
+    if !alone.is_empty() {
+        part += &format!(
+            "not identified, for no flow is reported by both sides above 0: {}\n",
+            alone.join(", ")
+        );
+    }
+    let tied = fitted
+        .components
+        .iter()
+        .filter(|component| !component.identified && component.cells > 0);
+    for component in tied {
         part += &format!(
             "{} reports with {} flows among them (component {}) are tied to the pinned one by no flow\n",
             component.reports, component.cells, component.component

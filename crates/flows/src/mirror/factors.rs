@@ -69,7 +69,7 @@ pub struct OfficeFactor {
     pub interval: Option<Interval>,
     /// Which component it is in, from 1.
     pub component: u32,
-    /// Flows it is fitted to.
+    /// Flows it is fitted to: reported by both sides, above 0; of a report that is in none it is tied to nothing.
     pub cells: u32,
     /// Of these, how many where a count was converted to another minimum stay: estimates.
     pub estimated: u32,
@@ -136,9 +136,18 @@ impl MirrorTable {
             .iter()
             .filter(|(.., emigration, immigration)| emigration.moves > 0.0 && immigration.moves > 0.0)
             .collect();
-        let nodes: Vec<Node<'_>> = used
+        // A report that is in no flow that both sides report is tied to nothing.
+        let nodes: Vec<Node<'_>> = cells
             .iter()
-            .flat_map(|(origin, destination, ..)| [*origin, *destination])
+            .flat_map(|cell| {
+                let origin = (cell.origin.as_str(), ReportedFlow::Emigration);
+                let destination = (cell.destination.as_str(), ReportedFlow::Immigration);
+                [
+                    cell.reported_by_origin.map(|_| origin),
+                    cell.reported_by_destination.map(|_| destination),
+                ]
+            })
+            .flatten()
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
@@ -218,6 +227,7 @@ fn pinned(nodes: &[Node<'_>], edges: &[Edge], pin: Option<&FactorPin>) -> Result
         return nodes
             .iter()
             .position(|&(office, flow)| office == pin.office && flow == pin.flow)
+            .filter(|&node| edges.iter().any(|edge| edge.touches(node)))
             .ok_or_else(|| MirrorError::PinMissing {
                 office: pin.office.clone(),
                 flow: pin.flow,
@@ -226,7 +236,7 @@ fn pinned(nodes: &[Node<'_>], edges: &[Edge], pin: Option<&FactorPin>) -> Result
     let mut most: Option<(usize, usize)> = None;
     for (node, &(_, flow)) in nodes.iter().enumerate() {
         let cells = edges.iter().filter(|edge| edge.touches(node)).count();
-        if flow == ReportedFlow::Immigration && most.is_none_or(|(_, most)| cells > most) {
+        if flow == ReportedFlow::Immigration && cells > 0 && most.is_none_or(|(_, most)| cells > most) {
             most = Some((node, cells));
         }
     }

@@ -576,3 +576,57 @@ fn ratios_and_factors_say_which_reports_are_estimates_and_which_have_no_known_ru
         ]
     );
 }
+
+#[test]
+fn a_report_in_no_flow_of_both_sides_is_there_and_not_identified() {
+    let report = |moves: f64| {
+        Some(Reported {
+            moves,
+            basis: ReportBasis::Counted,
+        })
+    };
+    let cell = |origin: &str, destination: &str, by_origin, by_destination| MirrorCell {
+        origin: origin.to_owned(),
+        destination: destination.to_owned(),
+        year: 2020,
+        reported_by_origin: by_origin,
+        reported_by_destination: by_destination,
+    };
+    let table = MirrorTable::try_new(vec![
+        cell("TN", "IT", report(900.0), report(1000.0)),
+        cell("DE", "IT", None, report(50.0)),
+        cell("TN", "DE", None, report(40.0)),
+        cell("TN", "PL", report(30.0), report(0.0)),
+    ])
+    .unwrap();
+    let fit = |pin| table.adjustment_factors(None, pin, Weighting::Equal, Confidence::default());
+    let fitted = fit(None).unwrap();
+    let unidentified: Vec<(&str, ReportedFlow, u32)> = fitted
+        .factors
+        .iter()
+        .filter(|row| row.factor.is_none())
+        .map(|row| (row.office.as_str(), row.flow, row.cells))
+        .collect();
+    assert_eq!(
+        unidentified,
+        [
+            ("DE", ReportedFlow::Immigration, 0),
+            ("PL", ReportedFlow::Immigration, 0)
+        ]
+    );
+    assert_eq!(
+        fitted
+            .components
+            .iter()
+            .filter(|component| component.identified)
+            .count(),
+        1
+    );
+    assert_eq!(fitted.components.len(), 3);
+    // Nothing can be measured by such a report.
+    let pin = FactorPin {
+        office: "DE".to_owned(),
+        flow: ReportedFlow::Immigration,
+    };
+    assert!(matches!(fit(Some(pin)), Err(MirrorError::PinMissing { .. })));
+}

@@ -181,10 +181,15 @@ impl Row<'_> {
             moves,
             basis: ReportBasis::Counted,
         };
-        let Some(months) = months else {
+        if self.columns.durations.iter().all(Option::is_none) {
             return Ok(Some(as_it_is));
+        }
+        let months = match months {
+            Some(months) => self.number(months)?,
+            // The table says the duration of the other side's only.
+            None => None,
         };
-        let Some(months) = self.number(months)? else {
+        let Some(months) = months else {
             counts.without_duration += 1;
             return Ok(Some(Reported {
                 basis: ReportBasis::RuleUnknown,
