@@ -131,11 +131,22 @@ fn check(file: &Path, register: Option<(&Path, &Path)>, as_json: bool) -> anyhow
 
 /// What the columns of a register cannot bear out.
 fn not_told(mapping: &Mapping) -> Vec<&'static str> {
-    let mut not_told = vec![
-        "duration",
-        "registration",
-        "groups other than nationals and foreigners",
+    let columns = &mapping.columns;
+    let stays = [
+        &columns.next_event_date,
+        &columns.intended_months,
+        &columns.days_present,
     ];
+    let mut not_told = vec![
+        "registration",
+        "groups other than nationals, foreigners and students",
+    ];
+    if stays.iter().all(|column| column.is_none()) && mapping.stay.observed_until.is_none() {
+        not_told.push("duration");
+    }
+    if columns.reason.is_none() {
+        not_told.push("students");
+    }
     if mapping.columns.citizenship.is_none() {
         not_told.push("nationals and foreigners");
     }
@@ -164,7 +175,7 @@ fn check_register(
         ));
     }
     let mut reader = ExtractReader::open(extract, mapping)?;
-    let mut check = RegisterCheck::new(manifest, mapping.reporter);
+    let mut check = RegisterCheck::new(manifest, mapping.reporter, mapping.stay.own_rule);
     let mut persons = mapping
         .columns
         .person_key
@@ -185,6 +196,8 @@ fn check_register(
                 counterpart: event.counterpart,
                 citizenship: record.citizenship,
                 birth,
+                stay: event.stay,
+                reason: event.reason,
                 before: persons.as_mut().map_or(SeenBefore::Nothing, |persons| {
                     persons.add(&record.person_key, event.direction, event.date.date.year())
                 }),

@@ -1,11 +1,14 @@
 //! A manifest held against the records it describes.
 
-use corridor_core::{CountryCode, DatePrecision, Direction, EventDate};
+use corridor_core::{
+    CountryCode, DatePrecision, Direction, DurationRule, EventDate, Reason, RuleFlag, StayFlags,
+};
 
 use super::DefinitionManifest;
 use super::contradiction::{Finding, FindingKind, Severity};
 use super::coverage::Treatment;
 use super::direction::{DateBasis, FlowDefinition, StatedPrecision, UnknownPartner};
+use super::duration::DurationBasis;
 use super::frame::{AgeDefinition, PersonKey, RepeatedMoves};
 use super::stated::Quantity;
 
@@ -35,6 +38,10 @@ pub struct ObservedMove {
     pub birth: BirthKnowledge,
     /// What was seen before of the same person.
     pub before: SeenBefore,
+    /// Under which rules of minimum stay it counts.
+    pub stay: StayFlags,
+    /// Why the person moved.
+    pub reason: Reason,
 }
 
 /// What was seen before of the person of a record, by the register's own key of persons.
@@ -68,6 +75,10 @@ struct Tally {
     /// To the day, and not on the first of a month.
     not_first: u64,
     weekdays: [u64; 7],
+    /// That the office counts, and of which it is known whether they meet the rule of the manifest.
+    stays_known: u64,
+    /// Of these, how many do not.
+    stays_too_short: u64,
 }
 
 /// Counts what is at odds with a manifest, record by record; memory does not grow with them.
@@ -75,9 +86,11 @@ struct Tally {
 pub struct RegisterCheck<'a> {
     manifest: &'a DefinitionManifest,
     reporter: Option<CountryCode>,
+    own_rule: Option<DurationRule>,
     tallies: [Tally; 2],
     nationals: u64,
     foreigners: u64,
+    students: u64,
     persons_again: u64,
     moves_again: u64,
     births: u64,
@@ -97,8 +110,12 @@ const OPEN_DAY: u64 = 10;
 const PERCENT_ROUNDING: u64 = 1;
 
 impl<'a> RegisterCheck<'a> {
-    /// A check of the records of `reporter`, where the mapping names it.
-    pub const fn new(manifest: &'a DefinitionManifest, reporter: Option<CountryCode>) -> Self {
+    /// A check of the records of `reporter`, and of which the office counts those of `own_rule`, where the mapping says so.
+    pub const fn new(
+        manifest: &'a DefinitionManifest,
+        reporter: Option<CountryCode>,
+        own_rule: Option<DurationRule>,
+    ) -> Self {
         const NOTHING: Tally = Tally {
             moves: 0,
             partner_missing: 0,
@@ -110,13 +127,17 @@ impl<'a> RegisterCheck<'a> {
             to_the_year: 0,
             not_first: 0,
             weekdays: [0; 7],
+            stays_known: 0,
+            stays_too_short: 0,
         };
         Self {
             manifest,
             reporter,
+            own_rule,
             tallies: [NOTHING; 2],
             nationals: 0,
             foreigners: 0,
+            students: 0,
             persons_again: 0,
             moves_again: 0,
             births: 0,
@@ -137,6 +158,13 @@ impl<'a> RegisterCheck<'a> {
         let after = reference.last.as_ref().is_some_and(|last| *last < first_day);
         tally.outside += u64::from(before || after);
         tally.after_extract += u64::from(reference.extracted.as_ref().is_some_and(|day| *day < first_day));
+        let flow = self.manifest.direction(observed.direction);
+        if let Some(rule) = flow.and_then(|flow| flow.duration.minimum_stay.rule_below()) {
+            let flag = observed.stay.under(rule);
+            let is_told = observed.stay.own == RuleFlag::Yes && flag != RuleFlag::Unknown;
+            tally.stays_known += u64::from(is_told);
+            tally.stays_too_short += u64::from(is_told && flag == RuleFlag::No);
+        }
         match observed.date.precision {
             DatePrecision::Day => {
                 tally.to_the_day += 1;
@@ -154,6 +182,7 @@ impl<'a> RegisterCheck<'a> {
             Some(_) => self.foreigners += 1,
             None => {}
         }
+        self.students += u64::from(observed.reason == Reason::Study);
         self.persons_again += u64::from(observed.before != SeenBefore::Nothing);
         self.moves_again += u64::from(observed.before == SeenBefore::MoveOfYear);
         match observed.birth {
@@ -198,10 +227,34 @@ impl<'a> RegisterCheck<'a> {
                 format!("the mapping says that {reporter} reports these moves, the manifest is of {own}"),
             );
         }
+        for direction in Direction::ALL {
+            let said = self
+                .manifest
+                .direction(direction)
+                .map(|flow| flow.duration.minimum_stay);
+            let is_other = self
+                .own_rule
+                .is_some_and(|rule| said.is_some_and(|said| said.is_other_than(rule)));
+            if let Some(rule) = self.own_rule.filter(|_| is_other) {
+                let path = direction.as_str();
+                add(
+                    Severity::Contradiction,
+                    FindingKind::OwnRuleDiffers,
+                    format!("{path}.duration.minimum_stay"),
+                    moves.max(1),
+                    moves.max(1),
+                    format!(
+                        "the mapping says that the office counts by the rule {}, and the manifest another minimum stay for {path}s",
+                        rule.as_str()
+                    ),
+                );
+            }
+        }
         let coverage = &self.manifest.coverage;
         for (name, treatment, count) in [
             ("nationals", coverage.nationals, self.nationals),
             ("foreigners", coverage.foreigners, self.foreigners),
+            ("students", coverage.students, self.students),
         ] {
             if treatment == Treatment::Excluded {
                 add(
@@ -346,6 +399,27 @@ fn direction_findings(
     );
     precision_findings(flow, path, tally, add);
     weekday_findings(flow, path, tally, add);
+    stay_findings(flow, path, tally, add);
+}
+
+fn stay_findings(flow: &FlowDefinition, path: &str, tally: Tally, add: &mut Add<'_>) {
+    let (short, of) = (tally.stays_too_short, tally.stays_known);
+    let severity = match flow.duration.basis {
+        DurationBasis::Actual => Severity::Contradiction,
+        // Who meant to stay, or had a permit, may leave sooner.
+        DurationBasis::Intended | DurationBasis::Permit | DurationBasis::Unknown => Severity::Doubt,
+    };
+    let is_much = severity == Severity::Contradiction || short * OPEN_DAY >= of;
+    add(
+        severity,
+        FindingKind::StayTooShort,
+        format!("{path}.duration.minimum_stay"),
+        if is_much { short } else { 0 },
+        of,
+        format!(
+            "{path}s are said to count from a minimum stay on, and {short} of {of} that the office counts were shorter"
+        ),
+    );
 }
 
 fn partner_findings(flow: &FlowDefinition, path: &str, tally: Tally, add: &mut Add<'_>) {

@@ -45,6 +45,8 @@ pub enum FindingKind {
     MovesRepeated,
     /// Moves outside the reference period.
     OutsidePeriod,
+    /// The office counts by another rule of minimum stay, as the mapping has it.
+    OwnRuleDiffers,
     /// The other country is missing, or missing more often, than is said.
     PartnerMissing,
     /// The other country is the reporting one.
@@ -57,6 +59,8 @@ pub enum FindingKind {
     PrecisionFiner,
     /// The extract is of another country.
     ReporterDiffers,
+    /// Moves that the office counts had stays shorter than its minimum.
+    StayTooShort,
 }
 
 impl FindingKind {
@@ -75,12 +79,14 @@ impl FindingKind {
             Self::MovesOnOpenDaysOnly => "moves_on_open_days_only",
             Self::MovesRepeated => "moves_repeated",
             Self::OutsidePeriod => "outside_period",
+            Self::OwnRuleDiffers => "own_rule_differs",
             Self::PartnerMissing => "partner_missing",
             Self::PartnerOwnCountry => "partner_own_country",
             Self::PersonsFollowed => "persons_followed",
             Self::PrecisionCoarser => "precision_coarser",
             Self::PrecisionFiner => "precision_finer",
             Self::ReporterDiffers => "reporter_differs",
+            Self::StayTooShort => "stay_too_short",
         }
     }
 }

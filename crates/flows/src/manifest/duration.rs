@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use corridor_core::CountryCode;
+use corridor_core::{CountryCode, DurationRule as CommonRule};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -112,6 +112,44 @@ pub enum MinimumStay {
     #[default]
     Unknown,
 }
+
+impl MinimumStay {
+    /// The longest rule that a move which counts under this one meets as well; none where there is no minimum, or none is said.
+    pub(super) fn rule_below(self) -> Option<CommonRule> {
+        match self {
+            Self::Months(months) => match months.to_number() {
+                12.0.. => Some(CommonRule::Months12),
+                6.0.. => Some(CommonRule::Months6),
+                3.0.. => Some(CommonRule::Months3),
+                _ => None,
+            },
+            Self::Share { days, within_months } => {
+                (days >= HALF_YEAR_DAYS && within_months == 12).then_some(CommonRule::HalfYear)
+            }
+            Self::Permanent => Some(CommonRule::Months12),
+            Self::None | Self::Unknown => None,
+        }
+    }
+
+    /// Whether it is said, and is another than that of a rule.
+    pub(super) fn is_other_than(self, rule: CommonRule) -> bool {
+        let months = match rule {
+            CommonRule::Months12 => 12.0,
+            CommonRule::Months6 => 6.0,
+            CommonRule::Months3 => 3.0,
+            CommonRule::HalfYear => return !matches!(self, Self::Share { .. } | Self::Unknown),
+            CommonRule::Own => return false,
+        };
+        match self {
+            Self::Months(said) => (said.to_number() - months).abs() > 1e-9,
+            Self::None | Self::Permanent | Self::Share { .. } => true,
+            Self::Unknown => false,
+        }
+    }
+}
+
+/// Days of twelve months that are six months and a day.
+const HALF_YEAR_DAYS: u16 = 184;
 
 /// Average days of a month, for the length in months of a share of a window.
 const DAYS_PER_MONTH: f64 = 365.25 / 12.0;

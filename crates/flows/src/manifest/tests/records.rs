@@ -1,6 +1,6 @@
 //! A manifest against itself and against records.
 
-use corridor_core::{DatePrecision, Direction, EventDate};
+use corridor_core::{DatePrecision, Direction, DurationRule, EventDate, Reason, RuleFlag, StayFlags};
 
 use super::super::*;
 use super::{emigration, full};
@@ -42,6 +42,8 @@ fn sound_move(day: u32) -> ObservedMove {
         citizenship: "TN".parse().ok(),
         birth: BirthKnowledge::Day,
         before: SeenBefore::Nothing,
+        stay: StayFlags::default(),
+        reason: Reason::Unknown,
     }
 }
 
@@ -53,7 +55,7 @@ fn findings(
     let mut manifest = full();
     change_manifest(&mut manifest);
     manifest.validate().unwrap();
-    let mut check = RegisterCheck::new(&manifest, "TN".parse().ok());
+    let mut check = RegisterCheck::new(&manifest, "TN".parse().ok(), None);
     for day in 0..1000 {
         let mut observed = sound_move(day);
         change_move(day, &mut observed);
@@ -256,6 +258,45 @@ fn each_contradiction_is_found_by_name_with_its_count() {
         ),
         found(Doubt, Kind::DatesHeaped, "emigration.date.precision", 500)
     );
+    let too_short = |day: u32, m: &mut ObservedMove| {
+        m.stay.own = RuleFlag::Yes;
+        m.stay.months_12 = if day % 40 == 0 {
+            RuleFlag::No
+        } else {
+            RuleFlag::Yes
+        };
+    };
+    assert_eq!(
+        findings(|_| {}, too_short),
+        found(
+            Contradiction,
+            Kind::StayTooShort,
+            "emigration.duration.minimum_stay",
+            25
+        )
+    );
+    // One in twenty who meant to stay and left is no doubt, and what the office does not count says nothing.
+    assert_eq!(
+        findings(
+            |m| emigration(m).duration.basis = DurationBasis::Intended,
+            too_short
+        ),
+        []
+    );
+    let not_counted = |day, m: &mut ObservedMove| {
+        too_short(day, m);
+        m.stay.own = m.stay.months_12;
+    };
+    assert_eq!(findings(|_| {}, not_counted), []);
+    assert_eq!(
+        findings(
+            |m| m.coverage.students = Treatment::Excluded,
+            |day, m| if day == 2 {
+                m.reason = Reason::Study;
+            }
+        ),
+        found(Contradiction, Kind::GroupNotExcluded, "coverage.students", 1)
+    );
     let seen_before = |day: u32, m: &mut ObservedMove| match day {
         ..20 => m.before = SeenBefore::Person,
         20..25 => m.before = SeenBefore::MoveOfYear,
@@ -309,6 +350,26 @@ fn each_contradiction_is_found_by_name_with_its_count() {
     assert_eq!(
         findings(|m| both(m, DateBasis::Deregistration), |_, _| {}).len(),
         2
+    );
+}
+
+#[test]
+fn the_rule_of_the_mapping_is_held_against_that_of_the_manifest() {
+    let manifest = full();
+    let of_rule = |rule| {
+        let findings = RegisterCheck::new(&manifest, None, Some(rule)).finish();
+        let keys = findings
+            .into_iter()
+            .filter(|found| found.kind == FindingKind::OwnRuleDiffers);
+        keys.map(|found| found.key).collect::<Vec<_>>()
+    };
+    assert_eq!(of_rule(DurationRule::Months12), [""; 0]);
+    assert_eq!(
+        of_rule(DurationRule::Months3),
+        [
+            "emigration.duration.minimum_stay",
+            "immigration.duration.minimum_stay"
+        ]
     );
 }
 
