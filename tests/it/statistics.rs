@@ -290,6 +290,30 @@ fn a_revision_is_held_against_what_was_released_and_one_overtaken_is_not_release
 }
 
 #[test]
+fn manifests_of_other_countries_are_not_agreed() {
+    let job = Job::start();
+    job.agree(&Terms::default());
+    let folder = job.path("tn");
+    for country in ["TN", "IT", "SE"] {
+        let manifest = job
+            .run("tn", &["manifest", "init", "--country", country])
+            .succeeded()
+            .stdout;
+        fs::write(folder.join(format!("{country}.toml")), manifest).unwrap();
+    }
+    let terms = fs::read_to_string(folder.join("terms.toml")).unwrap();
+    let propose = |origin: &str, destination: &str| {
+        let named =
+            format!("origin_manifest = \"{origin}.toml\"\ndestination_manifest = \"{destination}.toml\"\n");
+        fs::write(folder.join("terms.toml"), named + &terms).unwrap();
+        job.run("tn", &["agreement", "propose", "terms.toml"])
+    };
+    propose("TN", "IT").succeeded();
+    propose("IT", "SE").failed(3, &["IT-SE", "TN-IT"]);
+    propose("IT", "TN").failed(3, &["IT-TN", "TN-IT"]);
+}
+
+#[test]
 fn methods_that_perturb_show_every_count_and_what_cannot_be_asked_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ["a.csv", "b.csv", "left.toml", "right.toml"].map(|name| fixture(name).display().to_string());

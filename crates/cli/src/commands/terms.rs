@@ -6,6 +6,7 @@ use corridor_core::{
     Profile, Reader, Recall, ReleaseStatus, StatisticsTerms, ThresholdPolicy,
 };
 use corridor_encode::{EncodingSchema, PublicIdentity};
+use corridor_flows::DefinitionManifest;
 use serde::Deserialize;
 
 use crate::commands::keys::read_public;
@@ -170,15 +171,29 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Agreement> {
         .map(|number| number.to_string().parse::<Recall>())
         .transpose()
         .map_err(|error| input_error(format!("lsh_recall: {error}"), "write 0.98, or leave it out"))?;
-    let manifest = |path: &Path| -> anyhow::Result<Digest> {
-        Ok(crate::commands::manifest::load(&folder.join(path))?.digest())
-    };
+    let manifest = |path: &Path| crate::commands::manifest::load(&folder.join(path));
     let definitions = match (&file.origin_manifest, &file.destination_manifest) {
         (None, None) => None,
-        (Some(origin), Some(destination)) => Some(DefinitionDigests {
-            origin: manifest(origin)?,
-            destination: manifest(destination)?,
-        }),
+        (Some(origin), Some(destination)) => {
+            let (origin, destination) = (manifest(origin)?, manifest(destination)?);
+            let hint = "name the manifest of the origin's office as origin_manifest, and that of the destination's as \
+                        destination_manifest";
+            let comparison = DefinitionManifest::compare(&origin, &destination)
+                .map_err(|error| input_error(error.to_string(), hint))?;
+            if comparison.corridor != file.corridor {
+                return Err(input_error(
+                    format!(
+                        "the manifests are of {}, and the corridor is {}",
+                        comparison.corridor, file.corridor
+                    ),
+                    hint,
+                ));
+            }
+            Some(DefinitionDigests {
+                origin: origin.digest(),
+                destination: destination.digest(),
+            })
+        }
         _ => {
             return Err(input_error(
                 "one of origin_manifest and destination_manifest is missing",
