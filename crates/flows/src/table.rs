@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use corridor_core::{Corridor, Direction, MigrationEvent, Stop, Variable};
 
@@ -15,11 +16,17 @@ use crate::terms::{ALL_CATEGORIES, Category, CellKey, FlowTerms};
 /// fn needs_serialize<T: serde::Serialize>() {}
 /// needs_serialize::<corridor_flows::FlowTable>();
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FlowTable {
     pub(crate) terms: FlowTerms,
     pub(crate) corridors: Vec<CorridorTable>,
     pub(crate) stop: Stop,
+}
+
+impl fmt::Debug for FlowTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FlowTable(..)")
+    }
 }
 
 /// One direction: the finest cells, and the rows of the tables, each the sum of some of these.
@@ -45,7 +52,7 @@ pub(crate) struct TableRow {
 }
 
 /// The events of the two offices and which of them are the same move.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct FlowInput<'a> {
     /// What the tables are made for.
     pub terms: &'a FlowTerms,
@@ -60,6 +67,12 @@ pub struct FlowInput<'a> {
     pub origin_record_keys: &'a [u64],
     /// The same of the destination's.
     pub destination_record_keys: &'a [u64],
+}
+
+impl fmt::Debug for FlowInput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FlowInput(..)")
+    }
 }
 
 impl FlowTable {

@@ -207,6 +207,18 @@ fn the_difference_of_two_rules_of_stay_does_not_tell_of_few() {
 }
 
 #[test]
+fn nothing_of_a_table_is_in_its_debug_text() {
+    let none: [MovePair; 0] = [];
+    let made = table(&terms(), &vec![event_in(2022); 4321], &[], &none);
+    assert_eq!(format!("{made:?}"), "FlowTable(..)");
+    let seen = format!("{:?}", protect(made, &noise(), &[]).unwrap());
+    assert!(
+        seen.starts_with("Disclosable { inner: FlowTable(..), published: "),
+        "{seen}"
+    );
+}
+
+#[test]
 fn a_small_table_is_hidden_whole_and_an_empty_one_is_shown() {
     let none: [MovePair; 0] = [];
     let made = table(&terms(), &[event_in(2022), event_in(2022)], &[], &none);
