@@ -7,7 +7,7 @@ use crate::dual_system::Dependence;
 use crate::interval::{Confidence, Interval};
 use crate::noise::ClassNoise;
 use crate::number::real;
-use crate::published::{FlowCounts, Group, PublishedTable};
+use crate::published::{FlowCounts, Group, PublishedTable, are_near};
 
 /// How good links are, as 95 % intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -140,6 +140,27 @@ pub struct CorrectedClasses {
 }
 
 impl CarriedError {
+    /// Whether figures that were read can be those of some counts and links: shares are shares, ends of intervals in order, and nothing is
+    /// below 0 or no number.
+    pub(crate) fn can_be(&self) -> bool {
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        let holds = |interval: Interval, value: f64| interval.low <= value && value <= interval.high;
+        let LinkQuality { precision, recall } = self.quality;
+        let shares = [precision.low, precision.high, recall.low, recall.high];
+        let taken = [(precision, self.precision), (recall, self.recall)];
+        let rest = self.figure_values();
+        shares.into_iter().all(is_share)
+            && taken.into_iter().all(|(interval, taken)| match taken {
+                Some(taken) => holds(interval, taken),
+                None => interval.low <= interval.high,
+            })
+            && rest
+                .iter()
+                .flatten()
+                .all(|figure| *figure >= 0.0 && figure.is_finite())
+            && holds(self.interval, self.estimate)
+    }
+
     /// Why the classes are not corrected although the estimate is; `None` where they are. `counts` are those of the row.
     pub fn classes_remark(&self, counts: &FlowCounts) -> Option<NotCorrected> {
         if self.classes.is_some() {
@@ -346,6 +367,23 @@ impl PublishedTable {
                 Err(reason) => (None, Some(reason)),
             };
         }
+    }
+
+    /// Whether the corrected figures of a table that was read are those that its counts and this quality make. Of results of before the
+    /// quality that was taken was told it cannot be said, and they pass.
+    pub fn is_corrected_by(&self, quality_of: &dyn Fn(&Group) -> Option<KnownQuality>) -> bool {
+        let mut again = self.clone();
+        again.carry_linkage_error(quality_of);
+        let rows = self.rows.iter().zip(&again.rows);
+        rows.filter_map(|(row, again)| Some((row.corrected.as_ref()?, &again.corrected)))
+            .filter(|(told, _)| told.precision.is_some())
+            .all(|(told, made)| {
+                made.as_ref().is_some_and(|made| {
+                    let figures = told.figure_values().into_iter().zip(made.figure_values());
+                    told.quality_of == made.quality_of
+                        && figures.into_iter().all(|(told, made)| are_near(told, made))
+                })
+            })
     }
 }
 

@@ -35,6 +35,18 @@ pub struct LengthOfStay {
 const LEAST_ENDS: u64 = 30;
 
 impl LengthOfStay {
+    /// Whether figures that were read can be those of some stays.
+    pub(crate) fn can_be(&self) -> bool {
+        let is_share = |share: f64| share > 0.0 && share <= 1.0;
+        let factors = [self.from_3_to_12_months, self.from_6_to_12_months];
+        self.ended <= self.stays
+            && self.low > 0.0
+            && self.low <= self.per_year
+            && self.per_year <= self.high
+            && self.high.is_finite()
+            && factors.into_iter().flatten().all(is_share)
+    }
+
     /// What may be said of the stays of linked persons in the destination of `corridor`.
     ///
     /// `None` where fewer than 30 ended, or as few ended or lasted as must not be told of; a factor is `None` too where as few ended in

@@ -13,7 +13,7 @@ use crate::estimate::{Estimate, chapman};
 use crate::length_of_stay::LengthOfStay;
 use crate::noise::ClassNoise;
 use crate::number::LARGEST_COUNT;
-use crate::reconcile::LeftOut;
+use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN, LeftOut};
 use crate::terms::FlowTerms;
 
 /// Tables after disclosure control, as they leave, are stored and are read back.
@@ -85,6 +85,9 @@ impl PublishedTable {
             if !self.estimate_fits(row) || (self.is_untold(row) && row.corrected.is_some()) {
                 return Err("an estimate is not that of its counts");
             }
+            if !row.corrected.as_ref().is_none_or(CarriedError::can_be) {
+                return Err("a figure corrected for linkage error is none that can be");
+            }
         }
         let mut places = BTreeSet::new();
         if !self
@@ -93,6 +96,9 @@ impl PublishedTable {
             .all(|row| places.insert((row.corridor, &row.group)))
         {
             return Err("it has two rows of the same group");
+        }
+        if !self.lengths_of_stay.iter().all(LengthOfStay::can_be) {
+            return Err("a length of stay is none that can be");
         }
         if !self.labels_are_of_terms() {
             return Err("it names a period, group or direction that its terms do not have");
@@ -126,7 +132,18 @@ impl PublishedTable {
             .stays
             .iter()
             .all(|row| corridors.contains(&row.corridor) && periods.contains(&row.period))
-            && self.lags.iter().all(|row| corridors.contains(&row.corridor))
+            && self.lags.iter().all(|row| {
+                let steps = LAG_STEPS.iter().map(|(_, _, label)| *label);
+                corridors.contains(&row.corridor) && steps.chain([LAG_UNKNOWN]).any(|step| step == row.days)
+            })
+            && self
+                .lengths_of_stay
+                .iter()
+                .all(|row| corridors.contains(&row.corridor))
+            && self
+                .untold
+                .iter()
+                .all(|row| corridors.contains(&row.corridor) && self.terms.statistics.names(row.variable))
             && self.left_out.iter().all(|row| corridors.contains(&row.corridor))
     }
 
@@ -195,7 +212,13 @@ impl PublishedTable {
         match (&row.estimate, &made) {
             (None, None) => true,
             // Not to the last digit: the file may come from another machine.
-            (Some(told), Some(made)) => (told.point - made.point).abs() <= 1e-9 * made.point,
+            (Some(_), Some(made)) => {
+                let made = FlowRow::figures_of(made);
+                row.figure_values()
+                    .iter()
+                    .zip(made)
+                    .all(|(told, made)| are_near(*told, made))
+            }
             (Some(_), None) | (None, Some(_)) => false,
         }
     }
@@ -257,6 +280,15 @@ impl PublishedTable {
                     .all(|(count, (sum, is_whole))| if *is_whole { sum == count } else { sum <= count })
             })
         })
+    }
+}
+
+/// Whether two figures are the same but for rounding.
+pub(crate) fn are_near(told: Option<f64>, made: Option<f64>) -> bool {
+    match (told, made) {
+        (Some(told), Some(made)) => (told - made).abs() <= 1e-9 * made.abs().max(1.0),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
@@ -443,17 +475,21 @@ pub struct UntoldVariable {
 impl FlowRow {
     /// The figures of the estimate in the order of [`FlowRow::FIGURES`].
     pub fn figure_values(&self) -> [Option<f64>; 8] {
-        let value = |get: fn(&Estimate) -> f64| self.estimate.as_ref().map(get);
+        self.estimate.as_ref().map_or([None; 8], Self::figures_of)
+    }
+
+    fn figures_of(estimate: &Estimate) -> [Option<f64>; 8] {
         [
-            value(|e| e.coverage_origin),
-            value(|e| e.coverage_destination),
-            value(|e| e.point),
-            value(|e| e.standard_error),
-            value(|e| e.low),
-            value(|e| e.high),
-            value(|e| e.if_odds_ratio_two_thirds),
-            value(|e| e.if_odds_ratio_three_halves),
+            estimate.coverage_origin,
+            estimate.coverage_destination,
+            estimate.point,
+            estimate.standard_error,
+            estimate.low,
+            estimate.high,
+            estimate.if_odds_ratio_two_thirds,
+            estimate.if_odds_ratio_three_halves,
         ]
+        .map(Some)
     }
 
     /// An estimate from figures in the order of [`FlowRow::FIGURES`], when all are there.

@@ -101,6 +101,17 @@ impl FlowResult {
             )
         };
         table.validate().map_err(|problem| altered(problem.to_owned()))?;
+        if !table.is_corrected_by(&|group| report.quality_of(group)) {
+            return Err(altered(
+                "a figure corrected for linkage error is not that of its counts and links".to_owned(),
+            ));
+        }
+        let digests = [provenance.agreement, provenance.run, provenance.result];
+        if digests.iter().any(Option::is_some) && digests.iter().any(Option::is_none) {
+            return Err(altered(
+                "it names not all of its agreement, run and result".to_owned(),
+            ));
+        }
         if provenance
             .result
             .is_some_and(|result| result_digest(&table, &report) != result)

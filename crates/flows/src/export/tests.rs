@@ -332,6 +332,61 @@ fn a_table_with_labels_of_no_terms_or_other_days_and_stays_is_refused() {
 }
 
 #[test]
+fn figures_that_no_counts_and_links_make_are_refused() {
+    let table = published();
+    let quality_of = |precision: f64| {
+        move |_: &crate::published::Group| {
+            let interval = Interval {
+                low: 0.98,
+                high: 0.99,
+            };
+            Some(KnownQuality {
+                quality_of: "all".to_owned(),
+                precision,
+                recall: 0.985,
+                quality: LinkQuality {
+                    precision: interval,
+                    recall: interval,
+                },
+            })
+        }
+    };
+    assert!(table.is_corrected_by(&quality_of(0.985)));
+    assert!(!table.is_corrected_by(&quality_of(0.984)));
+    let at = table.rows.iter().position(|row| row.corrected.is_some()).unwrap();
+    let altered = |change: &dyn Fn(&mut CarriedError)| {
+        let mut other = table.clone();
+        change(other.rows[at].corrected.as_mut().unwrap());
+        (other.validate(), other.is_corrected_by(&quality_of(0.985)))
+    };
+    let none = Err("a figure corrected for linkage error is none that can be");
+    assert_eq!(altered(&|figures| figures.estimate = -50.0), (none, false));
+    assert_eq!(altered(&|figures| figures.interval.high = 1.0), (none, false));
+    assert_eq!(
+        altered(&|figures| figures.standard_error = f64::NAN),
+        (none, false)
+    );
+    assert_eq!(
+        altered(&|figures| figures.quality_of = "sex banana".to_owned()),
+        (Ok(()), false)
+    );
+    assert_eq!(
+        altered(&|figures| figures.coverage_origin *= 1.01),
+        (Ok(()), false)
+    );
+    let mut other = table.clone();
+    let row = other.rows.iter_mut().find(|row| row.estimate.is_some()).unwrap();
+    row.estimate.as_mut().unwrap().low += 1.0;
+    assert_eq!(other.validate(), Err("an estimate is not that of its counts"));
+    let mut other = table;
+    other.lags[0].days = "hello".to_owned();
+    assert_eq!(
+        other.validate(),
+        Err("it names a period, group or direction that its terms do not have")
+    );
+}
+
+#[test]
 fn a_country_without_a_code_is_refused_by_name() {
     let mut table = published();
     let country = |code: &str| code.parse().unwrap();
