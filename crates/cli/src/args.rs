@@ -124,7 +124,7 @@ pub(crate) enum Command {
     ///
     /// For one office that tries its settings on its own or synthetic data before any agreement is signed. Writes
     /// links.csv (left_id, right_id, similarity, probability), report.json, with --truth quality.json, and for
-    /// registers of moves moves.csv, flows.csv, years.csv, lags.csv, stays.csv, flows.json and pictures to the folder --out. The threshold is never chosen
+    /// registers of moves moves.csv, flows.csv, years.csv, lags.csv, stays.csv, durations.csv, strata.csv, flows.json and pictures to the folder --out. The threshold is never chosen
     /// from the truth. Keys come from --seed and protect nothing: do not hand on what it writes.
     ///
     /// Example: corridor rehearse --left a.csv --right b.csv --left-mapping left.toml --right-mapping right.toml
@@ -419,7 +419,8 @@ pub(crate) enum FlowsCommand {
     ///
     /// csv: flows.csv (counts, classes, estimates and what they are without linkage error, by group), years.csv (why each
     /// office's own count of a period differs), lags.csv (days between the two dates of a move), stays.csv (moves by rule of minimum
-    /// stay). json: flows.json, with all of it, methods and definitions. parquet: flows.parquet. xlsx: flows.xlsx, with sheets of
+    /// stay), durations.csv (those of shorter stays made such of twelve months, estimated), strata.csv (estimates by stratum, thin ones
+    /// pooled). json: flows.json, with all of it, methods and definitions. parquet: flows.parquet. xlsx: flows.xlsx, with sheets of
     /// definitions and of quality. sdmx: flows.sdmx.csv, SDMX-CSV 2.0 by the cross-domain code lists. pictures: a folder of them, in
     /// English and French, as SVG and PNG; see flows plot. Every file names method,
     /// definitions, agreement and run.

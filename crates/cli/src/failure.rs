@@ -211,9 +211,9 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Stri
 
 fn estimate_hint(error: &DualSystemError) -> &'static str {
     match error {
+        DualSystemError::NotACount { .. } => "write a whole number that is not below 0",
         DualSystemError::AboveList { .. }
         | DualSystemError::MarginAboveList { .. }
-        | DualSystemError::NotACount { .. }
         | DualSystemError::TrimmedAway { .. } => {
             "check the counts: what is in both lists is also in each of them"
         }
@@ -223,6 +223,9 @@ fn estimate_hint(error: &DualSystemError) -> &'static str {
         | DualSystemError::StrataTooThin { .. } => {
             "more moves must be found in both lists before anything can be said"
         }
+        DualSystemError::OutOfRange {
+            name: "replicates", ..
+        } => "give --replicates 1000, or 0 for no bootstrap",
         DualSystemError::OutOfRange { .. } | DualSystemError::RatesIndistinguishable { .. } => {
             "check the rates: alpha is the share of matches that are linked, beta the share of others linked falsely"
         }

@@ -1,10 +1,11 @@
 //! Published tables as the files offices pass on: CSV, SDMX-CSV, Parquet. Every file says how its figures were made, by which
 //! definitions, and from which agreement and run.
 
-use corridor_core::{Corridor, CountryCode, CountryCoding, Variable};
+use corridor_core::{Corridor, CountryCode, CountryCoding, DurationRule, RuleFlag, Variable};
 
 use crate::carried::{CarriedError, NotCorrected};
 use crate::classes::Measure;
+use crate::number::real;
 use crate::provenance::Provenance;
 use crate::published::{ALL, EstimateRemark, FlowRow, PublishedTable, RECONCILIATION, SUPPRESSED};
 
@@ -170,6 +171,130 @@ impl Export<'_> {
             &["origin", "destination", period, "list", "rule", "counts", "moves"],
             records,
         )
+    }
+
+    /// Counts under shorter minimum stays, made such of twelve months, as CSV: estimates, each with the factor it is made by and where that is
+    /// from; `not_converted` says why there is none (`suppressed`, or `rule_unknown` of some moves). Of linked stays it says how many there were, how many ended, and the rate at which they do, with its interval.
+    pub fn durations_to_csv(&self) -> String {
+        let period = self.table.terms.column(Variable::Period);
+        let header = [
+            "origin",
+            "destination",
+            period,
+            "list",
+            "from_months",
+            "to_months",
+            "moves",
+            "factor",
+            "moves_converted",
+            "not_converted",
+            "status",
+            "source",
+            "stays",
+            "stays_ended",
+            "ended_a_year",
+            "ended_a_year_ci95_low",
+            "ended_a_year_ci95_high",
+        ];
+        let mut records = Vec::new();
+        for factor in self.table.stay_factors() {
+            let rule = if factor.from_months == 3 {
+                DurationRule::Months3
+            } else {
+                DurationRule::Months6
+            };
+            let mut lengths = self.table.lengths_of_stay.iter();
+            let length = lengths.find(|length| length.corridor == factor.corridor);
+            let of_rule =
+                self.table.stays.iter().filter(|row| {
+                    (row.corridor, row.rule, row.counts) == (factor.corridor, rule, RuleFlag::Yes)
+                });
+            for row in of_rule {
+                let unknown = self.table.stays.iter().find(|other| {
+                    (other.corridor, other.side, other.rule, other.counts)
+                        == (row.corridor, row.side, rule, RuleFlag::Unknown)
+                        && other.period == row.period
+                });
+                let unknown = unknown.map_or(Some(0), |unknown| unknown.moves);
+                // Where it is not known of some whether the rule counts them, those it is known to count are not the count.
+                let (converted, why_not) = match (row.moves, unknown) {
+                    (Some(moves), Some(0)) => (Some(real(moves) * factor.factor), ""),
+                    (_, Some(1..)) => (None, "rule_unknown"),
+                    (None, _) | (_, None) => (None, SUPPRESSED),
+                };
+                let mut record = self.to_corridor(&row.corridor).to_vec();
+                record.extend([row.period.clone(), row.side.as_str().to_owned()]);
+                record.extend([factor.from_months.to_string(), "12".to_owned()]);
+                record.push(to_text(row.moves, SUPPRESSED));
+                record.push(factor.factor.to_string());
+                record.extend([to_text(converted, ""), why_not.to_owned()]);
+                record.extend(["estimated".to_owned(), factor.source.as_str().to_owned()]);
+                record.push(to_text(length.map(|length| length.stays), ""));
+                record.push(to_text(length.map(|length| length.ended), ""));
+                let rates = length.map(|length| [length.per_year, length.low, length.high]);
+                record.extend(
+                    rates
+                        .map_or([const { None }; 3], |rates| rates.map(Some))
+                        .map(|rate| to_text(rate, "")),
+                );
+                records.push(record);
+            }
+        }
+        self.to_csv(&header, records.into_iter())
+    }
+
+    /// The estimates by stratum, added up, as CSV: how many strata there are, which were too thin and are pooled, and why there is no
+    /// estimate where there is none.
+    pub fn strata_to_csv(&self) -> String {
+        let period = self.table.terms.column(Variable::Period);
+        let header = [
+            "origin",
+            "destination",
+            period,
+            "strata_by",
+            "strata",
+            "pooled",
+            "estimate",
+            "standard_error",
+            "ci95_low",
+            "ci95_high",
+            "not_stratified",
+        ];
+        let records = self.table.stratified().into_iter().map(|row| {
+            let mut record = self.to_corridor(&row.corridor).to_vec();
+            record.push(row.period.unwrap_or_else(|| ALL.to_owned()));
+            let by = row
+                .variables
+                .iter()
+                .map(|variable| self.table.terms.column(*variable));
+            record.push(by.collect::<Vec<_>>().join(" "));
+            match row.outcome {
+                Ok(made) => {
+                    let pooled = made.strata.iter().filter(|stratum| stratum.labels.len() > 1);
+                    let labels: Vec<&str> = pooled
+                        .flat_map(|stratum| &stratum.labels)
+                        .map(String::as_str)
+                        .collect();
+                    let strata: usize = made.strata.iter().map(|stratum| stratum.labels.len()).sum();
+                    let total = &made.total;
+                    record.extend([strata.to_string(), labels.join("; ")]);
+                    let figures = [
+                        total.point,
+                        total.standard_error,
+                        total.log_normal.low,
+                        total.log_normal.high,
+                    ];
+                    record.extend(figures.map(|figure| figure.to_string()));
+                    record.push(String::new());
+                }
+                Err(reason) => {
+                    record.extend(std::iter::repeat_n(String::new(), 6));
+                    record.push(reason.as_str().to_owned());
+                }
+            }
+            record
+        });
+        self.to_csv(&header, records)
     }
 
     /// Writes a header and records, each with how and by which definitions it was made, and from which agreement and run.

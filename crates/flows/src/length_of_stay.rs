@@ -115,6 +115,17 @@ pub enum StaySource {
     Imem2013,
 }
 
+impl StaySource {
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkedStays => "linked_stays",
+            Self::LinkedRate => "linked_rate",
+            Self::Imem2013 => "imem_2013",
+        }
+    }
+}
+
 impl PublishedTable {
     /// Factors from three and six months to twelve, by direction: by the survival curve of linked stays where it says both, else by the rate
     /// of these stays, `exp(−λ·(d₂ − d₁))`, else by the published table. Both from one source, so that the factor from

@@ -116,6 +116,7 @@ mod picture;
 mod provenance;
 mod published;
 mod reconcile;
+mod stratified;
 mod table;
 mod terms;
 
@@ -164,5 +165,6 @@ pub use published::{
     SUPPRESSED, StayRow, UntoldVariable,
 };
 pub use reconcile::{FlowError, LeftOut, check_lists};
+pub use stratified::{NotStratified, StratifiedRow};
 pub use table::{FlowInput, FlowTable};
 pub use terms::FlowTerms;

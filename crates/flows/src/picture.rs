@@ -68,6 +68,8 @@ pub struct PictureSource {
     pub agreement: Option<Digest>,
     /// The run.
     pub run: Option<Digest>,
+    /// Digest of what both offices released.
+    pub result: Option<Digest>,
 }
 
 /// What is to be drawn of a table.

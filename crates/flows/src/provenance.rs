@@ -131,7 +131,7 @@ const fn duration_rule(rule: DurationRule) -> &'static str {
 }
 
 /// Name and meaning of each figure, in the order of columns.
-pub const DEFINITIONS: [(&str, &str); 26] = [
+pub const DEFINITIONS: [(&str, &str); 28] = [
     (
         "emigrations",
         "reported by the origin's office, a matched move in the period and group the destination gives it, so that it counts once; a \
@@ -230,5 +230,17 @@ pub const DEFINITIONS: [(&str, &str); 26] = [
     (
         "stays",
         "moves of one office's list, counted or not, by whether they count under each rule of minimum stay",
+    ),
+    (
+        "durations",
+        "moves that count under a minimum stay of three or six months, made such of twelve by a factor: from the stays of linked persons \
+         (linked_stays, Kaplan & Meier 1958; linked_rate, a constant rate at which they end), or for want of these from the published \
+         table of the IMEM model (imem_2013, Raymer et al. 2013); all of them estimated; not_converted: suppressed, a count is; \
+         rule_unknown, of some moves it is not known whether the shorter rule counts them",
+    ),
+    (
+        "strata",
+        "Chapman's estimate in each group of a table, added up over the groups; a group with fewer than seven matched moves is pooled with \
+         others that are as thin and, while these are still thin, with the next thinnest; not_stratified says why there is none",
     ),
 ];

@@ -103,7 +103,7 @@ pub(crate) struct MirrorArgs {
     #[arg(long)]
     pub(crate) pooled: bool,
     /// Minimum stay to convert counts to, where the table has durations.
-    #[arg(long, value_name = "MONTHS", default_value_t = 12.0)]
+    #[arg(long, value_name = "MONTHS", value_parser = parse_months, default_value = "12")]
     pub(crate) months: f64,
     /// Published table to convert with.
     #[arg(long, default_value = "imem-2013")]
@@ -165,6 +165,17 @@ pub(crate) enum DurationsArg {
     Imem2013,
     #[value(name = "mixture-2019")]
     Mixture2019,
+}
+
+fn parse_months(text: &str) -> Result<f64, String> {
+    let months: f64 = text
+        .parse()
+        .map_err(|_| "expected a number of months".to_owned())?;
+    if (0.0..=120.0).contains(&months) {
+        Ok(months)
+    } else {
+        Err("a minimum stay is 0 to 120 months".to_owned())
+    }
 }
 
 fn parse_confidence(text: &str) -> Result<Confidence, String> {

@@ -550,7 +550,7 @@ fn to_closing(out: &Path, has_quality: bool) -> String {
     let out = out.display();
     let quality = if has_quality { ", quality.json" } else { "" };
     format!(
-        "\nWritten to {out}: flows.csv, years.csv, lags.csv, stays.csv, flows.json, pictures, links.csv{quality}\n\n\
+        "\nWritten to {out}: flows.csv, years.csv, lags.csv, stays.csv, durations.csv, strata.csv, flows.json, pictures, links.csv{quality}\n\n\
          The same on your own files:\n  \
          corridor mapping init my.csv -o my.toml        # then correct it; the same for theirs.csv\n  \
          corridor rehearse --left my.csv --right theirs.csv --left-mapping my.toml --right-mapping theirs.toml --out try\n  \

@@ -21,6 +21,8 @@ struct Report {
     seed: u64,
     /// What the plain estimates are made from; links in the place of matches where m was not given.
     counts: Option<DualCounts>,
+    /// Whether they are links.
+    from_links: bool,
     /// Petersen, Chapman, Bailey.
     estimates: Vec<PopulationEstimate>,
     /// Of Petersen's estimate.
@@ -70,7 +72,7 @@ struct Incomplete {
 
 const NOTES: [&str; 2] = [
     "People with papers tend to be in both lists, so that an estimate under independence is rather too low.",
-    "Petersen, Chapman and Bailey take every link at its word: a missed link makes them too high, a false one too low.",
+    "Petersen, Chapman, Bailey and the trimmed estimate take every link at its word: a missed link makes them too high, a false one too low.",
 ];
 
 pub(crate) fn run(args: &EstimateArgs) -> anyhow::Result<()> {
@@ -139,6 +141,7 @@ fn estimate(problem: &Problem, args: &EstimateArgs) -> anyhow::Result<Report> {
         confidence: confidence.to_level(),
         seed: args.seed,
         counts,
+        from_links: problem.has_links_only(),
         estimates: plain.unwrap_or_default(),
         bootstrap: plain_bootstrap,
         linkage_error_corrected: corrected,

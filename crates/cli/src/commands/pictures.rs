@@ -34,6 +34,7 @@ pub(crate) fn add_pictures(
     let source = PictureSource {
         agreement: provenance.agreement,
         run: provenance.run,
+        result: provenance.result,
     };
     let renderer = drawn.format.has_png().then(png::Renderer::new);
     let mut missing = Vec::new();

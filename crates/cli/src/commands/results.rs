@@ -21,7 +21,7 @@ pub(crate) use page::to_page;
 pub(crate) use workbook::to_xlsx;
 
 /// Every file a rehearsal or a demonstration may write, besides pictures.
-const RESULT_FILES: [&str; 10] = [
+const RESULT_FILES: [&str; 12] = [
     "attack.json",
     "links.csv",
     "moves.csv",
@@ -31,6 +31,8 @@ const RESULT_FILES: [&str; 10] = [
     "years.csv",
     "lags.csv",
     "stays.csv",
+    "durations.csv",
+    "strata.csv",
     "flows.json",
 ];
 
@@ -138,19 +140,21 @@ impl FlowResult {
     }
 }
 
-/// Adds flows.csv, years.csv, lags.csv, stays.csv and flows.json.
+/// Adds flows.csv, years.csv, lags.csv, stays.csv, durations.csv, strata.csv and flows.json.
 pub(crate) fn add_flows(files: &mut FileSet, result: &FlowResult) -> anyhow::Result<()> {
     let export = Export::try_new(&result.table, &result.provenance, CountryCoding::Iso)?;
     add_csv(files, &export)?;
     add_json(files, result)
 }
 
-/// Adds flows.csv, years.csv, lags.csv and stays.csv.
+/// Adds flows.csv, years.csv, lags.csv, stays.csv, durations.csv and strata.csv.
 pub(crate) fn add_csv(files: &mut FileSet, export: &Export<'_>) -> anyhow::Result<()> {
     files.add("flows.csv", &export.rows_to_csv())?;
     files.add("years.csv", &export.years_to_csv())?;
     files.add("lags.csv", &export.lags_to_csv())?;
-    files.add("stays.csv", &export.stays_to_csv())
+    files.add("stays.csv", &export.stays_to_csv())?;
+    files.add("durations.csv", &export.durations_to_csv())?;
+    files.add("strata.csv", &export.strata_to_csv())
 }
 
 /// Adds flows.json.

@@ -15,8 +15,8 @@ pub enum DualSystemError {
     },
     /// So few links, or such uncertain rates, that a resampled estimate has no upper end.
     #[error(
-        "{undefined} of {replicates} bootstrap replicates have no more links than false ones are expected, so the \
-         interval has no upper end"
+        "{undefined} of {replicates} bootstrap replicates have nothing in both lists, or no more links than false ones are \
+         expected, so the interval has no upper end"
     )]
     BootstrapUnbounded {
         /// Replicates without an estimate.

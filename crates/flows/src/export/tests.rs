@@ -108,6 +108,8 @@ fn rows_read_back_from_csv_are_those_written() {
         export.years_to_csv(),
         export.lags_to_csv(),
         export.stays_to_csv(),
+        export.durations_to_csv(),
+        export.strata_to_csv(),
     ] {
         names_its_source(&csv);
     }

@@ -1,6 +1,6 @@
 //! What surrounds every drawing: title, corridor and period, legend, axes, notes and the source.
 
-use corridor_core::{Corridor, Period, PeriodUnit};
+use corridor_core::{Corridor, Period, PeriodUnit, ReleaseStatus};
 
 use crate::picture::PictureSubject;
 use crate::picture::axis::Axis;
@@ -273,12 +273,20 @@ fn source(plan: &Plan<'_>) -> String {
     ));
     let run = source.run.map(|digest| digest.to_short());
     parts.extend(run.map(|run| Word::Run.with(language, &[&run])));
+    let result = source.result.map(|digest| digest.to_short());
+    parts.extend(result.map(|result| Word::Result.with(language, &[&result])));
     let disclosure = plan.table.terms.disclosure;
     let minimum = figures::count(u64::from(disclosure.minimum_count), language);
-    let mut sentences = vec![
-        parts.join(", "),
-        Word::Disclosure(disclosure.method).with(language, &[&minimum]),
-    ];
+    let mut sentences = Vec::new();
+    if plan.table.terms.status == ReleaseStatus::Provisional {
+        sentences.push(Word::Provisional.text(language).to_owned());
+    }
+    sentences.push(parts.join(", "));
+    sentences.extend(plan.table.terms.definitions.as_ref().map(|manifests| {
+        let digests = [manifests.origin.to_short(), manifests.destination.to_short()];
+        Word::Manifests.with(language, &[&digests[0], &digests[1]])
+    }));
+    sentences.push(Word::Disclosure(disclosure.method).with(language, &[&minimum]));
     sentences.extend(plan.estimate.map(|estimate| estimate.text(language).to_owned()));
     sentences.join(". ") + "."
 }

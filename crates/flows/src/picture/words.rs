@@ -92,6 +92,9 @@ pub(super) enum Word {
     Source,
     Agreement,
     Run,
+    Result,
+    Manifests,
+    Provisional,
     Rehearsed,
     Disclosure(DisclosureMethod),
     EstimateCorrected,
@@ -255,6 +258,12 @@ impl Word {
             ),
             Self::Agreement => ("agreement {}", "accord {}"),
             Self::Run => ("run {}", "exécution {}"),
+            Self::Result => ("result {}", "résultat {}"),
+            Self::Manifests => (
+                "Definitions: manifests {} and {}",
+                "Définitions\u{a0}: manifestes {} et {}",
+            ),
+            Self::Provisional => ("Provisional figures", "Chiffres provisoires"),
             Self::Rehearsed => ("without agreement", "sans accord"),
             Self::Disclosure(method) => match method {
                 DisclosureMethod::Suppression => (

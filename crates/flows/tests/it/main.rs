@@ -4,6 +4,7 @@
 mod bad_input;
 mod coverage;
 mod laws;
+mod mirror_marks;
 mod published_dual_system;
 mod published_duration;
 mod published_mirror;

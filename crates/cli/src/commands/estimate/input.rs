@@ -153,6 +153,12 @@ impl Problem {
         Ok(())
     }
 
+    /// Whether what is taken for matches are links, since no matches were given.
+    pub(super) fn has_links_only(&self) -> bool {
+        let of_stratum = |stratum: &StratumInput| stratum.m.is_none();
+        self.m.is_none() && (self.links.is_some() || self.strata.iter().flatten().any(of_stratum))
+    }
+
     /// n₁, n₂ and m: those given, or the sum of the strata. Without m, links are taken for matches.
     pub(super) fn counts(&self) -> anyhow::Result<Option<DualCounts>> {
         let given = self.total(self.m.or(self.links))?;

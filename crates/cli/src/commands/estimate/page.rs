@@ -13,8 +13,9 @@ pub(super) fn to_page(report: &Report) -> String {
         page.push('\n');
     };
     if let Some(counts) = report.counts {
+        let both = if report.from_links { "linked" } else { "in both" };
         line(format!(
-            "n1 {}, n2 {}, in both {}, seen {}\n",
+            "n1 {}, n2 {}, {both} {}, seen {}\n",
             counts.n1(),
             counts.n2(),
             counts.matched(),
@@ -83,7 +84,15 @@ pub(super) fn to_page(report: &Report) -> String {
         } else {
             "the trimmed records were matched as often as the list: trimming gains nothing"
         };
-        line(format!("Trimmed: {:.1} before; {verdict}", trimmed.untrimmed));
+        let links = if report.from_links {
+            "; links are taken at their word"
+        } else {
+            ""
+        };
+        line(format!(
+            "Trimmed: {:.1} before; {verdict}{links}",
+            trimmed.untrimmed
+        ));
     }
     if let Some(tests) = &report.consistency {
         let row = |name: &str, test: &corridor_flows::ChiSquared| {

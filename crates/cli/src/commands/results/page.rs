@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use corridor_core::{Corridor, DisclosureMethod, Side, Variable};
+use corridor_core::{Corridor, DisclosureMethod, ReleaseStatus, Side, Variable};
 use corridor_flows::{
-    EstimateRemark, FlowRow, LeftOut, Measure, NotCorrected, PublishedTable, RECONCILIATION, StaySource,
-    UntoldVariable,
+    EstimateRemark, FlowRow, LeftOut, Measure, NotCorrected, NotStratified, PublishedTable, RECONCILIATION,
+    StaySource, UntoldVariable,
 };
 
 use super::FlowResult;
@@ -23,7 +23,10 @@ pub(crate) fn to_page(result: &FlowResult) -> String {
             corridors.push(row.corridor);
         }
     }
-    let mut page = String::new();
+    let mut page = match table.terms.status {
+        ReleaseStatus::Provisional => "Provisional figures.\n\n".to_owned(),
+        ReleaseStatus::Final => String::new(),
+    };
     for corridor in corridors {
         let (origin, destination) = (corridor.origin().0, corridor.destination().0);
         for (position, variables) in table.terms.statistics.tables.iter().enumerate() {
@@ -47,9 +50,54 @@ pub(crate) fn to_page(result: &FlowResult) -> String {
     }
     page += &legend(table);
     page += &to_corrected(table);
+    page += &to_strata(table);
     page += &to_untold(table);
     page += &to_left_out(table);
     page + &to_lengths(table)
+}
+
+/// The estimates by stratum, added up, of all periods together.
+fn to_strata(table: &PublishedTable) -> String {
+    let stratified = table.stratified().into_iter().filter(|row| row.period.is_none());
+    let cells: Vec<Vec<String>> = stratified
+        .map(|row| {
+            let by = to_list(table, &row.variables);
+            let mut cells = vec![row.corridor.to_string(), by];
+            match row.outcome {
+                Ok(made) => {
+                    let pooled = made.strata.iter().filter(|stratum| stratum.labels.len() > 1);
+                    let pooled: usize = pooled.map(|stratum| stratum.labels.len()).sum();
+                    let total = &made.total;
+                    cells.extend([
+                        format!("{:.0}", total.point),
+                        format!("{:.0} – {:.0}", total.log_normal.low, total.log_normal.high),
+                        match pooled {
+                            0 => String::new(),
+                            count => format!("{count} thin groups pooled"),
+                        },
+                    ]);
+                }
+                Err(reason) => {
+                    let reason = match reason {
+                        NotStratified::Suppressed => "a count is suppressed",
+                        NotStratified::OneRegister => "one register does not tell them",
+                        NotStratified::TooThin => "too thin, all of them together",
+                        NotStratified::Contradiction => "the counts contradict each other",
+                    };
+                    cells.extend(["–".to_owned(), String::new(), reason.to_owned()]);
+                }
+            }
+            cells
+        })
+        .collect();
+    if cells.is_empty() {
+        return String::new();
+    }
+    let header = ["", "strata by", "estimate", "95 % interval", ""];
+    format!(
+        "\nEstimated in each group apart and added up:\n{}",
+        to_columns(&header, &cells)
+    )
 }
 
 /// By which variables there is no estimate, since one of the registers does not tell them.

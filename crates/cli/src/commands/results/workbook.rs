@@ -6,7 +6,7 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet,
 
 use super::FlowResult;
 
-/// The workbook's bytes: sheets flows, periods, lags, stays, definitions and quality. Counts and figures are numbers; what is
+/// The workbook's bytes: sheets flows, periods, lags, stays, durations, strata, definitions and quality. Counts and figures are numbers; what is
 /// suppressed is the word. The same result gives the same bytes.
 pub(crate) fn to_xlsx(result: &FlowResult, export: &Export<'_>) -> anyhow::Result<Vec<u8>> {
     let mut workbook = Workbook::new();
@@ -21,6 +21,8 @@ pub(crate) fn to_xlsx(result: &FlowResult, export: &Export<'_>) -> anyhow::Resul
         ("periods", export.years_to_csv()),
         ("lags", export.lags_to_csv()),
         ("stays", export.stays_to_csv()),
+        ("durations", export.durations_to_csv()),
+        ("strata", export.strata_to_csv()),
     ] {
         let sheet = workbook.add_worksheet().set_name(name)?;
         write_table(sheet, &csv, &bold)?;
@@ -203,7 +205,16 @@ mod tests {
         let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).unwrap();
         assert_eq!(
             workbook.sheet_names(),
-            ["flows", "periods", "lags", "stays", "definitions", "quality"]
+            [
+                "flows",
+                "periods",
+                "lags",
+                "stays",
+                "durations",
+                "strata",
+                "definitions",
+                "quality"
+            ]
         );
         for (name, csv) in [("flows", export.rows_to_csv()), ("stays", export.stays_to_csv())] {
             let sheet = workbook.worksheet_range(name).unwrap();
