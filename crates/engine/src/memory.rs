@@ -52,15 +52,15 @@ impl RunSizes {
         let (held, making) = link.blocks.map_or((0, 0), |blocks| (blocks.held, blocks.making));
         let blocks = ("orders and pieces of the blocks", held);
         let making = ("orders and pieces of the blocks", held + making);
-        let packed = |both| ("filters packed for comparison", link.packed(both));
+        let packed = ("filters packed for comparison", link.packed());
         let in_blocks = link.blocks.is_some();
         let steps = [
             vec![("the file being read", self.files[0].max(self.files[1]))],
-            vec![sides, making, packed(link.estimates || !in_blocks)],
+            vec![sides, making],
             vec![
                 sides,
                 blocks,
-                if in_blocks { ("", 0) } else { packed(false) },
+                if in_blocks { ("", 0) } else { packed },
                 ("tiles under way", link.comparing()),
             ],
             vec![
@@ -71,7 +71,7 @@ impl RunSizes {
             vec![
                 sides,
                 blocks,
-                if in_blocks { packed(false) } else { ("", 0) },
+                if in_blocks { packed } else { ("", 0) },
                 ("candidate pairs", link.held_candidates()),
             ],
         ];

@@ -72,15 +72,9 @@ impl LinkSizes {
         8 * (self.records[0] + self.records[1])
     }
 
-    /// Filters once more, as the right side of a comparison: those of the right or, while an estimate learns from each side
-    /// alone, of both.
-    pub const fn packed(&self, both: bool) -> u64 {
-        let records = if both {
-            self.records[0] + self.records[1]
-        } else {
-            self.records[1]
-        };
-        records * (self.filter_bytes + 9)
+    /// Filters of the right once more, as the right side of a comparison.
+    pub const fn packed(&self) -> u64 {
+        self.records[1] * (self.filter_bytes + 9)
     }
 
     /// What the threads have at hand while they compare, and tiles on their way to where they are stored.

@@ -1,4 +1,4 @@
-use corridor_core::{Entropy, Measure, Stopped};
+use corridor_core::{Entropy, Measure, Stop, Stopped};
 use corridor_kernel::{Cut, FilterMatrix, Kernel};
 use rayon::prelude::*;
 
@@ -80,13 +80,7 @@ impl NullDistribution {
         for side in [left, right] {
             let rows = sample_rows(side.len(), own_rows_wanted(side.len()), entropy);
             let bins = Bins::new(side, side, measure);
-            let side_counts = rows
-                .par_chunks(32)
-                .map(|rows| {
-                    left.stop().check()?;
-                    Ok(histogram((side, rows), side, &bins, Counted::OfOthers))
-                })
-                .try_reduce(|| vec![0; BINS], |into, from| Ok(add(into, from)))?;
+            let side_counts = histogram((side, &rows), side, &bins, Counted::OfOthers, left.stop())?;
             counts = add(counts, side_counts);
         }
         Ok(Self::of_counts(counts))
@@ -102,13 +96,7 @@ impl NullDistribution {
     ) -> Result<Self, Stopped> {
         let rows = sample_rows(left.len(), SAMPLED_BETWEEN, entropy);
         let bins = Bins::new(left, right, measure);
-        let counts = rows
-            .par_chunks(32)
-            .map(|rows| {
-                left.stop().check()?;
-                Ok(histogram((left, rows), right, &bins, Counted::All))
-            })
-            .try_reduce(|| vec![0; BINS], |into, from| Ok(add(into, from)))?;
+        let counts = histogram((left, &rows), right, &bins, Counted::All, left.stop())?;
         Ok(Self::of_counts(counts))
     }
 
@@ -266,32 +254,40 @@ enum Counted {
     OfOthers,
 }
 
-/// Similarities of some rows of one side to all of another, of the pairs that count.
+/// Similarities of some rows of one side to all of another, of the pairs that count. Each thread packs some of the right at a time, which
+/// then are in its cache for all rows: a whole side packed would take as much memory again as its filters.
 fn histogram(
     (left, rows): (&LinkSide<'_>, &[usize]),
     right: &LinkSide<'_>,
     bins: &Bins,
     counted: Counted,
-) -> Vec<u64> {
+    stop: &Stop,
+) -> Result<Vec<u64>, Stopped> {
     let kernel = Kernel::best();
-    let packed = right.packed();
-    let mut counts = vec![0; BINS];
-    let mut distances = Vec::new();
-    // All rows with some of the right, which then are in the cache.
-    for start in (0..right.len()).step_by(RIGHT_IN_CACHE) {
-        let others = start..(start + RIGHT_IN_CACHE).min(right.len());
-        for &row in rows.iter().filter(|&&row| !left.is_constant(row)) {
-            kernel.distances(left.row(row), (packed, others.clone()), &mut distances);
-            let (ones, person) = (left.matrix().ones(row), left.person_of_row(row));
-            for (other, &distance) in others.clone().zip(&distances) {
-                let counts_not = right.is_constant(other)
-                    || (counted == Counted::OfOthers && right.person_of_row(other) == person);
-                let bin = bins.bin_of(distance, ones + right.matrix().ones(other));
-                counts[bin] += u64::from(!counts_not);
-            }
-        }
-    }
-    counts
+    let starts: Vec<usize> = (0..right.len()).step_by(RIGHT_IN_CACHE).collect();
+    starts
+        .par_iter()
+        .try_fold(
+            || vec![0; BINS],
+            |mut counts, &start| {
+                stop.check()?;
+                let others = start..(start + RIGHT_IN_CACHE).min(right.len());
+                let packed = right.pack_some(others.clone());
+                let mut distances = Vec::new();
+                for &row in rows.iter().filter(|&&row| !left.is_constant(row)) {
+                    kernel.distances(left.row(row), (&packed, 0..packed.len()), &mut distances);
+                    let (ones, person) = (left.matrix().ones(row), left.person_of_row(row));
+                    for (other, &distance) in others.clone().zip(&distances) {
+                        let counts_not = right.is_constant(other)
+                            || (counted == Counted::OfOthers && right.person_of_row(other) == person);
+                        let bin = bins.bin_of(distance, ones + right.matrix().ones(other));
+                        counts[bin] += u64::from(!counts_not);
+                    }
+                }
+                Ok(counts)
+            },
+        )
+        .try_reduce(|| vec![0; BINS], |into, from| Ok(add(into, from)))
 }
 
 /// The bins of all similarities two sides can have, worked out once: there are fewer of them than pairs by far.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use corridor_core::{EncodedDataset, Filters, Measure, Pseudonym, Stop};
@@ -121,6 +122,15 @@ impl<'a> LinkSide<'a> {
     /// The filters as the right side of a comparison. Takes as much memory again.
     pub fn packed(&self) -> &PackedMatrix {
         self.packed.get_or_init(|| self.matrix.to_packed())
+    }
+
+    /// Some of the filters as the right side of a comparison.
+    pub(crate) fn pack_some(&self, rows: Range<usize>) -> PackedMatrix {
+        let words = self.matrix.words_per_filter();
+        let filters = &self.filters.as_words()[rows.start * words..rows.end * words];
+        FilterMatrix::try_new(filters, words)
+            .expect("whole filters of a side")
+            .to_packed()
     }
 
     pub(crate) fn row_of(&self, record: u32) -> &'a [u64] {
