@@ -30,6 +30,17 @@ impl Missed {
         }
     }
 
+    /// These are of links alone, which say little of matches that are less alike than the threshold: there may be `most` of these, and none,
+    /// for where links were most beyond expectation was looked for. The same are expected: on invented corridors with few people in
+    /// both registers there were more by far than links tell of and fewer by far than their fall leads to.
+    pub(crate) fn or_hidden(self, most: f64) -> Self {
+        Self {
+            most: self.most.max(most),
+            fewest: 0.0,
+            ..self
+        }
+    }
+
     pub(crate) fn recall(&self, true_links: f64) -> f64 {
         share_found(true_links, self.expected)
     }

@@ -215,6 +215,30 @@ impl Surplus {
     }
 }
 
+/// Matches less alike than the threshold, at most, where too few people are settled to count among pairs: [`HIDDEN`] of the density of the
+/// links just above it, given similarity and probability, down to how alike strangers are on average, and as many more as chance allows for.
+pub(crate) fn most_hidden_below(
+    links: impl Iterator<Item = (f64, f64)>,
+    threshold_bin: usize,
+    null: &NullDistribution,
+) -> f64 {
+    let mut seen = Seen(vec![0.0; bin_of(1.0) + 1]);
+    for (similarity, probability) in links {
+        seen.0[bin_of(similarity)] += probability;
+    }
+    let rest = (bin_edge(threshold_bin) - null.mean()).max(0.0);
+    let most_bins = (bin_of(1.0) - threshold_bin).max(1);
+    let among = |bins: usize| seen.density(threshold_bin..threshold_bin + bins) * to_f64(bins);
+    let narrowest = to_bins(EDGE * rest).clamp(1, most_bins);
+    let width = (narrowest..most_bins).find(|&bins| among(bins) >= LEAST_AT_EDGE);
+    let width = width.unwrap_or(most_bins);
+    let there = among(width);
+    HIDDEN * rest / (to_f64(width) * BIN_WIDTH) * (there + 1.96 * (there + 1.0).sqrt())
+}
+
+/// Links from which a density is taken.
+const LEAST_AT_EDGE: f64 = 10.0;
+
 #[derive(Default)]
 struct Sum {
     matches: f64,

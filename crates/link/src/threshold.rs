@@ -7,7 +7,7 @@ use crate::missed::{Missed, SETTLED_PROBABILITY, missed_at_most, missed_beyond};
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::rivals::{LookAt, Rivals};
 use crate::strata::Looks;
-use crate::surplus::Surplus;
+use crate::surplus::{Surplus, most_hidden_below};
 
 /// A threshold found without truth, and what it is expected to give.
 ///
@@ -214,7 +214,13 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
                 .map(|(link, p)| (link.best.similarity, *p));
             missed.or_more(missed_beyond(links, surplus, surplus.matches()))
         }
-        None => missed,
+        None => {
+            let links = links
+                .iter()
+                .zip(&probabilities)
+                .map(|(link, p)| (link.best.similarity, *p));
+            missed.or_hidden(most_hidden_below(links, choice.bin, found.null))
+        }
     };
     let looks = Looks {
         core: looks,
@@ -674,6 +680,26 @@ mod tests {
             );
             assert!(estimate.precision_interval.0 <= estimate.expected_precision);
             assert!(estimate.precision_interval.1 >= estimate.expected_precision);
+        }
+    }
+
+    #[test]
+    fn where_few_are_in_both_registers_the_interval_of_recall_holds_the_truth() {
+        for seed in 1..=6 {
+            let [left, (filters, persons)] = registers(80, 1500, 10, 1, seed);
+            // How much more is wrong goes from nothing to so much that nobody is known again.
+            let mut entropy = SeededEntropy::new(seed, "errors");
+            let mut worse = Filters::with_capacity(filters.filter_len(), filters.len());
+            for row in 0..filters.len() {
+                let more = u32::try_from(row % 16).unwrap() * 28 / 16;
+                worse.push(&flip(filters.row(row), more, &mut entropy));
+            }
+            let links = linked(&[left, (worse, persons)]).unwrap();
+            let (_, recall) = precision_and_recall(&links, 80);
+            let estimate = links.decision.estimate.unwrap();
+            assert_eq!(estimate.decided_by, Estimator::Registers, "{seed}");
+            let (low, high) = estimate.recall_interval;
+            assert!((low..=high).contains(&recall), "{seed}: {recall} {estimate:?}");
         }
     }
 
