@@ -77,13 +77,14 @@ fn link(
     });
     let compared = watch.elapsed_s();
     let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let links = pipeline.decide(&candidates)?;
+    let candidate_count = candidates.len();
+    let links = pipeline.decide(candidates)?;
     let decided = watch.elapsed_s();
     let report = pipeline.report(&links, None)?;
     let measured = watch.elapsed_s();
     Ok(json!({
         "records": [left.records.len(), right.records.len()],
-        "candidates": candidates.len(),
+        "candidates": candidate_count,
         "links": links.links.len(),
         "seconds": {
             "prepare": prepared,

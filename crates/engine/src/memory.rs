@@ -68,12 +68,7 @@ impl RunSizes {
                 blocks,
                 ("candidate pairs, and links made of them", link.deciding()),
             ],
-            vec![
-                sides,
-                blocks,
-                if in_blocks { packed } else { ("", 0) },
-                ("candidate pairs", link.held_candidates()),
-            ],
+            vec![sides, blocks, if in_blocks { packed } else { ("", 0) }],
         ];
         let total = |parts: &Vec<(&str, u64)>| parts.iter().map(|(_, bytes)| bytes).sum::<u64>();
         let most = steps.into_iter().max_by_key(total).unwrap_or_default();

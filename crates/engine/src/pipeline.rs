@@ -171,7 +171,7 @@ impl<'a> Pipeline<'a> {
     /// # Errors
     /// When a threshold was to be estimated and the similarities, or the evidence of the fields, do not tell matches from chance, or
     /// the work is stopped.
-    pub fn decide(&self, candidates: &[CandidatePair]) -> Result<LinkSet, EngineError> {
+    pub fn decide(&self, candidates: Vec<CandidatePair>) -> Result<LinkSet, EngineError> {
         let (left, right, assignment) = (&self.left_side, &self.right_side, self.terms.assignment);
         Ok(match &self.fields {
             Some(fields) => decide_by_fields(left, right, &self.plan, fields, assignment, candidates)?,

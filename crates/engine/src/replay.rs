@@ -201,7 +201,7 @@ pub fn replay(manifest: &RunManifest, inputs: ReplayInputs, stop: &Stop) -> Resu
     let made = make_result(
         (&origin, &destination),
         &agreement,
-        (plan, &candidates),
+        (plan, candidates),
         released,
         stop,
     )?;

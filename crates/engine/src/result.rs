@@ -33,7 +33,7 @@ impl MadeResult {
 pub(crate) fn make_result(
     (origin, destination): (&EncodedDataset, &EncodedDataset),
     agreement: &Agreement,
-    (plan, candidates): (ComparePlan, &[CandidatePair]),
+    (plan, candidates): (ComparePlan, Vec<CandidatePair>),
     released: Vec<ReleasedTable>,
     stop: &Stop,
 ) -> Result<MadeResult, EngineError> {

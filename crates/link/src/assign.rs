@@ -17,24 +17,27 @@ pub(crate) struct PersonPair {
 
 /// One pair per two persons, by similarity descending, then left record, then right record.
 pub(crate) fn to_person_pairs(
-    candidates: &[CandidatePair],
+    mut candidates: Vec<CandidatePair>,
     left: &LinkSide<'_>,
     right: &LinkSide<'_>,
 ) -> Vec<PersonPair> {
-    let mut sorted: Vec<&CandidatePair> = candidates.iter().collect();
-    sorted.sort_unstable_by(|a, b| compare(a, b));
-    let mut seen = std::collections::HashSet::with_capacity(sorted.len());
-    sorted
-        .into_iter()
-        .filter_map(|candidate| {
-            let pair = PersonPair {
-                left_person: left.person_of(candidate.left),
-                right_person: right.person_of(candidate.right),
-                best: *candidate,
-            };
-            seen.insert((pair.left_person, pair.right_person)).then_some(pair)
-        })
-        .collect()
+    candidates.sort_unstable_by(compare);
+    let mut seen = std::collections::HashSet::new();
+    let mut pairs = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let pair = PersonPair {
+            left_person: left.person_of(candidate.left),
+            right_person: right.person_of(candidate.right),
+            best: candidate,
+        };
+        // Two people of one record each are met once.
+        let may_meet_again =
+            left.record_count_of(pair.left_person) > 1 || right.record_count_of(pair.right_person) > 1;
+        if !may_meet_again || seen.insert((pair.left_person, pair.right_person)) {
+            pairs.push(pair);
+        }
+    }
+    pairs
 }
 
 /// Similarity descending, then left record, then right record.

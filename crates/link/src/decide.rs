@@ -254,8 +254,9 @@ pub fn decide(
     right: &LinkSide<'_>,
     plan: &ComparePlan,
     assignment: Assignment,
-    candidates: &[CandidatePair],
+    candidates: Vec<CandidatePair>,
 ) -> Result<LinkSet, LinkError> {
+    let candidate_count = candidates.len();
     let pairs = to_person_pairs(candidates, left, right);
     let level = match &plan.null {
         Some(null) => Level::Learnt {
@@ -267,7 +268,7 @@ pub fn decide(
             cut: plan.floor.to_f64(),
         },
     };
-    settle((left, right), &pairs, &level, assignment, candidates.len())
+    settle((left, right), &pairs, &level, assignment, candidate_count)
 }
 
 /// Where the level comes from at or above which pairs may be links.

@@ -33,7 +33,7 @@
 //!     .iter()
 //!     .flat_map(|tile| comparison.compare(tile))
 //!     .collect();
-//! let links = decide(&left, &right, &plan, Assignment::Greedy, &candidates)?.links;
+//! let links = decide(&left, &right, &plan, Assignment::Greedy, candidates)?.links;
 //! let pairs: Vec<_> = links.iter().map(|link| (link.left, link.right)).collect();
 //! assert_eq!(pairs, [(0, 1), (1, 0)]);
 //! # Ok::<(), corridor_link::LinkError>(())

@@ -101,11 +101,6 @@ impl LinkSizes {
         self.threads * 2 * gathered * self.filter_bytes + under_way + tables + making
     }
 
-    /// Candidates alone, of the whole run.
-    pub const fn held_candidates(&self) -> u64 {
-        bytes::<CandidatePair>(self.candidates)
-    }
-
     /// Candidates, and what [`decide`](crate::decide()) makes of them.
     pub fn deciding(&self) -> u64 {
         let candidates = self.candidates;
@@ -118,9 +113,14 @@ impl LinkSizes {
             }
         }
         .min(candidates);
-        let held = bytes::<CandidatePair>(candidates);
-        // One pair per two persons: in the order of similarity, with those seen in a set.
-        let sorting = bytes::<usize>(candidates) + hash_bytes::<(u32, u32)>(candidates);
+        // One pair per two persons is made of the candidates, which are gone then; those of several records that were seen are in a set.
+        let several = self.persons[0] < self.records[0] || self.persons[1] < self.records[1];
+        let of_several = if several {
+            hash_bytes::<(u32, u32)>(candidates)
+        } else {
+            0
+        };
+        let sorting = bytes::<CandidatePair>(candidates) + of_several;
         let pairs = bytes::<PersonPair>(candidates);
         // The best two rivals of every person, each in a list with room for four.
         let rivals =
@@ -151,7 +151,7 @@ impl LinkSizes {
             Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
-        held + pairs + sorting.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
+        pairs + sorting.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
     }
 }
 

@@ -234,7 +234,7 @@ mod tests {
             let loss = BlockingLoss::measure(&stopped, &right, measure, level, &|_, _| true, 1);
             assert_eq!(loss.is_err(), is_asked);
             for assignment in Assignment::ALL {
-                let decided = decide(&stopped, &right, &of_given, assignment, &[]);
+                let decided = decide(&stopped, &right, &of_given, assignment, Vec::new());
                 assert_eq!(is_stopped(decided.map(drop)), is_asked);
             }
         };

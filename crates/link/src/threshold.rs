@@ -636,7 +636,7 @@ mod tests {
             &right,
             &plan,
             corridor_core::Assignment::Greedy,
-            &candidates,
+            candidates,
         )
     }
 

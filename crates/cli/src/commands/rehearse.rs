@@ -339,7 +339,7 @@ fn link(
     let candidates = candidates
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let links = pipeline.decide(&candidates)?;
+    let links = pipeline.decide(candidates)?;
     let report = pipeline.report(&links, registers.flows.as_ref().ok())?;
     let flows = match &registers.flows {
         Ok(terms) => {

@@ -67,7 +67,7 @@ pub fn decide_by_fields(
     plan: &ComparePlan,
     terms: &FieldTerms,
     assignment: Assignment,
-    candidates: &[CandidatePair],
+    mut candidates: Vec<CandidatePair>,
 ) -> Result<LinkSet, LinkError> {
     assert_eq!(
         left.matrix().words_per_filter(),
@@ -76,9 +76,13 @@ pub fn decide_by_fields(
     );
     let sides = (left, right);
     left.stop().check()?;
-    let pairs = to_person_pairs(candidates, left, right);
-    let model = FieldModel::learn(sides, &terms.parts, &terms.weighed, &pairs, terms.seed)?;
-    let mut pairs = to_person_pairs(&score_candidates(sides, &model, candidates), left, right);
+    let candidate_count = candidates.len();
+    let model = {
+        let pairs = to_person_pairs(candidates.clone(), left, right);
+        FieldModel::learn(sides, &terms.parts, &terms.weighed, &pairs, terms.seed)?
+    };
+    score_candidates(sides, &model, &mut candidates);
+    let mut pairs = to_person_pairs(candidates, left, right);
     let probabilities = model.probabilities(&pairs, sides);
     let candidate_matches: f64 = probabilities.iter().sum();
     let by_model: HashMap<(u32, u32), f64> = pairs
@@ -107,7 +111,7 @@ pub fn decide_by_fields(
             }
         }
     };
-    let mut settled = settle(sides, &pairs, &level, assignment, candidates.len())?;
+    let mut settled = settle(sides, &pairs, &level, assignment, candidate_count)?;
     let cut = match level {
         Level::Given { cut, .. } => cut,
         Level::Learnt { .. } => settled.decision.threshold.to_f64(),

@@ -10,19 +10,15 @@ use crate::tile::{CandidatePair, to_cut, to_index};
 /// Records a thread compares at a time.
 const ROWS: usize = 16;
 
-/// Candidate pairs with the score of their match weight in place of the similarity of their whole filters.
+/// Puts the score of their match weight in place of the similarity of the whole filters of candidate pairs.
 pub(super) fn score_candidates(
     (left, right): (&LinkSide<'_>, &LinkSide<'_>),
     model: &FieldModel,
-    candidates: &[CandidatePair],
-) -> Vec<CandidatePair> {
-    candidates
-        .par_iter()
-        .map(|pair| CandidatePair {
-            similarity: score(model, (left, to_index(pair.left)), (right, to_index(pair.right))),
-            ..*pair
-        })
-        .collect()
+    candidates: &mut [CandidatePair],
+) {
+    candidates.par_iter_mut().for_each(|pair| {
+        pair.similarity = score(model, (left, to_index(pair.left)), (right, to_index(pair.right)));
+    });
 }
 
 pub(super) fn score(

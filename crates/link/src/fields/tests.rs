@@ -96,7 +96,7 @@ fn linked(registers: &[(Filters, Vec<Pseudonym>); 2], terms: &FieldTerms) -> Res
         .iter()
         .flat_map(|tile| comparison.compare(tile))
         .collect();
-    decide_by_fields(&left, &right, &plan, terms, Assignment::Greedy, &candidates)
+    decide_by_fields(&left, &right, &plan, terms, Assignment::Greedy, candidates)
 }
 
 fn precision_and_recall(links: &LinkSet) -> (f64, f64) {
