@@ -45,7 +45,7 @@ impl RunSizes {
     /// The parts at the step that takes most, the largest first.
     ///
     /// The steps: both files are read and parsed; each side is looked at alone; tiles are compared; links are decided from all
-    /// candidates; what blocks cost is measured. The datasets are there at all of them.
+    /// candidates. The datasets are there at all of them. What blocks cost is measured in little more than these.
     pub(crate) fn at_peak(&self) -> Vec<MemoryPart> {
         let link = &self.link;
         let sides = ("persons and popcounts of the records", link.sides());
@@ -68,7 +68,6 @@ impl RunSizes {
                 blocks,
                 ("candidate pairs, and links made of them", link.deciding()),
             ],
-            vec![sides, blocks, if in_blocks { packed } else { ("", 0) }],
         ];
         let total = |parts: &Vec<(&str, u64)>| parts.iter().map(|(_, bytes)| bytes).sum::<u64>();
         let most = steps.into_iter().max_by_key(total).unwrap_or_default();

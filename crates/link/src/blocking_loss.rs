@@ -4,9 +4,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::fields::FieldLinks;
-use crate::null::sample_rows;
+use crate::null::{RIGHT_IN_CACHE, sample_rows};
 use crate::side::LinkSide;
-use crate::tile::{to_cut, to_index};
+use crate::tile::{to_cut, to_index, to_record};
 
 /// What blocks cost, measured: some records of the left are compared with all of the right, and of those with a partner at
 /// or above the threshold it is looked up whether the most alike one shares a block with them.
@@ -33,8 +33,6 @@ pub const LEAST_PARTNERS: u64 = 100;
 const MOST_DOUBLINGS: u32 = 3;
 /// Below every similarity.
 const NO_PARTNER: f64 = -2.0;
-/// Records a thread compares at a time: enough for the other side not to be read anew for each.
-const ROWS: usize = 64;
 
 impl BlockingLoss {
     /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,
@@ -93,60 +91,66 @@ impl BlockingLoss {
     ) -> Result<Self, Stopped> {
         let kernel = Kernel::best();
         let search = Search::full(to_cut(left, measure, threshold));
-        let packed = right.packed();
-        let partners = |rows: &[usize]| {
-            left.stop().check()?;
-            let words: Vec<u64> = rows.iter().flat_map(|&row| left.row(row)).copied().collect();
-            let matrix = FilterMatrix::try_new(&words, left.matrix().words_per_filter())
-                .expect("whole filters of a side");
-            let mut pairs = Vec::new();
-            kernel.pairs_reaching(
-                (&matrix, 0..rows.len()),
-                (packed, 0..packed.len()),
-                &search,
-                &mut pairs,
-            );
-            let (mut with_partner, mut in_a_block) = (0, 0);
-            for of_row in pairs.chunk_by(|a, b| a.left == b.left) {
-                let row = rows[to_index(of_row[0].left)];
-                let similarities: Vec<f64> = of_row
-                    .iter()
-                    .map(|pair| {
-                        let other = to_index(pair.right);
-                        let similarity = match fields {
-                            _ if left.is_constant(row) || right.is_constant(other) => None,
-                            Some(fields) => fields.score_of_link((left, row), (right, other)),
-                            None => {
-                                let ones = left.matrix().ones(row) + right.matrix().ones(other);
-                                search.cut().similarity(pair.distance, ones)
-                            }
-                        };
-                        similarity.unwrap_or(NO_PARTNER)
-                    })
-                    .collect();
-                let best = similarities.iter().copied().fold(NO_PARTNER, f64::max);
-                if best <= NO_PARTNER {
-                    continue;
-                }
-                let row = u32::try_from(row).expect("an index of a matrix");
-                with_partner += 1;
-                in_a_block += u64::from(
-                    of_row
-                        .iter()
-                        .zip(&similarities)
-                        .any(|(pair, similarity)| *similarity >= best && meet(row, pair.right)),
-                );
+        let words: Vec<u64> = rows.iter().flat_map(|&row| left.row(row)).copied().collect();
+        let matrix =
+            FilterMatrix::try_new(&words, left.matrix().words_per_filter()).expect("whole filters of a side");
+        // Of each row, how alike its best partner is so far, and whether one that is as alike shares a block with it.
+        let none = || vec![(NO_PARTNER, false); rows.len()];
+        let better = |into: &mut (f64, bool), (similarity, meets): (f64, bool)| {
+            if similarity > into.0 {
+                *into = (similarity, meets);
+            } else if similarity >= into.0 {
+                into.1 |= meets;
             }
-            Ok((with_partner, in_a_block))
         };
-        let (with_partner, in_a_block) = rows
-            .par_chunks(ROWS)
-            .map(partners)
-            .try_reduce(|| (0, 0), |one, other| Ok((one.0 + other.0, one.1 + other.1)))?;
+        let similarity_of = |row: usize, other: usize, distance: u32| match fields {
+            _ if left.is_constant(row) || right.is_constant(other) => None,
+            Some(fields) => fields.score_of_link((left, row), (right, other)),
+            None => {
+                let ones = left.matrix().ones(row) + right.matrix().ones(other);
+                search.cut().similarity(distance, ones)
+            }
+        };
+        let starts: Vec<usize> = (0..right.len()).step_by(RIGHT_IN_CACHE).collect();
+        let partners = starts
+            .par_iter()
+            .try_fold(none, |mut partners, &start| {
+                left.stop().check()?;
+                let packed = right.pack_some(start..(start + RIGHT_IN_CACHE).min(right.len()));
+                let mut pairs = Vec::new();
+                kernel.pairs_reaching(
+                    (&matrix, 0..rows.len()),
+                    (&packed, 0..packed.len()),
+                    &search,
+                    &mut pairs,
+                );
+                for pair in pairs {
+                    let at = to_index(pair.left);
+                    let (row, other) = (rows[at], start + to_index(pair.right));
+                    let Some(similarity) = similarity_of(row, other, pair.distance) else {
+                        continue;
+                    };
+                    if similarity >= partners[at].0 {
+                        let meets = meet(to_record(row), to_record(other));
+                        better(&mut partners[at], (similarity, meets));
+                    }
+                }
+                Ok(partners)
+            })
+            .try_reduce(none, |mut into, from| {
+                into.iter_mut()
+                    .zip(from)
+                    .for_each(|(into, from)| better(into, from));
+                Ok(into)
+            })?;
+        let count = |is_counted: &dyn Fn(&(f64, bool)) -> bool| {
+            u64::try_from(partners.iter().filter(|partner| is_counted(partner)).count())
+                .expect("a length fits")
+        };
         Ok(Self {
             records_sampled: u64::try_from(rows.len()).expect("a length fits"),
-            with_partner,
-            in_a_block,
+            with_partner: count(&|partner| partner.0 > NO_PARTNER),
+            in_a_block: count(&|partner| partner.1),
         })
     }
 

@@ -113,14 +113,15 @@ impl LinkSizes {
             }
         }
         .min(candidates);
-        // One pair per two persons is made of the candidates, which are gone then; those of several records that were seen are in a set.
+        // One pair per two persons is made of the candidates, which are dropped then, though the allocator may keep their place; those of
+        // several records that were seen are in a set.
+        let held = bytes::<CandidatePair>(candidates);
         let several = self.persons[0] < self.records[0] || self.persons[1] < self.records[1];
         let of_several = if several {
             hash_bytes::<(u32, u32)>(candidates)
         } else {
             0
         };
-        let sorting = bytes::<CandidatePair>(candidates) + of_several;
         let pairs = bytes::<PersonPair>(candidates);
         // The best two rivals of every person, each in a list with room for four.
         let rivals =
@@ -151,7 +152,7 @@ impl LinkSizes {
             Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
-        pairs + sorting.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
+        held + pairs + of_several.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
     }
 }
 

@@ -344,7 +344,7 @@ impl Bins {
 }
 
 /// Records of the right compared with several of the left at a time: 128 kB of 1,024 bits.
-const RIGHT_IN_CACHE: usize = 1024;
+pub(crate) const RIGHT_IN_CACHE: usize = 1024;
 
 /// All rows, or `wanted` of them without repetition (Floyd 1987), in order.
 pub(crate) fn sample_rows(len: usize, wanted: usize, entropy: &mut dyn Entropy) -> Vec<usize> {

@@ -503,7 +503,7 @@ pub(crate) fn to_index(record: u32) -> usize {
     usize::try_from(record).expect("an index of a matrix")
 }
 
-fn to_record(row: usize) -> u32 {
+pub(crate) fn to_record(row: usize) -> u32 {
     u32::try_from(row).expect("a matrix has at most 2^32 - 1 records")
 }
 
