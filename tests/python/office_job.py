@@ -475,8 +475,6 @@ released_table = {
 }
 if answer.flow_table.left_out:
     released_table["left_out"] = [stay_json(row) for row in answer.flow_table.left_out]
-if answer.flow_table.untold:
-    released_table["untold"] = [stay_json(untold) for untold in answer.flow_table.untold]
 if answer.flow_table.held_against:
     released_table["held_against"] = [held.hex() for held in answer.flow_table.held_against]
 parts = [canonical(part).encode() for part in (released_table, fields(answer.linkage_report))]

@@ -3,7 +3,7 @@
 use corridor_core::{Corridor, Destination, DurationRule, Origin, RuleFlag, Side, Variable};
 use corridor_flows::{
     CarriedError, CorrectedClasses, Estimate, FlowCounts, FlowRow, Group, Interval, LagRow, LeftOut,
-    LeftOutRow, LengthOfStay, LinkQuality, Measure, NotCorrected, PublishedTable, StayRow, UntoldVariable,
+    LeftOutRow, LengthOfStay, LinkQuality, Measure, NotCorrected, PublishedTable, StayRow,
 };
 use corridor_wire::{FieldViolation, to_digest, v1};
 
@@ -68,17 +68,6 @@ pub(crate) fn to_table(
                 })
             })
             .collect::<Result<_, FieldViolation>>()?,
-        untold: message
-            .untold
-            .into_iter()
-            .map(|untold| {
-                Ok(UntoldVariable {
-                    corridor: to_corridor(&untold.origin, &untold.destination)?,
-                    side: to_side(&untold.list)?,
-                    variable: to_variable(&untold.variable)?,
-                })
-            })
-            .collect::<Result<_, FieldViolation>>()?,
         held_against: message
             .held_against
             .iter()
@@ -95,14 +84,12 @@ fn to_side(list: &str) -> Result<Side, FieldViolation> {
     }
 }
 
-fn to_variable(word: &str) -> Result<Variable, FieldViolation> {
-    Variable::from_word(word).ok_or_else(|| violation("variable", "expected a known variable"))
-}
-
 fn to_row(row: v1::FlowRow) -> Result<FlowRow, FieldViolation> {
     let mut group = Group::default();
     for label in row.group {
-        group.0.insert(to_variable(&label.variable)?, label.label);
+        let variable = Variable::from_word(&label.variable)
+            .ok_or_else(|| violation("variable", "expected a known variable"))?;
+        group.0.insert(variable, label.label);
     }
     Ok(FlowRow {
         corridor: to_corridor(&row.origin, &row.destination)?,

@@ -355,9 +355,9 @@ impl PublishedTable {
     /// Made of published figures only, and so tells nothing that these do not. `quality_of` says whose quality it is and what it is.
     pub fn carry_linkage_error(&mut self, quality_of: &dyn Fn(&Group) -> Option<KnownQuality>) {
         let noise = ClassNoise::of(&self.terms.disclosure);
-        let untold: Vec<bool> = self.rows.iter().map(|row| self.is_untold(row)).collect();
-        for (row, is_untold) in self.rows.iter_mut().zip(untold) {
-            let carried = if is_untold {
+        let untold = self.untold();
+        for row in &mut self.rows {
+            let carried = if row.is_untold(&untold) {
                 Err(NotCorrected::OneRegister)
             } else {
                 carry_linkage_error(&row.counts, quality_of(&row.group), noise)

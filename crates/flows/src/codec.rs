@@ -59,9 +59,6 @@ const ADDED: [&str; 5] = [
     "corrected_odds_ratio_1_5",
 ];
 
-/// Key of the metadata under which the variables that a list does not tell stand, as JSON; not there when there are none.
-const UNTOLD: &str = "corridor.untold";
-
 /// Moves of a line of lags or stays.
 const MOVES: &str = "moves";
 
@@ -136,10 +133,6 @@ impl PublishedTable {
         if !self.left_out.is_empty() {
             let rows = serde_json::to_string(&self.left_out).expect("they have a JSON form");
             entries.push(KeyValue::new(LEFT_OUT.to_owned(), rows));
-        }
-        if !self.untold.is_empty() {
-            let untold = serde_json::to_string(&self.untold).expect("they have a JSON form");
-            entries.push(KeyValue::new(UNTOLD.to_owned(), untold));
         }
         if !self.held_against.is_empty() {
             let digests = serde_json::to_string(&self.held_against).expect("digests have a JSON form");
@@ -245,11 +238,6 @@ impl PublishedTable {
             Some(rows) => serde_json::from_str(rows)
                 .map_err(|error| CodecError(format!("its moves in no table: {error}")))?,
         };
-        let untold = match entry(UNTOLD) {
-            None => Vec::new(),
-            Some(untold) => serde_json::from_str(untold)
-                .map_err(|error| CodecError(format!("its untold variables: {error}")))?,
-        };
         let held_against = match entry(HELD_AGAINST) {
             None => Vec::new(),
             Some(digests) => serde_json::from_str(digests)
@@ -262,7 +250,6 @@ impl PublishedTable {
             stays: Vec::new(),
             lengths_of_stay,
             left_out,
-            untold,
             held_against,
         };
         for batch in builder.build().map_err(fail)? {

@@ -8,9 +8,7 @@ use crate::classes::{Class, Measure};
 use crate::estimate::chapman;
 use crate::noise::ClassNoise;
 use crate::perturb::PerturbationSecret;
-use crate::published::{
-    FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow, UntoldVariable,
-};
+use crate::published::{FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, StayRow};
 use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN, LeftOut};
 use crate::table::{CorridorTable, FlowInput, FlowTable, TableRow};
 use crate::terms::{ALL_CATEGORIES, CellKey, FlowTerms};
@@ -112,9 +110,8 @@ pub fn check_released(terms: &FlowTerms, released: &[PublishedTable]) -> Result<
     }
 }
 
-/// Whether the tables of two lists are of a size that can be protected, before it is known which moves are the same. What each office
-/// counts is above 0 in as many rows whatever these are, so tables that are refused here would be refused then; of those that are not,
-/// some are.
+/// Whether the tables of two lists are of a size that can be protected, before it is known which moves are the same. Arrivals are counted in
+/// the same rows whatever these are, so tables that are refused here would be refused then; of those that are not, some are.
 ///
 /// # Errors
 /// [`DisclosureError::TooManyCounts`].
@@ -137,12 +134,8 @@ pub fn check_size(
     });
     // Lists that do not make a table are refused by name where one is made.
     let Ok(table) = table else { return Ok(()) };
-    // Each list's own count, and a class that it is the sum of, which both may have in common.
-    let of_row = |row: &TableRow| {
-        let has = |measure| usize::from(row.account.measure(measure) > 0);
-        let (own, arrived) = (has(Measure::EmigrationsOwn), has(Measure::Immigrations));
-        own + arrived + own.max(arrived)
-    };
+    // Whatever these are, what arrived is in the group its own office gives it: its count, and a class of that.
+    let of_row = |row: &TableRow| 2 * usize::from(row.account.measure(Measure::Immigrations) > 0);
     for corridor in &table.corridors {
         suppressed::check_counts(corridor.rows.iter().map(of_row).sum())?;
     }
@@ -188,11 +181,6 @@ pub fn protect(
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
         left_out: Vec::new(),
-        untold: table
-            .corridors
-            .iter()
-            .flat_map(|corridor| untold(corridor, terms))
-            .collect(),
         held_against: Vec::new(),
     };
     check_released(terms, released)?;
@@ -210,9 +198,7 @@ pub fn protect(
         };
         let first_row = published.rows.len();
         for (row, counts) in corridor.rows.iter().zip(seen.rows) {
-            let mut row = to_row(terms, corridor.corridor, row, counts);
-            row.estimate = row.estimate.filter(|_| !published.is_untold(&row));
-            published.rows.push(row);
+            published.rows.push(to_row(terms, corridor.corridor, row, counts));
         }
         for (step, moves) in seen.lags.into_iter().enumerate() {
             published.lags.push(LagRow {
@@ -258,44 +244,11 @@ pub fn protect(
         );
         published.left_out.extend(of_unknown_rule);
     }
+    published.drop_untold();
     Ok(Disclosable {
         inner: table,
         published,
     })
-}
-
-/// The variables of the tables that a list does not tell.
-fn untold(corridor: &CorridorTable, terms: &FlowTerms) -> Vec<UntoldVariable> {
-    let own_group = [
-        // A move that both count is in the group of the destination's, and says nothing of what the origin knows.
-        (Side::Origin, Measure::EmigrationsOwn, &[Class::Agree][..]),
-        (Side::Destination, Measure::Immigrations, &[]),
-    ];
-    let mut untold = Vec::new();
-    for (position, variable) in Variable::ALL.into_iter().enumerate() {
-        if variable == Variable::Period || !terms.statistics.names(variable) {
-            continue;
-        }
-        for (side, list, elsewhere) in own_group {
-            let classes = list.classes().iter().filter(|class| !elsewhere.contains(class));
-            let (mut known, mut all) = (0_u64, 0_u64);
-            for (key, account) in &corridor.cells {
-                let moves: u64 = classes.clone().map(|class| account.counts[class.index()]).sum();
-                all += moves;
-                if !terms.is_unknown(variable, key[position]) {
-                    known += moves;
-                }
-            }
-            if 2 * known < all {
-                untold.push(UntoldVariable {
-                    corridor: corridor.corridor,
-                    side,
-                    variable,
-                });
-            }
-        }
-    }
-    untold
 }
 
 /// How many moves of each list are in no table since it is not known whether the rule counts them: what the stays say, added up, so that it

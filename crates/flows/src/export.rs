@@ -98,6 +98,7 @@ impl Export<'_> {
         header.push("estimate_remark");
         header.extend(["quality_of", "not_corrected", "classes_not_corrected"]);
         header.extend(CarriedError::FIGURES);
+        let untold = self.table.untold();
         let records = self.table.rows.iter().map(|row| {
             let mut record = self.to_corridor(&row.corridor).to_vec();
             let label = |variable: &Variable| row.group.get(*variable).unwrap_or(ALL).to_owned();
@@ -108,7 +109,7 @@ impl Export<'_> {
                 .corrected
                 .as_ref()
                 .map(|corrected| corrected.quality_of.clone());
-            let remark = self.table.estimate_remark(row).map(EstimateRemark::as_str);
+            let remark = row.estimate_remark(&untold).map(EstimateRemark::as_str);
             record.push(remark.unwrap_or_default().to_owned());
             record.push(quality_of.unwrap_or_default());
             let not_corrected = row.not_corrected.map(NotCorrected::as_str);

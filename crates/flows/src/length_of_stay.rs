@@ -267,7 +267,6 @@ mod tests {
                 stays: Vec::new(),
                 lengths_of_stay,
                 left_out: Vec::new(),
-                untold: Vec::new(),
                 held_against: Vec::new(),
             };
             let of_corridor = |factor: &StayFactor| factor.corridor == table.terms.corridor;

@@ -119,6 +119,7 @@ mod reconcile;
 mod stratified;
 mod table;
 mod terms;
+mod untold;
 
 pub use carried::{CarriedError, CorrectedClasses, KnownQuality, LinkQuality, NotCorrected};
 pub use classes::Measure;
@@ -162,9 +163,10 @@ pub use picture::{Language, NoPicture, Picture, PictureKind, PictureSource, Pict
 pub use provenance::{DEFINITIONS, Provenance};
 pub use published::{
     ALL, EstimateRemark, FlowCounts, FlowRow, Group, LagRow, LeftOutRow, PublishedTable, RECONCILIATION,
-    SUPPRESSED, StayRow, UntoldVariable,
+    SUPPRESSED, StayRow,
 };
 pub use reconcile::{FlowError, LeftOut, check_lists};
 pub use stratified::{NotStratified, StratifiedRow};
 pub use table::{FlowInput, FlowTable};
 pub use terms::FlowTerms;
+pub use untold::UntoldVariable;

@@ -203,8 +203,8 @@ pub const DEFINITIONS: [(&str, &str); 28] = [
     (
         "estimate_remark",
         "suppressed: no estimate, a count it is made of is suppressed; no_match: no estimate, nothing is in both lists; one_register: no \
-         estimate, the group is by a variable that one of the registers tells of fewer than half of its moves, so that what it alone \
-         has is not in the group; thin: fewer than seven are matched, and the estimate may be biased: take it together with other \
+         estimate, the group is by a variable that is not known of more than half of the moves that the origin alone has, or of the \
+         destination's, so that these are not in the group; thin: fewer than seven are matched, and the estimate may be biased: take it together with other \
          groups",
     ),
     (

@@ -15,6 +15,7 @@ use crate::noise::ClassNoise;
 use crate::number::LARGEST_COUNT;
 use crate::reconcile::{LAG_STEPS, LAG_UNKNOWN, LeftOut};
 use crate::terms::FlowTerms;
+use crate::untold::UntoldVariable;
 
 /// Tables after disclosure control, as they leave, are stored and are read back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,9 +34,6 @@ pub struct PublishedTable {
     /// How many moves of each list are in no table and why, by corridor, side and reason. Empty in results of before it was told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutRow>,
-    /// Variables by which a list does not tell its moves apart, by corridor, variable and side: rows by them have no estimate.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub untold: Vec<UntoldVariable>,
     /// Digests of the results released before of which these tables give nothing away by subtraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_against: Vec<Digest>,
@@ -43,7 +41,8 @@ pub struct PublishedTable {
 
 impl PublishedTable {
     /// Checks what a table that was read from a file must hold: terms that can be, a row at least, and counts that fit each other, and
-    /// rows their totals, where they are shown.
+    /// rows their totals, where they are shown. Whether its figures are those of its counts, [`PublishedTable::estimates_fit`] and
+    /// [`PublishedTable::is_corrected_by`] say.
     ///
     /// # Errors
     /// What is wrong, in words.
@@ -81,9 +80,6 @@ impl PublishedTable {
                 if count(list).is_some_and(|list| !adds_up(list, parts.into_iter())) {
                     return Err("its counts do not add up");
                 }
-            }
-            if !self.estimate_fits(row) || (self.is_untold(row) && row.corrected.is_some()) {
-                return Err("an estimate is not that of its counts");
             }
             if !row.corrected.as_ref().is_none_or(CarriedError::can_be) {
                 return Err("a figure corrected for linkage error is none that can be");
@@ -140,10 +136,6 @@ impl PublishedTable {
                 .lengths_of_stay
                 .iter()
                 .all(|row| corridors.contains(&row.corridor))
-            && self
-                .untold
-                .iter()
-                .all(|row| corridors.contains(&row.corridor) && self.terms.statistics.names(row.variable))
             && self.left_out.iter().all(|row| corridors.contains(&row.corridor))
     }
 
@@ -195,7 +187,21 @@ impl PublishedTable {
         })
     }
 
-    /// Whether the estimate of a row is the one its counts make; none where they are suppressed.
+    /// Whether the estimate of each row is the one its counts make, and there is none where they are suppressed, or the row is by a variable
+    /// that a list does not tell. Of tables that other versions of this program made it need not be.
+    pub fn estimates_fit(&self) -> bool {
+        let untold = self.untold();
+        let has_none = |row: &FlowRow| row.estimate.is_none() && row.corrected.is_none();
+        let fits = |row: &FlowRow| {
+            if row.is_untold(&untold) {
+                has_none(row)
+            } else {
+                self.estimate_fits(row)
+            }
+        };
+        self.rows.iter().all(fits)
+    }
+
     fn estimate_fits(&self, row: &FlowRow) -> bool {
         let count = |measure| row.counts.get(measure);
         let shown = (
@@ -204,9 +210,7 @@ impl PublishedTable {
             count(Measure::Matched),
         );
         let made = match shown {
-            (Some(n1), Some(n2), Some(m)) if !self.is_untold(row) => {
-                chapman(n1, n2, m, ClassNoise::of(&self.terms.disclosure))
-            }
+            (Some(n1), Some(n2), Some(m)) => chapman(n1, n2, m, ClassNoise::of(&self.terms.disclosure)),
             _ => None,
         };
         match (&row.estimate, &made) {
@@ -221,31 +225,6 @@ impl PublishedTable {
             }
             (Some(_), None) | (None, Some(_)) => false,
         }
-    }
-
-    /// Whether a row is by a variable that one of the lists does not tell: its counts are not of the same moves in both.
-    pub(crate) fn is_untold(&self, row: &FlowRow) -> bool {
-        let of_row = |untold: &&UntoldVariable| {
-            untold.corridor == row.corridor && row.group.get(untold.variable).is_some()
-        };
-        self.untold.iter().any(|untold| of_row(&untold))
-    }
-
-    /// What must be known of the estimate of one of its rows; `None` where there is nothing to say but the estimate.
-    pub fn estimate_remark(&self, row: &FlowRow) -> Option<EstimateRemark> {
-        if row.estimate.is_none() {
-            let made_of = [Measure::Emigrations, Measure::Immigrations, Measure::Matched];
-            let is_hidden = made_of
-                .into_iter()
-                .any(|measure| row.counts.get(measure).is_none());
-            return Some(match (self.is_untold(row), is_hidden) {
-                (true, _) => EstimateRemark::OneRegister,
-                (false, true) => EstimateRemark::Suppressed,
-                (false, false) => EstimateRemark::NoMatch,
-            });
-        }
-        let matched = row.counts.get(Measure::Matched)?;
-        (matched < PoolingRule::default().minimum_matched).then_some(EstimateRemark::Thin)
     }
 
     /// Whether the rows that tell one variable more apart than another add up to it, as far as they are shown. Counts changed by chance
@@ -458,21 +437,25 @@ pub struct LeftOutRow {
     pub moves: Option<u64>,
 }
 
-/// A variable that is known of fewer than half of the moves of a list: of the origin's, of those that the destination does not have. A
-/// matched move is where the destination has it, so that lists by such a variable are not of the same moves, and one list would seem to
-/// have all that the other has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UntoldVariable {
-    /// From where to where.
-    pub corridor: Corridor,
-    /// Whose list.
-    pub side: Side,
-    /// The variable.
-    pub variable: Variable,
-}
-
 impl FlowRow {
+    /// What must be known of its estimate; `None` where there is nothing to say but the estimate. `untold` are the variables of its table that
+    /// a list does not tell.
+    pub fn estimate_remark(&self, untold: &[UntoldVariable]) -> Option<EstimateRemark> {
+        if self.estimate.is_none() {
+            let made_of = [Measure::Emigrations, Measure::Immigrations, Measure::Matched];
+            let is_hidden = made_of
+                .into_iter()
+                .any(|measure| self.counts.get(measure).is_none());
+            return Some(match (self.is_untold(untold), is_hidden) {
+                (true, _) => EstimateRemark::OneRegister,
+                (false, true) => EstimateRemark::Suppressed,
+                (false, false) => EstimateRemark::NoMatch,
+            });
+        }
+        let matched = self.counts.get(Measure::Matched)?;
+        (matched < PoolingRule::default().minimum_matched).then_some(EstimateRemark::Thin)
+    }
+
     /// The figures of the estimate in the order of [`FlowRow::FIGURES`].
     pub fn figure_values(&self) -> [Option<f64>; 8] {
         self.estimate.as_ref().map_or([None; 8], Self::figures_of)

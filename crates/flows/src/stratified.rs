@@ -13,6 +13,7 @@ use crate::interval::Confidence;
 use crate::noise::ClassNoise;
 use crate::number::{real, real_len};
 use crate::published::{FlowRow, PublishedTable};
+use crate::untold::UntoldVariable;
 
 /// The moves of one direction and period, or of all periods, estimated in each group of a table apart and added up
 /// ([`stratified_chapman`]): what Chapman's estimate of all of them together is too low by, where who is in one list is likelier in the
@@ -60,7 +61,7 @@ impl PublishedTable {
     /// Strata with fewer matched moves than [`PoolingRule::default`] are pooled by it; the variance has what chance added to the counts.
     /// Nothing is said of a period without moves.
     pub fn stratified(&self) -> Vec<StratifiedRow> {
-        let mut rows = Vec::new();
+        let (mut rows, untold) = (Vec::new(), self.untold());
         for corridor in self.corridors() {
             let of_rows = self.rows.iter().map(|row| {
                 let variables = row.group.0.keys().copied();
@@ -74,7 +75,7 @@ impl PublishedTable {
             for variables in tables {
                 let periods = self.terms.labels(Variable::Period).into_iter().map(Some);
                 for period in std::iter::once(None).chain(periods) {
-                    let outcome = self.stratify(corridor, &variables, period.as_deref());
+                    let outcome = self.stratify(&untold, corridor, &variables, period.as_deref());
                     rows.extend(outcome.map(|outcome| StratifiedRow {
                         corridor,
                         period,
@@ -89,6 +90,7 @@ impl PublishedTable {
 
     fn stratify(
         &self,
+        untold: &[UntoldVariable],
         corridor: Corridor,
         variables: &[Variable],
         period: Option<&str>,
@@ -101,7 +103,7 @@ impl PublishedTable {
                 && row.group.get(Variable::Period) == period
         };
         let rows: Vec<&FlowRow> = self.rows.iter().filter(is_stratum).collect();
-        if rows.iter().any(|row| self.is_untold(row)) {
+        if rows.iter().any(|row| row.is_untold(untold)) {
             return Some(Err(NotStratified::OneRegister));
         }
         let mut strata = Vec::new();

@@ -185,11 +185,6 @@ impl FlowTerms {
         }
     }
 
-    /// Whether a category is that of moves of which the variable is not known.
-    pub(crate) fn is_unknown(&self, variable: Variable, category: Category) -> bool {
-        self.label(variable, category).as_deref() == Some(UNKNOWN)
-    }
-
     /// The text of a category; `None` where all are taken together.
     pub(crate) fn label(&self, variable: Variable, category: Category) -> Option<String> {
         let position = usize::from(category.checked_sub(1)?);

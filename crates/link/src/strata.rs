@@ -1,7 +1,7 @@
 use crate::decide::LinkSet;
 use crate::link_counts::LinkCountFit;
 use crate::missed::{Missed, missed_at_most, missed_beyond};
-use crate::surplus::Surplus;
+use crate::surplus::{HiddenBelow, Surplus};
 use crate::threshold::count_interval;
 
 /// What is known without truth of the links of some of the people.
@@ -31,8 +31,17 @@ pub(crate) struct Looks {
     pub(crate) below: Vec<(u32, f64)>,
     /// Whether any of these may be right, however improbable.
     pub(crate) is_doubtful: bool,
-    /// Matches of people who are not settled, where they can be counted.
-    pub(crate) surplus: Option<Surplus>,
+    /// Matches beyond the links.
+    pub(crate) beyond: Beyond,
+}
+
+/// What is known of matches that links do not tell of.
+#[derive(Debug, Clone)]
+pub(crate) enum Beyond {
+    /// Those of people who are not settled are counted among pairs.
+    Counted(Surplus),
+    /// Too few people are settled for that.
+    Hidden(HiddenBelow),
 }
 
 /// Links below which nothing is said of a group.
@@ -82,16 +91,16 @@ impl LinkSet {
             most: (missed + spread).max(beyond_counting),
             is_known: true,
         };
-        let missed = match &looks.surplus {
-            Some(surplus) => {
-                let links = self
-                    .links
-                    .iter()
-                    .filter(|link| is_in(link.left))
-                    .map(|link| (link.similarity, link.probability.unwrap_or(1.0)));
-                of_links.or_more(missed_beyond(links, surplus, surplus.matches_of(is_in)))
+        let own_links = self
+            .links
+            .iter()
+            .filter(|link| is_in(link.left))
+            .map(|link| (link.similarity, link.probability.unwrap_or(1.0)));
+        let missed = match &looks.beyond {
+            Beyond::Counted(surplus) => {
+                of_links.or_more(missed_beyond(own_links, surplus, surplus.matches_of(is_in)))
             }
-            None => of_links,
+            Beyond::Hidden(hidden) => of_links.or_hidden(hidden.most(own_links)),
         };
         let precision = 1.0 - expected_false / links;
         Some(ExpectedQuality {

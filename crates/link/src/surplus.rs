@@ -215,25 +215,40 @@ impl Surplus {
     }
 }
 
-/// Matches less alike than the threshold, at most, where too few people are settled to count among pairs: [`HIDDEN`] of the density of the
-/// links just above it, given similarity and probability, down to how alike strangers are on average, and as many more as chance allows for.
-pub(crate) fn most_hidden_below(
-    links: impl Iterator<Item = (f64, f64)>,
-    threshold_bin: usize,
-    null: &NullDistribution,
-) -> f64 {
-    let mut seen = Seen(vec![0.0; bin_of(1.0) + 1]);
-    for (similarity, probability) in links {
-        seen.0[bin_of(similarity)] += probability;
+/// How alike links may still be where too few people are settled to count among pairs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HiddenBelow {
+    /// The threshold.
+    pub(crate) bin: usize,
+    /// How alike strangers are on average.
+    pub(crate) strangers: f64,
+    /// People without a link on the side where these are fewer.
+    pub(crate) free: f64,
+}
+
+impl HiddenBelow {
+    /// Matches less alike than the threshold, at most: [`HIDDEN`] of the density of the links just above it, given similarity and probability,
+    /// or twice that of all links over all there is where that is less, down to strangers; and as many more as chance allows for. No
+    /// more than people who are free, or taken by a link that is false.
+    pub(crate) fn most(&self, links: impl Iterator<Item = (f64, f64)>) -> f64 {
+        let mut seen = Seen(vec![0.0; bin_of(1.0) + 1]);
+        let (mut all, mut displaced) = (0.0, 0.0);
+        for (similarity, probability) in links {
+            seen.0[bin_of(similarity)] += probability;
+            all += probability;
+            displaced += 1.0 - probability;
+        }
+        let rest = (bin_edge(self.bin) - self.strangers).max(0.0);
+        let among = |bins: usize| seen.density(self.bin..self.bin + bins) * to_f64(bins);
+        let narrowest = to_bins(EDGE * rest).max(1);
+        let widest = narrowest.max(bin_of(1.0) - self.bin);
+        let width = (narrowest..widest).find(|&bins| among(bins) >= LEAST_AT_EDGE);
+        let width = width.unwrap_or(widest);
+        let with_chance = |links: f64| links + 1.96 * (links + 1.0).sqrt();
+        let at_edge = with_chance(among(width)) / (to_f64(width) * BIN_WIDTH);
+        let twice_over_all = 2.0 * with_chance(all) / (1.0 - self.strangers).max(BIN_WIDTH);
+        (HIDDEN * rest * at_edge.min(twice_over_all)).min(self.free + displaced)
     }
-    let rest = (bin_edge(threshold_bin) - null.mean()).max(0.0);
-    let most_bins = (bin_of(1.0) - threshold_bin).max(1);
-    let among = |bins: usize| seen.density(threshold_bin..threshold_bin + bins) * to_f64(bins);
-    let narrowest = to_bins(EDGE * rest).clamp(1, most_bins);
-    let width = (narrowest..most_bins).find(|&bins| among(bins) >= LEAST_AT_EDGE);
-    let width = width.unwrap_or(most_bins);
-    let there = among(width);
-    HIDDEN * rest / (to_f64(width) * BIN_WIDTH) * (there + 1.96 * (there + 1.0).sqrt())
 }
 
 /// Links from which a density is taken.

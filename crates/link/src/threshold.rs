@@ -6,8 +6,8 @@ use crate::assign::PersonPair;
 use crate::missed::{Missed, SETTLED_PROBABILITY, missed_at_most, missed_beyond};
 use crate::null::{NullDistribution, bin_edge, bin_of};
 use crate::rivals::{LookAt, Rivals};
-use crate::strata::Looks;
-use crate::surplus::{Surplus, most_hidden_below};
+use crate::strata::{Beyond, Looks};
+use crate::surplus::{HiddenBelow, Surplus};
 
 /// A threshold found without truth, and what it is expected to give.
 ///
@@ -206,27 +206,30 @@ pub(crate) fn estimate(found: &Found<'_>) -> Result<(ThresholdEstimate, Calibrat
     if is_doubtful {
         missed.most = missed.most.max(to_f64(below.len()));
     }
-    let missed = match &surplus {
-        Some(surplus) => {
-            let links = links
-                .iter()
-                .zip(&probabilities)
-                .map(|(link, p)| (link.best.similarity, *p));
-            missed.or_more(missed_beyond(links, surplus, surplus.matches()))
-        }
-        None => {
-            let links = links
-                .iter()
-                .zip(&probabilities)
-                .map(|(link, p)| (link.best.similarity, *p));
-            missed.or_hidden(most_hidden_below(links, choice.bin, found.null))
-        }
+    let (free_left, free_right) = found.free_after(&choice);
+    let beyond = surplus.map_or_else(
+        || {
+            Beyond::Hidden(HiddenBelow {
+                bin: choice.bin,
+                strangers: found.null.mean(),
+                free: free_left.min(free_right),
+            })
+        },
+        Beyond::Counted,
+    );
+    let links_so_alike = links
+        .iter()
+        .zip(&probabilities)
+        .map(|(link, p)| (link.best.similarity, *p));
+    let missed = match &beyond {
+        Beyond::Counted(surplus) => missed.or_more(missed_beyond(links_so_alike, surplus, surplus.matches())),
+        Beyond::Hidden(hidden) => missed.or_hidden(hidden.most(links_so_alike)),
     };
     let looks = Looks {
         core: looks,
         below: below.iter().map(with_probability).collect(),
         is_doubtful,
-        surplus,
+        beyond,
     };
     let estimate = ThresholdEstimate {
         threshold,
@@ -700,7 +703,12 @@ mod tests {
             assert_eq!(estimate.decided_by, Estimator::Registers, "{seed}");
             let (low, high) = estimate.recall_interval;
             assert!((low..=high).contains(&recall), "{seed}: {recall} {estimate:?}");
+            assert!(low > 0.35, "{seed}: {estimate:?}");
         }
+        // All alike in everything: what is free bounds what can be missed, and the density over all there is how much is hidden.
+        let links = linked(&registers(80, 40, 0, 1, 7)).unwrap();
+        let (low, high) = links.decision.estimate.unwrap().recall_interval;
+        assert!(low > 0.66 && high >= 1.0, "{low} {high}");
     }
 
     #[test]

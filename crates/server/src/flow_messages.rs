@@ -107,16 +107,6 @@ pub(crate) fn to_flow_table(table: &PublishedTable) -> v1::FlowTable {
                 moves: row.moves,
             })
             .collect(),
-        untold: table
-            .untold
-            .iter()
-            .map(|untold| v1::UntoldVariable {
-                origin: untold.corridor.origin().0.to_string(),
-                destination: untold.corridor.destination().0.to_string(),
-                list: untold.side.as_str().to_owned(),
-                variable: untold.variable.as_str().to_owned(),
-            })
-            .collect(),
         held_against: table
             .held_against
             .iter()

@@ -94,13 +94,14 @@ impl Export<'_> {
         writer.write_record(COLUMNS).expect("writing to memory");
         let [(_, agreement), (_, run), (_, result)] = self.provenance.entries();
         let definitions = self.table.terms.definition_reference();
+        let untold = self.table.untold();
         for row in &self.table.rows {
             let [origin, destination] =
                 [row.corridor.origin().0, row.corridor.destination().0].map(|country| self.to_area(country));
             let (freq, time_period) = self.to_time(&row.group);
             let (age, age_definition) = self.to_age(&row.group);
             for observation in to_observations(row) {
-                let is_thin = self.table.estimate_remark(row) == Some(EstimateRemark::Thin);
+                let is_thin = row.estimate_remark(&untold) == Some(EstimateRemark::Thin);
                 let status = match (&observation.value, self.table.terms.status, observation.kind) {
                     (None, _, _) => "Q",
                     (Some(_), ReleaseStatus::Provisional, _) => "P",

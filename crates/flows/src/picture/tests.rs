@@ -134,7 +134,6 @@ fn table(periods: &[&str], unit: PeriodUnit, scale: u64, hidden: &[Measure]) -> 
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
         left_out: Vec::new(),
-        untold: Vec::new(),
         held_against: Vec::new(),
     }
 }

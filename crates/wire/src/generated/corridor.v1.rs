@@ -2561,8 +2561,8 @@ pub struct GetFlowTableRequest {
 /// The digest can be worked out from the messages: SHA-256 over the parts "corridor/v1|result", table and report, each preceded by
 /// its length (8 bytes, little-endian), both as canonical JSON (proto/README.md).
 ///
-/// The table is {"terms":, "rows":, "lags":, "stays":, "lengths_of_stay":, "left_out":, "untold":, "held_against":} with the terms as they are in
-/// `terms` and the rows of `StreamFlowRows`; "left_out", "untold" and "held_against", digests in hexadecimal, are left out when there are none. The report is the
+/// The table is {"terms":, "rows":, "lags":, "stays":, "lengths_of_stay":, "left_out":, "held_against":} with the terms as they are in
+/// `terms` and the rows of `StreamFlowRows`; "left_out" and "held_against", digests in hexadecimal, are left out when there are none. The report is the
 /// message `LinkageReport`. A message is an object of its fields, under their names here, in the order of their numbers; what is
 /// absent is null. But:
 ///
@@ -2574,7 +2574,7 @@ pub struct GetFlowTableRequest {
 ///   "if_odds_ratio_three_halves", the last four left out when absent, where "quality" is {"precision":{"low":,"high":},"recall":{"low":,"high":}}
 ///   and "interval" is {"low":,"high":};
 /// * "not_corrected" of a row is left out when absent;
-/// * the list of a stay row, of a row left out and of an untold variable is named "side";
+/// * the list of a stay row and of a row left out is named "side";
 /// * in the report, "blocking", "fields", "strata", "ambiguous_links", "greedy_components", "lsh", "distinct_pairs", "largest_block_origin",
 ///   "largest_block_destination", "link_count_low", "link_count_high" and, of a stratum, "link_count_precision" are left out when absent or
 ///   empty.
@@ -2645,9 +2645,6 @@ pub struct FlowTable {
     /// By corridor, list and reason. Empty in results of before it was told.
     #[prost(message, repeated, tag = "7")]
     pub left_out: ::prost::alloc::vec::Vec<LeftOutRow>,
-    /// Variables by which a list does not tell its moves apart. Rows by them have counts and no estimate.
-    #[prost(message, repeated, tag = "8")]
-    pub untold: ::prost::alloc::vec::Vec<UntoldVariable>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowRow {
@@ -2668,7 +2665,8 @@ pub struct FlowRow {
     #[prost(message, optional, tag = "6")]
     pub corrected: ::core::option::Option<CorrectedFigures>,
     /// Why `corrected` is absent: "suppressed", "no_links", "quality_unknown" (the threshold was given, or it is not known what blocks
-    /// lost), "contradiction" (more matches would come out than a list has moves) or "one_register" (see UntoldVariable). Absent in results of before reasons were told.
+    /// lost), "contradiction" (more matches would come out than a list has moves) or "one_register" (the row is by a variable that one of
+    /// the lists does not tell). Absent in results of before reasons were told.
     #[prost(string, optional, tag = "7")]
     pub not_corrected: ::core::option::Option<::prost::alloc::string::String>,
 }
@@ -2861,21 +2859,6 @@ pub struct LeftOutRow {
     /// To the nearest ten, or multiple of the minimum where that is more. Absent: suppressed.
     #[prost(uint64, optional, tag = "5")]
     pub moves: ::core::option::Option<u64>,
-}
-/// A variable that is not known of more than half of the moves of one list that the other does not have: a matched move is where the
-/// destination has it, so that lists by it are not of the same moves.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UntoldVariable {
-    #[prost(string, tag = "1")]
-    pub origin: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub destination: ::prost::alloc::string::String,
-    /// "origin" or "destination".
-    #[prost(string, tag = "3")]
-    pub list: ::prost::alloc::string::String,
-    /// As in GroupLabel.
-    #[prost(string, tag = "4")]
-    pub variable: ::prost::alloc::string::String,
 }
 /// Moves of one office's list, counted or not, by whether they count under a rule of minimum stay.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

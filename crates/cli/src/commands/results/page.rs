@@ -104,16 +104,16 @@ fn to_strata(table: &PublishedTable) -> String {
 fn to_untold(table: &PublishedTable) -> String {
     let line = |untold: &UntoldVariable| {
         let list = match untold.side {
-            Side::Origin => "emigrations",
+            Side::Origin => "emigrations that the destination does not have",
             Side::Destination => "immigrations",
         };
         format!(
-            "{}: no estimate by {}, which is known of fewer than half of the {list}\n",
+            "{}: no estimate by {}, which is not known of more than half of the {list}\n",
             untold.corridor,
             table.terms.column(untold.variable)
         )
     };
-    let lines: String = table.untold.iter().map(line).collect();
+    let lines: String = table.untold().iter().map(line).collect();
     if lines.is_empty() {
         lines
     } else {
@@ -208,6 +208,7 @@ fn to_list(table: &PublishedTable, variables: &[Variable]) -> String {
 
 /// A table as a tree: each row under the one it is a part of. The first table has the total.
 fn to_moves(table: &PublishedTable, corridor: Corridor, variables: &[Variable], is_first: bool) -> String {
+    let untold = table.untold();
     let rows: Vec<Vec<String>> = table
         .rows
         .iter()
@@ -215,7 +216,7 @@ fn to_moves(table: &PublishedTable, corridor: Corridor, variables: &[Variable], 
         .filter_map(|row| {
             let depth = row.group.0.len();
             let is_branch = depth <= variables.len() && row.group.is_by(&variables[..depth]);
-            (is_branch && (is_first || depth > 0)).then(|| to_cells(table, row, variables))
+            (is_branch && (is_first || depth > 0)).then(|| to_cells(table, &untold, row, variables))
         })
         .collect();
     let header = [
@@ -233,7 +234,12 @@ fn to_moves(table: &PublishedTable, corridor: Corridor, variables: &[Variable], 
     to_columns(&header, &rows)
 }
 
-fn to_cells(table: &PublishedTable, row: &FlowRow, variables: &[Variable]) -> Vec<String> {
+fn to_cells(
+    table: &PublishedTable,
+    untold: &[UntoldVariable],
+    row: &FlowRow,
+    variables: &[Variable],
+) -> Vec<String> {
     let depth = row.group.0.len();
     let group = match depth.checked_sub(1).and_then(|last| variables.get(last)) {
         None => format!("all {}s", table.terms.column(Variable::Period)),
@@ -258,7 +264,7 @@ fn to_cells(table: &PublishedTable, row: &FlowRow, variables: &[Variable]) -> Ve
         Some(estimate) => cells.extend([
             format!("{:.1} %", 100.0 * estimate.coverage_origin),
             format!("{:.1} %", 100.0 * estimate.coverage_destination),
-            match table.estimate_remark(row) {
+            match row.estimate_remark(untold) {
                 Some(EstimateRemark::Thin) => format!("{:.0}{THIN}", estimate.point),
                 Some(EstimateRemark::Suppressed | EstimateRemark::NoMatch | EstimateRemark::OneRegister)
                 | None => {
@@ -331,7 +337,8 @@ fn legend(table: &PublishedTable) -> String {
         }
         DisclosureMethod::CellKey => "Counts are changed by a little; rows do not add up to totals exactly.",
     };
-    let is_thin = |row: &FlowRow| table.estimate_remark(row) == Some(EstimateRemark::Thin);
+    let untold = table.untold();
+    let is_thin = |row: &FlowRow| row.estimate_remark(&untold) == Some(EstimateRemark::Thin);
     let thin = if table.rows.iter().any(is_thin) {
         format!("{THIN}: too thin by itself, with fewer than seven matched; take such rows together.\n")
     } else {

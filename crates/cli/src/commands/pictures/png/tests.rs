@@ -39,7 +39,6 @@ fn picture(language: Language) -> Picture {
         stays: Vec::new(),
         lengths_of_stay: Vec::new(),
         left_out: Vec::new(),
-        untold: Vec::new(),
         held_against: Vec::new(),
     };
     table
