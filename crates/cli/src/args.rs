@@ -420,7 +420,7 @@ pub(crate) enum FlowsCommand {
     /// csv: flows.csv (counts, classes, estimates and what they are without linkage error, by group), years.csv (why each
     /// office's own count of a period differs), lags.csv (days between the two dates of a move), stays.csv (moves by rule of minimum
     /// stay), durations.csv (those of shorter stays made such of twelve months, estimated), strata.csv (estimates by stratum, thin ones
-    /// pooled). json: flows.json, with all of it, methods and definitions. parquet: flows.parquet. xlsx: flows.xlsx, with sheets of
+    /// pooled). json: flows.json, with all but the last two, which are made of it, with methods and definitions. parquet: flows.parquet. xlsx: flows.xlsx, with sheets of
     /// definitions and of quality. sdmx: flows.sdmx.csv, SDMX-CSV 2.0 by the cross-domain code lists. pictures: a folder of them, in
     /// English and French, as SVG and PNG; see flows plot. Every file names method,
     /// definitions, agreement and run.

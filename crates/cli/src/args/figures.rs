@@ -90,7 +90,7 @@ pub(crate) struct MirrorArgs {
     /// The table holds every flow of its offices: the share that a count is of its total narrows intervals.
     #[arg(long)]
     pub(crate) complete: bool,
-    /// Office whose report has factor 1; the one with the most flows when not given.
+    /// Office whose report has factor 1, in every year; the one whose immigration has the most flows in all years when not given.
     #[arg(long, value_name = "CODE")]
     pub(crate) pin: Option<String>,
     /// Which report of that office.

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use corridor_core::{CountryCode, Digest, Direction};
+use corridor_core::{CountryCode, Digest, Direction, RuleFlag};
 use corridor_encode::{ExtractReader, Mapping, ReadReport};
 use corridor_flows::{
     BirthKnowledge, DefinitionDifference, DefinitionManifest, Finding, Indicative, ManifestComparison,
@@ -199,7 +199,11 @@ fn check_register(
                 stay: event.stay,
                 reason: event.reason,
                 before: persons.as_mut().map_or(SeenBefore::Nothing, |persons| {
-                    persons.add(&record.person_key, event.direction, event.date.date.year())
+                    let is_counted = event.stay.own == RuleFlag::Yes;
+                    persons.add(
+                        &record.person_key,
+                        is_counted.then_some((event.direction, event.date.date.year())),
+                    )
                 }),
             });
         }
@@ -222,11 +226,12 @@ struct PersonsSeen {
 }
 
 impl PersonsSeen {
-    /// Adds a move, and says what was seen before of who moved.
-    fn add(&mut self, person_key: &str, direction: Direction, year: i16) -> SeenBefore {
+    /// Adds a move, by direction and year where the office counts it, and says what was seen before of who moved.
+    fn add(&mut self, person_key: &str, counted: Option<(Direction, i16)>) -> SeenBefore {
         let person = Digest::of(person_key.as_bytes());
         let is_new = self.persons.insert(person);
-        let is_new_move = self.moves.insert((person, direction, year));
+        let is_new_move =
+            counted.is_none_or(|(direction, year)| self.moves.insert((person, direction, year)));
         match (is_new, is_new_move) {
             (true, _) => SeenBefore::Nothing,
             (false, true) => SeenBefore::Person,

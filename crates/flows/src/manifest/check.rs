@@ -51,7 +51,7 @@ pub enum SeenBefore {
     Nothing,
     /// Another record.
     Person,
-    /// A move in the same direction and year.
+    /// A move in the same direction and year, both of which the office counts.
     MoveOfYear,
 }
 
@@ -177,12 +177,14 @@ impl<'a> RegisterCheck<'a> {
             DatePrecision::Month => tally.to_the_month += 1,
             DatePrecision::Year => tally.to_the_year += 1,
         }
+        // Who is left out of the figures may stand in the register.
+        let is_counted = observed.stay.own == RuleFlag::Yes;
         match observed.citizenship {
-            Some(citizenship) if citizenship == own => self.nationals += 1,
-            Some(_) => self.foreigners += 1,
+            Some(citizenship) if citizenship == own => self.nationals += u64::from(is_counted),
+            Some(_) => self.foreigners += u64::from(is_counted),
             None => {}
         }
-        self.students += u64::from(observed.reason == Reason::Study);
+        self.students += u64::from(is_counted && observed.reason == Reason::Study);
         self.persons_again += u64::from(observed.before != SeenBefore::Nothing);
         self.moves_again += u64::from(observed.before == SeenBefore::MoveOfYear);
         match observed.birth {
@@ -205,6 +207,29 @@ impl<'a> RegisterCheck<'a> {
         let mut findings = self.manifest.self_findings();
         let own = self.manifest.office.country;
         let moves = self.moves();
+        for direction in Direction::ALL {
+            let said = self
+                .manifest
+                .direction(direction)
+                .map(|flow| flow.duration.minimum_stay);
+            let is_other = |rule: &DurationRule| said.is_some_and(|said| said.is_other_than(*rule));
+            if let Some(rule) = self.own_rule.filter(is_other) {
+                let path = direction.as_str();
+                let of = self.tallies[position(direction)].moves;
+                // Of the mapping, and so found without a move, too.
+                findings.push(Finding {
+                    severity: Severity::Contradiction,
+                    kind: FindingKind::OwnRuleDiffers,
+                    key: format!("{path}.duration.minimum_stay"),
+                    count: of,
+                    of,
+                    sentence: format!(
+                        "the mapping says that the office counts by the rule {}, and the manifest another minimum stay for {path}s",
+                        rule.as_str()
+                    ),
+                });
+            }
+        }
         let mut add = |severity, kind, key: String, count: u64, of: u64, sentence: String| {
             if count > 0 {
                 findings.push(Finding {
@@ -226,29 +251,6 @@ impl<'a> RegisterCheck<'a> {
                 moves.max(1),
                 format!("the mapping says that {reporter} reports these moves, the manifest is of {own}"),
             );
-        }
-        for direction in Direction::ALL {
-            let said = self
-                .manifest
-                .direction(direction)
-                .map(|flow| flow.duration.minimum_stay);
-            let is_other = self
-                .own_rule
-                .is_some_and(|rule| said.is_some_and(|said| said.is_other_than(rule)));
-            if let Some(rule) = self.own_rule.filter(|_| is_other) {
-                let path = direction.as_str();
-                add(
-                    Severity::Contradiction,
-                    FindingKind::OwnRuleDiffers,
-                    format!("{path}.duration.minimum_stay"),
-                    moves.max(1),
-                    moves.max(1),
-                    format!(
-                        "the mapping says that the office counts by the rule {}, and the manifest another minimum stay for {path}s",
-                        rule.as_str()
-                    ),
-                );
-            }
         }
         let coverage = &self.manifest.coverage;
         for (name, treatment, count) in [
@@ -275,7 +277,7 @@ impl<'a> RegisterCheck<'a> {
                 self.persons_again,
                 moves,
                 format!(
-                    "the register is said to have no number of a person, and {} of {moves} moves have one that another move has",
+                    "the register is said to have no number of a person, and {} of {moves} moves are of a number seen in a move before",
                     self.persons_again
                 ),
             );

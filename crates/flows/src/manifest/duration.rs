@@ -137,7 +137,13 @@ impl MinimumStay {
             CommonRule::Months12 => 12.0,
             CommonRule::Months6 => 6.0,
             CommonRule::Months3 => 3.0,
-            CommonRule::HalfYear => return !matches!(self, Self::Share { .. } | Self::Unknown),
+            CommonRule::HalfYear => {
+                let half_year = Self::Share {
+                    days: HALF_YEAR_DAYS,
+                    within_months: 12,
+                };
+                return self != half_year && self != Self::Unknown;
+            }
             CommonRule::Own => return false,
         };
         match self {

@@ -42,7 +42,10 @@ fn sound_move(day: u32) -> ObservedMove {
         citizenship: "TN".parse().ok(),
         birth: BirthKnowledge::Day,
         before: SeenBefore::Nothing,
-        stay: StayFlags::default(),
+        stay: StayFlags {
+            own: RuleFlag::Yes,
+            ..StayFlags::default()
+        },
         reason: Reason::Unknown,
     }
 }
@@ -260,7 +263,7 @@ fn each_contradiction_is_found_by_name_with_its_count() {
     );
     let too_short = |day: u32, m: &mut ObservedMove| {
         m.stay.own = RuleFlag::Yes;
-        m.stay.months_12 = if day % 40 == 0 {
+        m.stay.months_12 = if day.is_multiple_of(40) {
             RuleFlag::No
         } else {
             RuleFlag::Yes
@@ -296,6 +299,17 @@ fn each_contradiction_is_found_by_name_with_its_count() {
             }
         ),
         found(Contradiction, Kind::GroupNotExcluded, "coverage.students", 1)
+    );
+    // Who stands in the register and is not counted is left out.
+    assert_eq!(
+        findings(
+            |m| m.coverage.students = Treatment::Excluded,
+            |day, m| if day == 2 {
+                m.reason = Reason::Study;
+                m.stay.own = RuleFlag::No;
+            }
+        ),
+        []
     );
     let seen_before = |day: u32, m: &mut ObservedMove| match day {
         ..20 => m.before = SeenBefore::Person,
@@ -356,16 +370,27 @@ fn each_contradiction_is_found_by_name_with_its_count() {
 #[test]
 fn the_rule_of_the_mapping_is_held_against_that_of_the_manifest() {
     let manifest = full();
-    let of_rule = |rule| {
-        let findings = RegisterCheck::new(&manifest, None, Some(rule)).finish();
+    let keys = |manifest: &DefinitionManifest, rule| {
+        let findings = RegisterCheck::new(manifest, None, Some(rule)).finish();
         let keys = findings
             .into_iter()
             .filter(|found| found.kind == FindingKind::OwnRuleDiffers);
         keys.map(|found| found.key).collect::<Vec<_>>()
     };
-    assert_eq!(of_rule(DurationRule::Months12), [""; 0]);
+    assert_eq!(keys(&manifest, DurationRule::Months12), [""; 0]);
+    let mut other = full();
+    emigration(&mut other).duration.minimum_stay = MinimumStay::Share {
+        days: 90,
+        within_months: 12,
+    };
+    assert_eq!(keys(&other, DurationRule::HalfYear).len(), 2);
+    emigration(&mut other).duration.minimum_stay = MinimumStay::Share {
+        days: 184,
+        within_months: 12,
+    };
+    assert_eq!(keys(&other, DurationRule::HalfYear).len(), 1);
     assert_eq!(
-        of_rule(DurationRule::Months3),
+        keys(&manifest, DurationRule::Months3),
         [
             "emigration.duration.minimum_stay",
             "immigration.duration.minimum_stay"
