@@ -16,7 +16,8 @@ use crate::threshold::Sizes;
 /// It is not quite independent: people who are hard to link are more alike one another than the others, having namesakes, or
 /// families that moved together. So strangers are expected a second time, with each open person's chance that a look-alike is open
 /// taken from people like them: the partners of those they resemble. That overstates it as the first understates it; the
-/// mean of both is expected, and half the difference is doubt, whatever the numbers.
+/// mean of both is expected, and half the difference is doubt, whatever the numbers. Where open people would be as alike as all others are,
+/// and more strangers would be among them than that, half of what there would be more is doubt as well.
 ///
 /// Pairs are counted downwards as long as what is not known of the strangers is negligible beside the links; or small beside these, and
 /// either less than the matches that were seen in as wide a stretch above, or still above the threshold. Where few people are in both
@@ -353,6 +354,13 @@ impl Partners {
         self.of_left[index(pair.left_person)] == Some(pair.right_person)
     }
 
+    fn open_for_each(&self) -> f64 {
+        let settled = to_f64(self.of_left.iter().flatten().count());
+        let [left, right] = [&self.of_left, &self.of_right].map(|side| to_f64(side.len()) - settled);
+        let others = settled * (settled - 1.0) + left * settled + settled * right;
+        left * right / others.max(1.0)
+    }
+
     fn is_open(&self, pair: &PersonPair) -> bool {
         self.of_left[index(pair.left_person)].is_none() && self.of_right[index(pair.right_person)].is_none()
     }
@@ -368,6 +376,8 @@ struct Table {
     /// of all.
     leaning_left: Vec<f64>,
     leaning_right: Vec<f64>,
+    /// Pairs of open people there are, for each of those of which one or both are settled.
+    open_for_each: f64,
 }
 
 impl Table {
@@ -389,6 +399,7 @@ impl Table {
             open: none(),
             leaning_left: none(),
             leaning_right: none(),
+            open_for_each: partners.open_for_each(),
         };
         for pair in others {
             let bin = bin_of(pair.best.similarity);
@@ -432,6 +443,8 @@ impl Table {
         let among_their_like =
             (sum(&self.leaning_left) * right + left * sum(&self.leaning_right)) / (2.0 * settled);
         let strangers = f64::midpoint(independent, among_their_like);
+        // Where settled people are alike one another, as families who moved together are, the others seem to be less so.
+        let as_all = (sum(&self.settled) + left + right) * self.open_for_each;
         // Of none seen it is not known that there are none.
         let at_least = strangers.max((left + 1.0) * (right + 1.0) / settled);
         let relative = 1.0 / settled + 1.0 / (left + 1.0) + 1.0 / (right + 1.0);
@@ -441,7 +454,7 @@ impl Table {
             open,
             strangers,
             variance: at_least + at_least * at_least * relative + (open - strangers).max(0.0),
-            doubt: 0.5 * (among_their_like - independent).abs(),
+            doubt: 0.5 * ((among_their_like - independent).abs() + (as_all - strangers).max(0.0)),
         }
     }
 }
