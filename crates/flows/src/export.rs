@@ -175,7 +175,8 @@ impl Export<'_> {
     }
 
     /// Counts under shorter minimum stays, made such of twelve months, as CSV: estimates, each with the factor it is made by and where that is
-    /// from; `not_converted` says why there is none (`suppressed`, or `rule_unknown` of some moves). Of linked stays it says how many there were, how many ended, and the rate at which they do, with its interval.
+    /// from; `not_converted` says why there is none (`suppressed`, or `rule_unknown` of some moves). Of linked stays it says how many there
+    /// were, how many ended, and the rate at which they do, with its interval.
     pub fn durations_to_csv(&self) -> String {
         let period = self.table.terms.column(Variable::Period);
         let header = [

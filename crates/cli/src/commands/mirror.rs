@@ -33,6 +33,12 @@ struct Durations {
     counts: ConversionCounts,
 }
 
+impl Durations {
+    fn to_text(&self) -> String {
+        format!("{} months, by {}", self.converted_to_months, self.by)
+    }
+}
+
 /// Factors of a year, or of all years when `year` is `None`.
 #[derive(Debug, Serialize)]
 struct FactorsOfYear {
@@ -175,6 +181,10 @@ fn ratios_csv(report: &Report) -> anyhow::Result<String> {
         "estimated",
         "rule_unknown",
         "no_ratio",
+        "reference",
+        "confidence",
+        "durations",
+        "method",
     ])?;
     for row in &report.ratios {
         let figure = |of: fn(&corridor_flows::BilateralRatio) -> f64| {
@@ -195,6 +205,10 @@ fn ratios_csv(report: &Report) -> anyhow::Result<String> {
             row.estimated.to_string(),
             row.rule_unknown.to_string(),
             row.no_ratio.map_or("", NoRatio::as_str).to_owned(),
+            report.reference.join(" "),
+            report.confidence.to_string(),
+            report.durations.to_text(),
+            report.method.ratios.to_owned(),
         ])?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
@@ -215,7 +229,15 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
         "estimated",
         "rule_unknown",
         "problem",
+        "confidence",
+        "durations",
+        "method",
     ])?;
+    let made_by = [
+        report.confidence.to_string(),
+        report.durations.to_text(),
+        report.method.factors.to_owned(),
+    ];
     for of_year in &report.factors {
         let year = of_year
             .year
@@ -231,7 +253,7 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
                 (false, None) => "unidentified",
             };
             let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-            writer.write_record([
+            let figures = [
                 year.clone(),
                 factor.office.clone(),
                 factor.flow.as_str().to_owned(),
@@ -244,14 +266,15 @@ fn factors_csv(report: &Report) -> anyhow::Result<String> {
                 factor.estimated.to_string(),
                 factor.rule_unknown.to_string(),
                 String::new(),
-            ])?;
+            ];
+            writer.write_record(figures.iter().chain(&made_by))?;
         }
         if let Some(problem) = &of_year.problem {
             let blank = || String::new();
             let mut line = vec![year, blank(), blank(), "none".to_owned()];
             line.extend((0..7).map(|_| blank()));
             line.push(problem.clone());
-            writer.write_record(line)?;
+            writer.write_record(line.iter().chain(&made_by))?;
         }
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
