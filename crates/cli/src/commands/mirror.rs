@@ -34,7 +34,11 @@ struct Durations {
 }
 
 impl Durations {
+    /// What was done, for a column: nothing where the table says no other duration.
     fn to_text(&self) -> String {
+        if self.counts.converted == 0 {
+            return "as reported".to_owned();
+        }
         format!("{} months, by {}", self.converted_to_months, self.by)
     }
 }

@@ -5,6 +5,8 @@ use corridor_flows::{
     Weighting,
 };
 
+use crate::support::mirror_cell;
+
 #[test]
 fn ratios_and_factors_say_which_reports_are_estimates_and_which_have_no_known_rule() {
     let cell = |origin: &str, destination: &str, of_origin, of_destination| MirrorCell {
@@ -62,24 +64,11 @@ fn ratios_and_factors_say_which_reports_are_estimates_and_which_have_no_known_ru
 
 #[test]
 fn a_report_in_no_flow_of_both_sides_is_there_and_not_identified() {
-    let report = |moves: f64| {
-        Some(Reported {
-            moves,
-            basis: ReportBasis::Counted,
-        })
-    };
-    let cell = |origin: &str, destination: &str, by_origin, by_destination| MirrorCell {
-        origin: origin.to_owned(),
-        destination: destination.to_owned(),
-        year: 2020,
-        reported_by_origin: by_origin,
-        reported_by_destination: by_destination,
-    };
     let table = MirrorTable::try_new(vec![
-        cell("TN", "IT", report(900.0), report(1000.0)),
-        cell("DE", "IT", None, report(50.0)),
-        cell("TN", "DE", None, report(40.0)),
-        cell("TN", "PL", report(30.0), report(0.0)),
+        mirror_cell("TN", "IT", Some(900.0), Some(1000.0)),
+        mirror_cell("DE", "IT", None, Some(50.0)),
+        mirror_cell("TN", "DE", None, Some(40.0)),
+        mirror_cell("TN", "PL", Some(30.0), Some(0.0)),
     ])
     .unwrap();
     let fit = |pin| table.adjustment_factors(None, pin, Weighting::Equal, Confidence::default());

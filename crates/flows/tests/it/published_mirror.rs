@@ -8,7 +8,7 @@ use corridor_flows::{
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use crate::support::{REL_TOL, assert_close, assert_published, csv};
+use crate::support::{REL_TOL, assert_close, assert_published, csv, mirror_cell};
 
 /// A row of the published ratios: emigration, then immigration.
 #[derive(Debug, Deserialize)]
@@ -463,28 +463,15 @@ fn tables_that_say_nothing_are_refused() {
 
 #[test]
 fn an_office_is_set_against_its_references_by_the_flows_both_report() {
-    let report = |moves| {
-        Some(Reported {
-            moves,
-            basis: ReportBasis::Counted,
-        })
-    };
-    let cell = |origin: &str, destination: &str, e, i| MirrorCell {
-        origin: origin.to_owned(),
-        destination: destination.to_owned(),
-        year: 2020,
-        reported_by_origin: e,
-        reported_by_destination: i,
-    };
     let table = MirrorTable::try_new(vec![
-        cell("TN", "SE", report(40.0), report(90.0)),
-        cell("TN", "DK", report(20.0), report(30.0)),
+        mirror_cell("TN", "SE", Some(40.0), Some(90.0)),
+        mirror_cell("TN", "DK", Some(20.0), Some(30.0)),
         // Not reported by Tunisia, so no part of its ratio, but of what Finland reports.
-        cell("TN", "FI", None, report(500.0)),
+        mirror_cell("TN", "FI", None, Some(500.0)),
         // No reference office.
-        cell("TN", "FR", report(900.0), report(2000.0)),
-        cell("SE", "DK", report(300.0), report(310.0)),
-        cell("MT", "DK", report(0.0), report(7.0)),
+        mirror_cell("TN", "FR", Some(900.0), Some(2000.0)),
+        mirror_cell("SE", "DK", Some(300.0), Some(310.0)),
+        mirror_cell("MT", "DK", Some(0.0), Some(7.0)),
     ])
     .unwrap();
     let reference = ["SE", "DK", "FI"].map(str::to_owned);

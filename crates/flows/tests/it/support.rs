@@ -1,5 +1,6 @@
 //! Reading the published figures and comparing with them.
 
+use corridor_flows::{MirrorCell, ReportBasis, Reported};
 use serde::de::DeserializeOwned;
 
 /// Relative tolerance for figures that both sides compute in double precision.
@@ -39,4 +40,24 @@ pub(crate) fn assert_published(value: f64, published: f64, decimals: i32) {
         (value - published).abs() <= half,
         "{value} is not {published} to {decimals} decimals"
     );
+}
+
+/// A flow of 2020, as both sides report it under one rule.
+pub(crate) fn mirror_cell(
+    origin: &str,
+    destination: &str,
+    by_origin: Option<f64>,
+    by_destination: Option<f64>,
+) -> MirrorCell {
+    let report = |moves| Reported {
+        moves,
+        basis: ReportBasis::Counted,
+    };
+    MirrorCell {
+        origin: origin.to_owned(),
+        destination: destination.to_owned(),
+        year: 2020,
+        reported_by_origin: by_origin.map(report),
+        reported_by_destination: by_destination.map(report),
+    }
 }
