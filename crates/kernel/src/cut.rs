@@ -29,6 +29,7 @@ pub struct Cut {
     /// The distance a pair may have plus one, by |a|+|b| (from 0 to 2m); 0 for "none".
     limits: Vec<u32>,
     linear: Linear,
+    starts: Starts,
 }
 
 /// Limits as a formula for many pairs at once: a pair is within its limit only when
@@ -43,13 +44,44 @@ pub(crate) struct Linear {
 impl Linear {
     /// A share of what two filters may differ in, by the popcount of the left one. With the other's, at least the limit: one
     /// more at most, where the formula says exactly what the table says.
-    pub(crate) fn left_allowance(self, ones: i64) -> i64 {
+    fn left_allowance(self, ones: i64) -> i64 {
         (self.per_one * ones).div_euclid(self.per_distance)
     }
 
     /// The other share. ⌊x⌋ + ⌊y⌋ may be one below ⌊x + y⌋, and a limit is one above the largest distance within it.
-    pub(crate) fn right_allowance(self, ones: i64) -> i64 {
+    fn right_allowance(self, ones: i64) -> i64 {
         (self.per_one * ones + self.constant).div_euclid(self.per_distance) + 2
+    }
+
+    /// Where counts of bits that differ start, for filters of `bits` bits.
+    pub(crate) fn to_starts(self, bits: u32) -> Starts {
+        let starts =
+            |allowance: &dyn Fn(i64) -> i64| (0..=i64::from(bits)).map(|ones| -allowance(ones)).collect();
+        Starts {
+            left: starts(&|ones| self.left_allowance(ones)),
+            right: starts(&|ones| self.right_allowance(ones)),
+        }
+    }
+}
+
+/// Where counts of the bits that differ start, by the popcount of each side's filter: added up, minus what a pair may differ in, so
+/// that the counts of pairs that may be in end below zero. A table, as dividing for every filter of every block would take as long as
+/// comparing it with dozens of others.
+#[derive(Debug, Clone)]
+pub(crate) struct Starts {
+    left: Vec<i64>,
+    right: Vec<i64>,
+}
+
+impl Starts {
+    /// The left side's share.
+    pub(crate) fn of_left(&self, ones: u32) -> i64 {
+        self.left[usize::try_from(ones).expect("at most a filter's bits")]
+    }
+
+    /// The right side's share.
+    pub(crate) fn of_right(&self, ones: u32) -> i64 {
+        self.right[usize::try_from(ones).expect("at most a filter's bits")]
     }
 }
 
@@ -92,6 +124,7 @@ impl Cut {
             bits,
             limits,
             linear,
+            starts: linear.to_starts(bits),
         }
     }
 
@@ -122,6 +155,11 @@ impl Cut {
         self.linear
     }
 
+    /// Where counts of all bits start.
+    pub(crate) const fn starts(&self) -> &Starts {
+        &self.starts
+    }
+
     /// Similarity of two filters that differ in `distance` bits and have `ones` bits set together: Dice in [0, 1],
     /// `None` for two empty filters; ρ in [−1, 1]. The quotient of two small integers, so the same on every
     /// machine.
@@ -146,8 +184,7 @@ mod tests {
             for (p, q) in [(0, 1), (1, 3), (80, 100), (799_999, 1_000_000), (1, 1)] {
                 let cut = Cut::new(measure, 2, p, q);
                 for (left, right) in (0..=128).flat_map(|left| (0..=128).map(move |right| (left, right))) {
-                    let both = cut.linear().left_allowance(i64::from(left))
-                        + cut.linear().right_allowance(i64::from(right));
+                    let both = -(cut.starts().of_left(left) + cut.starts().of_right(right));
                     let limit = i64::from(cut.limit(left + right));
                     // Two empty filters have no Dice similarity, which the formula does not know.
                     let of_formula = if left + right == 0 { limit.max(1) } else { limit };

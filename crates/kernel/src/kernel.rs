@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::cut::{Cut, Linear, Measure, Pair};
+use crate::cut::{Cut, Measure, Pair, Starts};
 use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
 use crate::path::{Blocks, LEFT_ROWS, LeftBlock, Path, RIGHT_GROUPS, RightBlock};
 use crate::portable::Portable;
@@ -242,7 +242,7 @@ fn pairs_reaching<P: Path>(
     let mut sweep = Sweep {
         path,
         left,
-        whole_starts: left_starts(left, left_rows.clone(), search.cut().linear()),
+        whole_starts: left_starts(left, left_rows.clone(), search.cut().starts()),
         left_rows: left_rows.clone(),
         right,
         right_rows,
@@ -273,7 +273,7 @@ impl<P: Path> Sweep<'_, P> {
     /// Compares all words of all pairs of the groups.
     fn compare_whole(&mut self, groups: Range<usize>) {
         for block in blocks(groups, self.left.words_per_filter()) {
-            let right_starts = right_starts(self.right, block.clone(), self.cut.linear());
+            let right_starts = right_starts(self.right, block.clone(), self.cut.starts());
             self.sweep(None, block, &right_starts);
         }
     }
@@ -281,15 +281,15 @@ impl<P: Path> Sweep<'_, P> {
     /// Compares what the screen takes of every pair of the groups, and all words of those that pass. Goes over to all words of
     /// all pairs where too many pass.
     fn compare_screened(&mut self, screen: &Screen, groups: Range<usize>) {
-        let part_starts = left_starts(self.left, self.left_rows.clone(), screen.linear());
+        let part_starts = left_starts(self.left, self.left_rows.clone(), screen.starts());
         let part_words = screen.of_rows(self.left, self.left_rows.clone());
         let mut lanes = Vec::new();
         let (mut hits, mut compared) = (0, 0);
         let whole_end = groups.end;
         for block in blocks(groups, screen.words()) {
             screen.of_groups(self.right, block.clone(), &mut lanes);
-            let part_right_starts = right_starts(self.right, block.clone(), screen.linear());
-            let whole_right_starts = right_starts(self.right, block.clone(), self.cut.linear());
+            let part_right_starts = right_starts(self.right, block.clone(), screen.starts());
+            let whole_right_starts = right_starts(self.right, block.clone(), self.cut.starts());
             let parts = Blocks {
                 left: LeftBlock {
                     words: &part_words,
@@ -349,7 +349,7 @@ impl<P: Path> Sweep<'_, P> {
                 }
                 let start = whole.left.starts[hit.row] + right_starts[hit.group][lane];
                 let distance = u32::try_from(count - start).expect("at most 4096 bits differ");
-                if distance < cut.limit(left.ones(left_row) + right.ones_in_group(group, lane)) {
+                if distance < cut.limit(left.ones(left_row) + right.ones_of_group(group)[lane]) {
                     found.push(Pair {
                         left: to_index(left_row),
                         right: to_index(right_row),
@@ -372,16 +372,13 @@ fn blocks(groups: Range<usize>, words: usize) -> impl Iterator<Item = Range<usiz
         .map(move |start| start..(start + step).min(end))
 }
 
-fn left_starts(left: &FilterMatrix<'_>, rows: Range<usize>, linear: Linear) -> Vec<i64> {
-    rows.map(|row| -linear.left_allowance(i64::from(left.ones(row))))
-        .collect()
+fn left_starts(left: &FilterMatrix<'_>, rows: Range<usize>, starts: &Starts) -> Vec<i64> {
+    rows.map(|row| starts.of_left(left.ones(row))).collect()
 }
 
-fn right_starts(right: &PackedMatrix, groups: Range<usize>, linear: Linear) -> Vec<[i64; LANES]> {
+fn right_starts(right: &PackedMatrix, groups: Range<usize>, starts: &Starts) -> Vec<[i64; LANES]> {
     groups
-        .map(|group| {
-            std::array::from_fn(|lane| -linear.right_allowance(i64::from(right.ones_in_group(group, lane))))
-        })
+        .map(|group| right.ones_of_group(group).map(|ones| starts.of_right(ones)))
         .collect()
 }
 

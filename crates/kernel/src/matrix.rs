@@ -219,9 +219,9 @@ impl PackedMatrix {
         &self.lanes[group * self.words_per_filter..][..self.words_per_filter]
     }
 
-    /// Popcount of a record of a group; zero for those that fill up.
-    pub(crate) fn ones_in_group(&self, group: usize, lane: usize) -> u32 {
-        self.ones[group][lane]
+    /// Popcounts of the records of a group; zero for those that fill up.
+    pub(crate) fn ones_of_group(&self, group: usize) -> [u32; LANES] {
+        self.ones[group]
     }
 }
 

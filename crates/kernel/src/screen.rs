@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::cut::Linear;
+use crate::cut::{Linear, Starts};
 use crate::matrix::{FilterMatrix, LANES, Lanes, PackedMatrix};
 
 /// A part of each filter that is compared before the whole: pairs whose parts differ in as many bits as their limit are
@@ -12,8 +12,8 @@ pub(crate) struct Screen {
     words: usize,
     /// Words of a filter.
     filter_words: usize,
-    /// Parts that differ in no more bits than it allows pass.
-    linear: Linear,
+    /// Of parts: those that differ in no more bits than they allow pass.
+    starts: Starts,
 }
 
 /// What is taken of a filter.
@@ -30,7 +30,7 @@ pub(crate) enum Part {
 /// What a row and a group take beside their words, in words.
 const TILE_WORDS: f64 = 0.7;
 /// What a row and a group of which some pair passes take beside all of their words, in words.
-const HIT_WORDS: f64 = 50.0;
+const HIT_WORDS: f64 = 100.0;
 /// A screen that is not expected to save at least this share of the work is left out.
 const LEAST_SAVING: f64 = 0.08;
 /// Rows and groups looked at to see what a screen would save.
@@ -39,13 +39,13 @@ pub(crate) const SAMPLED: usize = 64;
 const LENGTHS: usize = 16;
 
 impl Screen {
-    /// A part of `words` words of filters of `filter_words`.
-    pub(crate) const fn new(part: Part, words: usize, filter_words: usize, linear: Linear) -> Self {
+    /// A part of `words` words of filters of `filter_words`. Parts that differ in no more bits than `linear` allows pass.
+    pub(crate) fn new(part: Part, words: usize, filter_words: usize, linear: Linear) -> Self {
         Self {
             part,
             words,
             filter_words,
-            linear,
+            starts: linear.to_starts(u32::try_from(filter_words * 64).expect("at most 4096")),
         }
     }
 
@@ -85,10 +85,9 @@ impl Screen {
         for &group in groups {
             self.of_groups(right, group..group + 1, &mut lanes);
             for (part, &row) in parts.iter().zip(rows) {
-                let left_allowance = self.linear.left_allowance(i64::from(left.ones(row)));
+                let left_start = self.starts.of_left(left.ones(row));
                 let mut counts: [i64; LANES] = std::array::from_fn(|lane| {
-                    let ones = i64::from(right.ones_in_group(group, lane));
-                    -left_allowance - self.linear.right_allowance(ones)
+                    left_start + self.starts.of_right(right.ones_of_group(group)[lane])
                 });
                 for (word, lanes) in part.iter().zip(&lanes) {
                     for (count, lane) in counts.iter_mut().zip(lanes.0) {
@@ -124,8 +123,9 @@ impl Screen {
         self.words
     }
 
-    pub(crate) const fn linear(&self) -> Linear {
-        self.linear
+    /// Where counts of the bits start in which parts differ.
+    pub(crate) const fn starts(&self) -> &Starts {
+        &self.starts
     }
 
     /// The parts of some rows, row-major.
