@@ -30,11 +30,14 @@ impl Path for Avx512 {
     fn sweep(self, first: &Blocks<'_>, then: Option<&Blocks<'_>>, on_hit: &mut dyn FnMut(Hit)) -> usize {
         // SAFETY: `self` was made by `new` alone, which saw that the processor has both features.
         unsafe {
-            // Lengths known to the compiler: the registered profiles'.
+            // Lengths of screens, known to the compiler: with so few words the loop itself would tell. For longer ones it makes no
+            // difference.
             match first.left.row_words {
+                4 => sweep::<4>(first, then, on_hit),
+                5 => sweep::<5>(first, then, on_hit),
+                6 => sweep::<6>(first, then, on_hit),
+                7 => sweep::<7>(first, then, on_hit),
                 8 => sweep::<8>(first, then, on_hit),
-                16 => sweep::<16>(first, then, on_hit),
-                32 => sweep::<32>(first, then, on_hit),
                 _ => sweep::<ANY_LENGTH>(first, then, on_hit),
             }
         }
@@ -69,6 +72,7 @@ fn sweep<const WORDS: usize>(
     on_hit: &mut dyn FnMut(Hit),
 ) -> usize {
     let mut passing = 0;
+    let mut open = OpenTiles::new();
     let Blocks { left, right } = first;
     let words = if WORDS == ANY_LENGTH {
         left.row_words
@@ -97,56 +101,124 @@ fn sweep<const WORDS: usize>(
             _mm512_set1_epi64(left.starts[row2]),
             _mm512_set1_epi64(left.starts[row3]),
         ];
-        for first_group in (0..right.len()).step_by(RIGHT_GROUPS) {
-            let second_group = (first_group + 1).min(right.len() - 1);
-            let tile = [
-                &right.group(first_group)[..words],
-                &right.group(second_group)[..words],
-            ];
-            let right_starts = [
-                load_starts(&right.starts[first_group]),
-                load_starts(&right.starts[second_group]),
-            ];
-            let mut counts: Registers = [[_mm512_setzero_si512(); RIGHT_GROUPS]; LEFT_ROWS];
-            for (start, counts) in left_starts.into_iter().zip(&mut counts) {
-                for (right_start, count) in right_starts.into_iter().zip(counts) {
-                    *count = _mm512_add_epi64(start, right_start);
-                }
+        let (mut first_group, mut open_count) = (0, 0);
+        // Exact chunks: their lengths are known, and no index is checked from tile to tile.
+        let pairs_of_groups = right.lanes.chunks_exact(RIGHT_GROUPS * words);
+        for (lanes, starts) in pairs_of_groups.zip(right.starts.chunks_exact(RIGHT_GROUPS)) {
+            let groups = [&lanes[..words], &lanes[words..]];
+            let counts = count(rows, left_starts, groups, [&starts[0], &starts[1]]);
+            open_count = open.note(open_count, first_group, counts);
+            first_group += RIGHT_GROUPS;
+            if open_count == OPEN_TILES {
+                passing += open.hand_over(open_count, first_row, first, then, on_hit);
+                open_count = 0;
             }
-            for word in 0..words {
-                let lanes = [load(&tile[0][word]), load(&tile[1][word])];
-                let left_words = [rows[0][word], rows[1][word], rows[2][word], rows[3][word]];
-                for (left_word, counts) in left_words.into_iter().zip(&mut counts) {
-                    let left_word = _mm512_set1_epi64(left_word.cast_signed());
-                    for (lanes, count) in lanes.into_iter().zip(counts) {
-                        let ones = _mm512_popcnt_epi64(_mm512_xor_si512(left_word, lanes));
-                        *count = _mm512_add_epi64(*count, ones);
-                    }
-                }
-            }
-            if any_below_zero(counts) {
-                let row_count = LEFT_ROWS.min(left.len() - first_row);
-                let group_count = RIGHT_GROUPS.min(right.len() - first_group);
-                let (mut masks, mut shift) = (0_u64, 0);
-                for count in counts.as_flattened() {
-                    masks |= u64::from(below_zero(*count)) << shift;
-                    shift += 8;
-                }
-                // One branch for all that there are: which, nothing foretells.
-                while masks != 0 {
-                    let index = usize::try_from(masks.trailing_zeros() / 8).expect("below eight");
-                    masks &= !(0xff << (index * 8));
-                    let (position, offset) = (index / RIGHT_GROUPS, index % RIGHT_GROUPS);
-                    if position < row_count && offset < group_count {
-                        passing += 1;
-                        let count = counts.as_flattened()[index];
-                        hand_over(then, (first_row + position, first_group + offset), count, on_hit);
-                    }
-                }
-            }
+        }
+        if first_group < right.len() {
+            let group = first_group;
+            let (lanes, starts) = (&right.group(group)[..words], &right.starts[group]);
+            let counts = count(rows, left_starts, [lanes, lanes], [starts, starts]);
+            open_count = open.note(open_count, group, counts);
+        }
+        if open_count > 0 {
+            passing += open.hand_over(open_count, first_row, first, then, on_hit);
         }
     }
     passing
+}
+
+/// The counts of a tile.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vpopcntdq")]
+fn count(
+    rows: [&[u64]; LEFT_ROWS],
+    left_starts: [__m512i; LEFT_ROWS],
+    groups: [&[Lanes]; RIGHT_GROUPS],
+    right_starts: [&[i64; LANES]; RIGHT_GROUPS],
+) -> Registers {
+    let right_starts = [load_starts(right_starts[0]), load_starts(right_starts[1])];
+    let mut counts: Registers = [[_mm512_setzero_si512(); RIGHT_GROUPS]; LEFT_ROWS];
+    for (start, counts) in left_starts.into_iter().zip(&mut counts) {
+        for (right_start, count) in right_starts.into_iter().zip(counts) {
+            *count = _mm512_add_epi64(start, right_start);
+        }
+    }
+    for word in 0..rows[0].len() {
+        let lanes = [load(&groups[0][word]), load(&groups[1][word])];
+        let left_words = [rows[0][word], rows[1][word], rows[2][word], rows[3][word]];
+        for (left_word, counts) in left_words.into_iter().zip(&mut counts) {
+            let left_word = _mm512_set1_epi64(left_word.cast_signed());
+            for (lanes, count) in lanes.into_iter().zip(counts) {
+                let ones = _mm512_popcnt_epi64(_mm512_xor_si512(left_word, lanes));
+                *count = _mm512_add_epi64(*count, ones);
+            }
+        }
+    }
+    counts
+}
+
+/// Tiles of some rows of which some pair may be in: written down without a branch, for nothing foretells which they are, and
+/// looked at together.
+struct OpenTiles {
+    counts: [Registers; OPEN_TILES],
+    first_groups: [usize; OPEN_TILES],
+}
+
+/// At most so many are written down; a power of two.
+const OPEN_TILES: usize = 16;
+
+impl OpenTiles {
+    #[target_feature(enable = "avx512f")]
+    fn new() -> Self {
+        Self {
+            counts: [[[_mm512_setzero_si512(); RIGHT_GROUPS]; LEFT_ROWS]; OPEN_TILES],
+            first_groups: [0; OPEN_TILES],
+        }
+    }
+
+    /// Writes a tile down behind `len` others. Gives how many there are then: no more, if no count of it is below zero.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn note(&mut self, len: usize, first_group: usize, counts: Registers) -> usize {
+        let place = len % OPEN_TILES;
+        self.counts[place] = counts;
+        self.first_groups[place] = first_group;
+        len + usize::from(any_below_zero(counts))
+    }
+
+    /// Hands over what of the first `len` tiles may be in. Gives the number of rows and groups with a count below zero.
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512vpopcntdq")]
+    fn hand_over(
+        &self,
+        len: usize,
+        first_row: usize,
+        Blocks { left, right }: &Blocks<'_>,
+        then: Option<&Blocks<'_>>,
+        on_hit: &mut dyn FnMut(Hit),
+    ) -> usize {
+        let mut passing = 0;
+        let row_count = LEFT_ROWS.min(left.len() - first_row);
+        for (counts, &first_group) in self.counts[..len].iter().zip(&self.first_groups) {
+            let group_count = RIGHT_GROUPS.min(right.len() - first_group);
+            let (mut masks, mut shift) = (0_u64, 0);
+            for count in counts.as_flattened() {
+                masks |= u64::from(below_zero(*count)) << shift;
+                shift += 8;
+            }
+            while masks != 0 {
+                let index = usize::try_from(masks.trailing_zeros() / 8).expect("below eight");
+                masks &= !(0xff << (index * 8));
+                let (position, offset) = (index / RIGHT_GROUPS, index % RIGHT_GROUPS);
+                if position < row_count && offset < group_count {
+                    passing += 1;
+                    let count = counts.as_flattened()[index];
+                    hand_over(then, (first_row + position, first_group + offset), count, on_hit);
+                }
+            }
+        }
+        passing
+    }
 }
 
 /// Hands a row and a group over whose counts say that a pair may be in, if those of `then` do as well.

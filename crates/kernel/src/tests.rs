@@ -106,6 +106,27 @@ fn searches(cut: &Cut, left: &FilterMatrix<'_>, right: &crate::PackedMatrix) -> 
 }
 
 #[test]
+fn every_path_finds_more_pairs_in_a_row_than_it_notes_at_a_time() {
+    let mut bits = Bits(9);
+    for (words, records) in [(1, 700), (2, 603), (5, 397)] {
+        let (left_words, right_words) = (bits.filters(6, words, 3), bits.filters(records, words, 3));
+        let left = FilterMatrix::try_new(&left_words, words).unwrap();
+        let right = FilterMatrix::try_new(&right_words, words).unwrap().to_packed();
+        for p in [0, 40] {
+            let expected = oracle(Measure::Dice, words, &left_words, &right_words, p, 100);
+            let cut = Cut::new(Measure::Dice, words, p, 100);
+            for search in searches(&cut, &left, &right) {
+                for kernel in Kernel::available() {
+                    let mut found = Vec::new();
+                    kernel.pairs_reaching((&left, 0..6), (&right, 0..records), &search, &mut found);
+                    assert_eq!(found, expected, "{} {words} words {p} %", kernel.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_path_finds_the_pairs_of_the_definition_at_every_length_and_density() {
     let mut bits = Bits(1);
     for words in 1..=64 {
