@@ -1,10 +1,10 @@
-//! Runs that are stopped at any tile, and go on.
+//! Runs that are stopped at any tile, and go on; and runs with more candidates than memory is to hold.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corridor_core::{Caller, Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
+use corridor_core::{Assignment, Caller, Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
 use corridor_engine::{Compute, Engine, Frame, Limits, RunLimits, Store};
 use corridor_store::RunObject;
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
@@ -14,10 +14,14 @@ use crate::service::audit_log;
 
 /// An engine of so many threads on a folder, and the folder's store.
 async fn open(folder: &Path, threads: usize) -> (Engine, Store) {
+    open_within(folder, threads, RunLimits::DEFAULT).await
+}
+
+async fn open_within(folder: &Path, threads: usize, run: RunLimits) -> (Engine, Store) {
     let store = Store::open(folder).await.unwrap();
     let limits = Limits {
         max_dataset_bytes: 8 << 20,
-        run: RunLimits::DEFAULT,
+        run,
         unreleased_days: None,
     };
     let engine = Engine::new(
@@ -141,5 +145,41 @@ async fn a_run_stopped_at_any_tile_gives_the_same_bytes_on_any_number_of_threads
             assert_eq!(ended.tiles_done, tiles, "{what}");
             assert!(results(&store, run).await == expected, "{what}");
         }
+    }
+}
+
+#[tokio::test]
+async fn candidates_that_go_to_the_disk_give_the_same_bytes() {
+    for assignment in [Assignment::Greedy, Assignment::Optimal] {
+        // 80,000 candidates.
+        let sample = Sample::of(&SampleTerms {
+            records: 2000,
+            filters: SampleFilters::Groups(40),
+            threshold: ThresholdPolicy::Fixed("0.5".parse().unwrap()),
+            assignment,
+            ..SampleTerms::default()
+        });
+        let mut made = Vec::new();
+        for (candidates_in_memory, threads) in [
+            (RunLimits::DEFAULT.candidates_in_memory, 2),
+            (5000, 1),
+            (40_000, 8),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let limits = RunLimits {
+                candidates_in_memory,
+                ..RunLimits::DEFAULT
+            };
+            let (engine, store) = open_within(folder.path(), threads, limits).await;
+            let run = queue(&engine, &sample).await;
+            work_until(&engine, run, is_reconciled).await;
+            made.push(results(&store, run).await);
+            let replayed = engine.replay_run(run).await.unwrap();
+            assert!(
+                replayed.is_same(),
+                "{assignment:?}, {candidates_in_memory}: {replayed:?}"
+            );
+        }
+        assert!(made.iter().all(|results| *results == made[0]), "{assignment:?}");
     }
 }

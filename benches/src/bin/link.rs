@@ -1,11 +1,11 @@
 //! From loaded filters to links: seconds of each step, memory, and what the run says of its links.
 //!
-//! `link FOLDER SCHEMA.json`, with a folder of `corridor synth` and an encoding schema.
+//! `link FOLDER SCHEMA.json [CANDIDATES]`, with a folder of `corridor synth`, an encoding schema and how many candidates are held in memory
+//! (all when not said).
 
 use std::error::Error;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use corridor_benches::encode_by;
 use corridor_core::{
@@ -13,17 +13,28 @@ use corridor_core::{
 };
 use corridor_encode::{EncodingSchema, Mapping};
 use corridor_engine::{Compute, Pipeline};
-use corridor_link::CandidateBudget;
+use corridor_link::{CandidateBudget, CandidateMemory};
+use corridor_store::ScratchFolder;
 use serde_json::json;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[expect(clippy::print_stdout, reason = "what a benchmark is for")]
 fn main() -> Outcome<()> {
-    let arguments: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
-    let [folder, schema] = arguments.as_slice() else {
-        return Err("usage: link FOLDER SCHEMA.json".into());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (folder, schema, memory) = match arguments.as_slice() {
+        [folder, schema] => (folder, schema, CandidateMemory::unbounded()),
+        [folder, schema, most] => {
+            let room = ScratchFolder::new(Path::new(folder));
+            (
+                folder,
+                schema,
+                CandidateMemory::new(most.parse()?, Arc::new(room)),
+            )
+        }
+        _ => return Err("usage: link FOLDER SCHEMA.json [CANDIDATES]".into()),
     };
+    let (folder, schema) = (PathBuf::from(folder), Path::new(schema));
     let schema = EncodingSchema::from_json(&std::fs::read_to_string(schema)?)?;
     let mappings = [
         Mapping::load(&folder.join("left.toml"))?,
@@ -34,7 +45,7 @@ fn main() -> Outcome<()> {
     let encoding_peak = memory_kib("VmHWM");
     reset_peak();
     let loaded = memory_kib("VmRSS");
-    let mut summary = Compute::new(0)?.run_blocking(|| link(&left, &right, &schema))?;
+    let mut summary = Compute::new(0)?.run_blocking(|| link(&left, &right, &schema, &memory))?;
     summary["memory_kib"] = json!({
         "peak_encoding": encoding_peak,
         "loaded": loaded,
@@ -49,6 +60,7 @@ fn link(
     left: &EncodedDataset,
     right: &EncodedDataset,
     schema: &EncodingSchema,
+    memory: &CandidateMemory,
 ) -> Outcome<serde_json::Value> {
     let terms = LinkageTerms {
         threshold: ThresholdPolicy::Estimated,
@@ -69,15 +81,15 @@ fn link(
     let watch = Stopwatch::start(&clock);
     let pipeline = Pipeline::new(left, right, &terms, &encoding, &Stop::default())?;
     let prepared = watch.elapsed_s();
-    let candidates = Mutex::new(Vec::new());
-    pipeline.compare(&pipeline.tiles(), &CandidateBudget::unlimited(), &|_, pairs| {
-        let mut candidates = candidates.lock().unwrap_or_else(PoisonError::into_inner);
-        candidates.extend(pairs);
-        ControlFlow::Continue(())
-    });
+    let mut candidates = pipeline.candidates(memory, 0);
+    pipeline.compare_into(
+        &pipeline.tiles(),
+        &CandidateBudget::unlimited(),
+        &mut candidates,
+        &|| {},
+    )?;
     let compared = watch.elapsed_s();
-    let candidates = candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let candidate_count = candidates.len();
+    let candidate_count = candidates.count();
     let links = pipeline.decide(candidates)?;
     let decided = watch.elapsed_s();
     let report = pipeline.report(&links, None)?;

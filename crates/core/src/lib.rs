@@ -40,6 +40,7 @@ mod gate;
 mod office;
 mod profile;
 mod recall;
+mod scratch;
 mod signature;
 mod statistics;
 mod status;
@@ -76,6 +77,7 @@ pub use jiff::Timestamp;
 pub use office::{Office, OfficeId, OfficeIdError, Side};
 pub use profile::{Construction, FilterLen, FilterLenError, Measure, Profile, ProfileError, ThresholdPolicy};
 pub use recall::{Recall, RecallError};
+pub use scratch::{Scratch, ScratchRoom};
 pub use signature::{PublicKey, PublicKeyError, Signature, SignatureError, SigningPurpose};
 pub use statistics::{
     CountryGroup, CountryGroups, DurationRule, MigratoryStatus, NamedCountries, PeriodUnit, Reason, RuleFlag,

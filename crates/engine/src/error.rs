@@ -172,6 +172,7 @@ impl EngineError {
             Self::Disclosure(_) => "not_disclosable",
             Self::Flow(_) => "flow",
             Self::GateFailed { .. } => "gate",
+            Self::Link(LinkError::Scratch(_)) => "scratch",
             Self::Link(_) => "not_linkable",
             Self::MeasureMismatch => "measure_mismatch",
             Self::NoEvents => "no_events",

@@ -1,3 +1,7 @@
+use std::sync::Arc;
+
+use corridor_core::ScratchRoom;
+use corridor_link::CandidateMemory;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of one run.
@@ -7,6 +11,8 @@ pub struct RunLimits {
     pub max_memory_bytes: u64,
     /// Candidate pairs.
     pub max_candidates: u64,
+    /// Candidate pairs of them that are held in memory at a time, about; the others are sorted on disk.
+    pub candidates_in_memory: u64,
     /// Seconds; `None` for as long as it takes.
     pub max_seconds: Option<u64>,
     /// Who can raise them.
@@ -23,22 +29,31 @@ pub enum SetBy {
 }
 
 impl RunLimits {
-    /// 16 GiB, 100 million candidates, no bound on time.
+    /// 16 GiB, 100 million candidates, half of them in memory, no bound on time.
     pub const DEFAULT: Self = Self {
         max_memory_bytes: 16 << 30,
         max_candidates: 100_000_000,
+        candidates_in_memory: 50_000_000,
         max_seconds: None,
         set_by: SetBy::Operator,
     };
 
-    /// So many candidates at most and no other bound, for a linkage on one's own machine.
-    pub const fn of_command(max_candidates: u64) -> Self {
+    /// So many candidates at most, so many of them in memory, and no other bound, for a linkage on one's own machine.
+    pub const fn of_command(max_candidates: u64, candidates_in_memory: u64) -> Self {
         Self {
             max_memory_bytes: u64::MAX,
             max_candidates,
+            candidates_in_memory,
             max_seconds: None,
             set_by: SetBy::Command,
         }
+    }
+}
+
+impl RunLimits {
+    /// Memory for candidates within these bounds, and `room` for the others.
+    pub fn candidate_memory(&self, room: Arc<dyn ScratchRoom>) -> CandidateMemory {
+        CandidateMemory::new(self.candidates_in_memory, room)
     }
 }
 

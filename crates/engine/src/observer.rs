@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use corridor_link::LinkError;
 use corridor_store::{Store, StoreError};
 
 use crate::engine::Engine;
@@ -194,6 +195,13 @@ impl FailureKind {
         }
         if matches!(error, EngineError::Store(store) if store.is_disk_full()) {
             return Self::StorageFull;
+        }
+        if let EngineError::Link(LinkError::Scratch(error)) = error {
+            return if error.kind() == std::io::ErrorKind::StorageFull {
+                Self::StorageFull
+            } else {
+                Self::Service
+            };
         }
         let is_linkage = matches!(error, EngineError::Link(_) | EngineError::MeasureMismatch);
         let is_statistics = matches!(

@@ -1,4 +1,5 @@
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use corridor_core::{
     DisclosureMethod, EncodedDataset, EncodingTerms, LinkageTerms, MigrationEvent, Side, Stop, Variable,
@@ -8,9 +9,9 @@ use corridor_flows::{
     protect,
 };
 use corridor_link::{
-    BlockingLoss, Blocks, CandidateBudget, CandidatePair, ComparePlan, Comparison, EventPair, FieldParts,
-    FieldTerms, LEAST_PARTNERS, LinkError, LinkSet, LinkSide, LshTables, Tile, decide, decide_by_fields,
-    pair_events, plan_neighbour_tiles, plan_tiles,
+    BlockingLoss, Blocks, CandidateBudget, CandidateMemory, CandidatePair, Candidates, ComparePlan,
+    Comparison, EventPair, FieldParts, FieldTerms, LEAST_PARTNERS, LinkError, LinkSet, LinkSide, LshTables,
+    Tile, decide, decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
 };
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -166,17 +167,55 @@ impl<'a> Pipeline<'a> {
         outcome.is_continue()
     }
 
+    /// Room for the candidate pairs of all tiles, of which there are about `expected`.
+    pub fn candidates(&self, memory: &CandidateMemory, expected: u64) -> Candidates<'_> {
+        let (left, right) = (&self.left_side, &self.right_side);
+        match &self.fields {
+            Some(_) => Candidates::for_fields(left, right, memory, expected),
+            None => Candidates::new(left, right, memory, expected),
+        }
+    }
+
     /// Links from the candidate pairs of all tiles, in any order.
     ///
     /// # Errors
-    /// When a threshold was to be estimated and the similarities, or the evidence of the fields, do not tell matches from chance, or
-    /// the work is stopped.
-    pub fn decide(&self, candidates: Vec<CandidatePair>) -> Result<LinkSet, EngineError> {
-        let (left, right, assignment) = (&self.left_side, &self.right_side, self.terms.assignment);
+    /// When a threshold was to be estimated and the similarities, or the evidence of the fields, do not tell matches from chance,
+    /// candidates that were put aside on disk cannot be read again, or the work is stopped.
+    pub fn decide(&self, candidates: Candidates<'_>) -> Result<LinkSet, EngineError> {
+        let assignment = self.terms.assignment;
         Ok(match &self.fields {
-            Some(fields) => decide_by_fields(left, right, &self.plan, fields, assignment, candidates)?,
-            None => decide(left, right, &self.plan, assignment, candidates)?,
+            Some(fields) => decide_by_fields(&self.plan, fields, assignment, candidates)?,
+            None => decide(&self.plan, assignment, candidates)?,
         })
+    }
+
+    /// Compares some tiles as [`Pipeline::compare`] does, and adds their candidate pairs to `candidates`. Says whether all were compared.
+    ///
+    /// # Errors
+    /// When candidates could not be put aside on disk.
+    pub fn compare_into(
+        &self,
+        tiles: &[Tile],
+        budget: &CandidateBudget,
+        candidates: &mut Candidates<'_>,
+        on_tile: &(dyn Fn() + Sync),
+    ) -> Result<bool, EngineError> {
+        let adding = Mutex::new((candidates, None));
+        let is_done = self.compare(tiles, budget, &|_, pairs| {
+            let (candidates, failure) = &mut *adding.lock().unwrap_or_else(PoisonError::into_inner);
+            match candidates.add(pairs) {
+                Ok(()) => {
+                    on_tile();
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        let (_, failure) = adding.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failure.map_or(Ok(is_done), |error| Err(error.into()))
     }
 
     /// How the links were decided, how good they are among whom and, where records were compared in blocks, what that cost, which is

@@ -191,6 +191,7 @@ impl RunPlan {
             assignment: terms.assignment,
             blocks: blocks.as_ref().map(Blocks::sizes),
             candidates: 0,
+            candidates_in_memory: limits.candidates_in_memory,
             fields: fields.map(to_count),
             lsh_tables: to_count(tables.map_or(0, LshTables::table_count)),
             weighed: to_count(terms.value_frequencies.len()),

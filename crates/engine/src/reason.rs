@@ -28,6 +28,12 @@ fn to_words(error: &EngineError) -> String {
              how they link; encode more match fields, or take a record-level profile, under a new agreement."
         );
     }
+    if let EngineError::Link(link @ LinkError::Scratch(_)) = error {
+        return format!(
+            "{link}. The operator of the service makes room in its data folder, or raises limits.max_run_candidates_in_memory; start \
+             the run again then: what it has compared is kept."
+        );
+    }
     if let EngineError::Link(link) = error {
         return format!(
             "{link}. Check with corridor inspect that both registers hold the same kind of people and with \

@@ -1,12 +1,10 @@
 use std::fmt;
-use std::ops::ControlFlow;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use corridor_core::audit::AuditAction;
-use corridor_core::{Agreement, Digest, Side, Stop};
+use corridor_core::{Agreement, Digest, Side, Stop, Stopped};
 use corridor_flows::PublishedTable;
-use corridor_link::CandidateBudget;
+use corridor_link::{CandidateBudget, CandidateMemory, LinkError};
 use corridor_store::parse_dataset;
 
 use crate::engine::{Engine, PROGRAM_VERSION};
@@ -14,7 +12,7 @@ use crate::error::EngineError;
 use crate::manifest::{ManifestTable, RunManifest, table_digest};
 use crate::pipeline::Pipeline;
 use crate::released::ReleasedTable;
-use crate::result::make_result;
+use crate::result::{Gather, make_result};
 
 /// What a result is made again of.
 #[derive(Debug, Clone)]
@@ -123,11 +121,18 @@ impl Replay {
 }
 
 /// Makes a result again from what its manifest names and compares digests. Inputs are compared first: where one is another, nothing
-/// is computed. Another version of the program is tried, and said. Runs on the current rayon pool.
+/// is computed. Another version of the program is tried, and said. Candidates are held in `memory`, which changes nothing of the result.
+/// Runs on the current rayon pool.
 ///
 /// # Errors
-/// When the datasets, although they are the right ones, cannot be linked by this program, or `stop` is set.
-pub fn replay(manifest: &RunManifest, inputs: ReplayInputs, stop: &Stop) -> Result<Replay, EngineError> {
+/// When the datasets, although they are the right ones, cannot be linked by this program, candidates cannot be put aside, or `stop` is
+/// set.
+pub fn replay(
+    manifest: &RunManifest,
+    inputs: ReplayInputs,
+    memory: &CandidateMemory,
+    stop: &Stop,
+) -> Result<Replay, EngineError> {
     let ReplayInputs {
         agreement,
         origin,
@@ -180,28 +185,29 @@ pub fn replay(manifest: &RunManifest, inputs: ReplayInputs, stop: &Stop) -> Resu
         &agreement.encoding,
         stop,
     )?;
-    let tiles = pipeline.tiles();
-    let found = Mutex::new(Vec::with_capacity(tiles.len()));
-    pipeline.compare(
-        &tiles,
-        &CandidateBudget::unlimited(),
-        &|tile, pairs| match found.lock() {
-            Ok(mut found) => {
-                found.push((tile.index, pairs));
-                ControlFlow::Continue(())
-            }
-            Err(_) => ControlFlow::Break(()),
-        },
-    );
-    let mut found = found.into_inner().map_err(|_| EngineError::StoredResult)?;
-    found.sort_unstable_by_key(|(index, _)| *index);
-    let candidates: Vec<_> = found.into_iter().flat_map(|(_, pairs)| pairs).collect();
     let plan = pipeline.plan().clone();
     drop(pipeline);
+    let gather = Gather {
+        from: &mut |pipeline, candidates| {
+            let is_done = pipeline.compare_into(
+                &pipeline.tiles(),
+                &CandidateBudget::unlimited(),
+                candidates,
+                &|| {},
+            )?;
+            if is_done {
+                Ok(())
+            } else {
+                Err(EngineError::from(LinkError::from(Stopped)))
+            }
+        },
+        expected: 0,
+    };
     let made = make_result(
         (&origin, &destination),
         &agreement,
-        (plan, candidates),
+        plan,
+        (memory, gather),
         released,
         stop,
     )?;
@@ -271,9 +277,10 @@ impl Engine {
             agreement,
             released,
         };
+        let memory = self.candidate_memory();
         let outcome = self
             .compute
-            .run(move |stop| replay(&manifest, inputs, stop))
+            .run(move |stop| replay(&manifest, inputs, &memory, stop))
             .await??;
         let word = if outcome.is_same() { "same" } else { "differs" };
         let entry = self

@@ -2,7 +2,7 @@
 
 use corridor_core::{Agreement, Digest, EncodedDataset, Stop};
 use corridor_flows::{FlowTerms, PublishedTable};
-use corridor_link::{CandidatePair, ComparePlan};
+use corridor_link::{CandidateMemory, Candidates, ComparePlan};
 
 use crate::codec::encode_links;
 use crate::error::EngineError;
@@ -26,14 +26,22 @@ impl MadeResult {
     }
 }
 
-/// Decides, pairs, reconciles and protects. `released` are the tables of the same countries and years that left before, by result.
+/// Where the candidates of a run come from, and about how many.
+pub(crate) struct Gather<'g> {
+    pub(crate) from: &'g mut dyn FnMut(&Pipeline<'_>, &mut Candidates<'_>) -> Result<(), EngineError>,
+    pub(crate) expected: u64,
+}
+
+/// Takes all candidates from `gather`, decides, pairs, reconciles and protects. `released` are the tables of the same countries and years
+/// that left before, by result.
 ///
 /// # Errors
-/// As the steps of [`Pipeline`], and when `stop` is set.
+/// As `gather` and the steps of [`Pipeline`], and when `stop` is set.
 pub(crate) fn make_result(
     (origin, destination): (&EncodedDataset, &EncodedDataset),
     agreement: &Agreement,
-    (plan, candidates): (ComparePlan, Vec<CandidatePair>),
+    plan: ComparePlan,
+    (memory, gather): (&CandidateMemory, Gather<'_>),
     released: Vec<ReleasedTable>,
     stop: &Stop,
 ) -> Result<MadeResult, EngineError> {
@@ -48,6 +56,8 @@ pub(crate) fn make_result(
         plan,
         stop,
     )?;
+    let mut candidates = pipeline.candidates(memory, gather.expected);
+    (gather.from)(&pipeline, &mut candidates)?;
     let links = pipeline.decide(candidates)?;
     let report = pipeline.report(&links, Some(&flows))?;
     let moves = pipeline.pair_moves(&links)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use corridor_core::{
     Agreement, Clock, DatasetStatus, Digest, EncodedDataset, RunState, RunStatus, Stop, Stopwatch,
 };
-use corridor_link::{Blocks, CandidateBudget, CandidatePair, ComparePlan, Tile};
+use corridor_link::{Blocks, CandidateBudget, CandidateMemory, CandidatePair, ComparePlan, Tile};
 use corridor_store::{Lease, RunChange, RunObject, StoreError, WorkerId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::pipeline::{Pipeline, tiles_of};
 use crate::plan::{PlannedDatasets, RunPlan};
 use crate::planning::{check_files, check_moves, file_bytes_of};
 use crate::reason::to_reason;
-use crate::result::{MadeResult, make_result};
+use crate::result::{Gather, MadeResult, make_result};
 
 /// How long the worker waits when the store failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -357,8 +357,7 @@ impl Engine {
         let plan = plan??;
         compare.end();
         let decide = self.begin(Phase::Decide);
-        let candidates = self.candidates_of(lease, tiles.len()).await?;
-        let (made, manifest) = self.decide(run, job, (plan, candidates), host).await?;
+        let (made, manifest) = self.decide((run, lease), job, (plan, tiles.len()), host).await?;
         decide.end();
         let storing = self.begin(Phase::Store);
         self.store_result(lease, made, manifest).await?;
@@ -366,21 +365,24 @@ impl Engine {
         Ok(Ending::Done)
     }
 
-    /// The candidate pairs of all tiles, in their order. The note of a tile that was damaged is taken back, so that it is compared
-    /// again when the run is started again.
-    async fn candidates_of(
+    /// Sends the candidate pairs of all tiles, then that these were all. The note of a tile that was damaged is taken back, so that it
+    /// is compared again when the run is started again.
+    async fn send_candidates(
         &self,
         lease: &Lease,
         tile_count: usize,
-    ) -> Result<Vec<CandidatePair>, EngineError> {
+        sender: mpsc::Sender<Gathered>,
+    ) -> Result<(), EngineError> {
         let run = lease.run();
-        let stored = self.store.candidates_stored(run).await?;
-        // Room for all of them at once: a list that grows takes up to three times as much meanwhile.
-        let mut candidates = Vec::with_capacity(usize::try_from(stored).unwrap_or_default());
         for tile in (0..tile_count).map(to_count) {
             let read = self.store.read_run_object(run, RunObject::Tile(tile)).await;
             match read.map_err(EngineError::from).and_then(decode_candidates) {
-                Ok(pairs) => candidates.extend(pairs),
+                Ok(pairs) => {
+                    // Whoever takes them knows why no more are wanted.
+                    if sender.send(Gathered::Some(pairs)).await.is_err() {
+                        return Ok(());
+                    }
+                }
                 Err(error) => {
                     if matches!(
                         error,
@@ -392,27 +394,50 @@ impl Engine {
                 }
             }
         }
-        Ok(candidates)
+        drop(sender.send(Gathered::All).await);
+        Ok(())
+    }
+
+    /// Candidates in memory within the limits of a run, and on disk beyond.
+    pub(crate) fn candidate_memory(&self) -> CandidateMemory {
+        let room = Arc::new(self.store.scratch().clone());
+        self.limits.run.candidate_memory(room)
     }
 
     /// Makes the result of a run, and its manifest.
     async fn decide(
         &self,
-        status: &RunStatus,
+        (status, lease): (&RunStatus, &Lease),
         job: Arc<Job>,
-        (plan, candidates): (ComparePlan, Vec<CandidatePair>),
+        (plan, tile_count): (ComparePlan, usize),
         host: ManifestHost,
     ) -> Result<(MadeResult, RunManifest), EngineError> {
         let released = self.released_before(&job.agreement, status.id).await?;
         let held_against = released.iter().map(ManifestTable::from).collect();
-        let made = {
-            let job = Arc::clone(&job);
-            let make = move |stop: &Stop| {
+        let expected = self.store.candidates_stored(status.id).await?;
+        // A few tiles at a time are read from the store.
+        let (sender, mut receiver) = mpsc::channel(2);
+        let making = {
+            let (job, memory) = (Arc::clone(&job), self.candidate_memory());
+            self.compute.run(move |stop: &Stop| {
                 let datasets = (&job.origin, &job.destination);
-                make_result(datasets, &job.agreement, (plan, candidates), released, stop)
-            };
-            self.compute.run(make).await??
+                let gather = Gather {
+                    from: &mut |_, candidates| loop {
+                        match receiver.blocking_recv() {
+                            Some(Gathered::Some(pairs)) => candidates.add(pairs)?,
+                            Some(Gathered::All) => return Ok(()),
+                            // Whoever stopped sending knows why.
+                            None => return Err(EngineError::StoredResult),
+                        }
+                    },
+                    expected,
+                };
+                make_result(datasets, &job.agreement, plan, (&memory, gather), released, stop)
+            })
         };
+        let (made, sent) = tokio::join!(making, self.send_candidates(lease, tile_count, sender));
+        sent?;
+        let made = made??;
         let manifest = RunManifest::new(
             &job.agreement,
             ManifestParts {
@@ -489,6 +514,13 @@ impl Engine {
             .map(<[DatasetStatus; 2]>::from)
             .ok_or(not_found)
     }
+}
+
+/// Candidate pairs on their way from the store.
+enum Gathered {
+    Some(Vec<CandidatePair>),
+    /// There are no more.
+    All,
 }
 
 struct Job {

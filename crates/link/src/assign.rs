@@ -1,64 +1,19 @@
-use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use corridor_core::{Assignment, Side, Stop, Stopped};
 
 use crate::hungarian::least_cost_assignment;
-use crate::side::LinkSide;
-use crate::tile::CandidatePair;
+use crate::pairs::{PersonPair, PersonPairs, by_similarity};
+use crate::tile::to_index;
 
-/// The best candidate of two persons: the pair of their records most alike.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PersonPair {
-    pub(crate) left_person: u32,
-    pub(crate) right_person: u32,
-    pub(crate) best: CandidatePair,
+/// Greedy one-to-one assignment: best first, each person once. The result keeps the order of `pairs`.
+pub(crate) fn assign_greedy(pairs: &dyn PersonPairs) -> Vec<PersonPair> {
+    take_greedily(pairs.walk())
 }
 
-/// One pair per two persons, by similarity descending, then left record, then right record.
-pub(crate) fn to_person_pairs(
-    mut candidates: Vec<CandidatePair>,
-    left: &LinkSide<'_>,
-    right: &LinkSide<'_>,
-) -> Vec<PersonPair> {
-    candidates.sort_unstable_by(compare);
-    let mut seen = std::collections::HashSet::new();
-    let mut pairs = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let pair = PersonPair {
-            left_person: left.person_of(candidate.left),
-            right_person: right.person_of(candidate.right),
-            best: candidate,
-        };
-        // Two people of one record each are met once.
-        let may_meet_again =
-            left.record_count_of(pair.left_person) > 1 || right.record_count_of(pair.right_person) > 1;
-        if !may_meet_again || seen.insert((pair.left_person, pair.right_person)) {
-            pairs.push(pair);
-        }
-    }
+fn take_greedily(pairs: impl Iterator<Item = PersonPair>) -> Vec<PersonPair> {
+    let (mut taken_left, mut taken_right) = (HashSet::new(), HashSet::new());
     pairs
-}
-
-/// Similarity descending, then left record, then right record.
-fn compare(a: &CandidatePair, b: &CandidatePair) -> Ordering {
-    b.similarity
-        .total_cmp(&a.similarity)
-        .then(a.left.cmp(&b.left))
-        .then(a.right.cmp(&b.right))
-}
-
-fn by_similarity(a: &PersonPair, b: &PersonPair) -> Ordering {
-    compare(&a.best, &b.best)
-}
-
-/// Greedy one-to-one assignment: best first, each person once. `pairs` in the order of
-/// [`to_person_pairs`]; the result keeps it.
-pub(crate) fn assign_greedy(pairs: &[PersonPair]) -> Vec<PersonPair> {
-    let mut taken_left = std::collections::HashSet::new();
-    let mut taken_right = std::collections::HashSet::new();
-    pairs
-        .iter()
         .filter(|pair| {
             let free = !taken_left.contains(&pair.left_person) && !taken_right.contains(&pair.right_person);
             if free {
@@ -67,21 +22,19 @@ pub(crate) fn assign_greedy(pairs: &[PersonPair]) -> Vec<PersonPair> {
             }
             free
         })
-        .copied()
         .collect()
 }
 
-/// The most similar partner of each person of `side`, whose partners may have several. `pairs` in the order of [`to_person_pairs`]; the
-/// result keeps it.
-pub(crate) fn assign_to_nearest(pairs: &[PersonPair], side: Side) -> Vec<PersonPair> {
-    let mut taken = std::collections::HashSet::new();
-    let is_first = |pair: &&PersonPair| {
+/// The most similar partner of each person of `side`, whose partners may have several. The result keeps the order of `pairs`.
+pub(crate) fn assign_to_nearest(pairs: &dyn PersonPairs, side: Side) -> Vec<PersonPair> {
+    let mut taken = HashSet::new();
+    let is_first = |pair: &PersonPair| {
         taken.insert(match side {
             Side::Origin => pair.left_person,
             Side::Destination => pair.right_person,
         })
     };
-    pairs.iter().filter(is_first).copied().collect()
+    pairs.walk().filter(is_first).collect()
 }
 
 /// A component larger than this on its smaller side is not solved exactly.
@@ -99,61 +52,82 @@ pub(crate) struct Assigned {
 
 /// The links of the highest total similarity, found on each connected component of `pairs` on its own. A component with
 /// more than [`MOST_EXACT`] persons on its smaller side, or that takes more than [`MOST_STEPS`], is assigned greedily and counted.
-/// Order as in `pairs`.
+/// About `most_held` pairs are looked at together. Order as in `pairs`.
 ///
 /// # Errors
 /// When `stop` is set.
-pub(crate) fn assign_optimal(pairs: &[PersonPair], stop: &Stop) -> Result<Assigned, Stopped> {
-    let mut links = Vec::new();
-    let mut greedy_components = 0;
-    for component in components(pairs) {
+pub(crate) fn assign_optimal(
+    pairs: &dyn PersonPairs,
+    most_held: usize,
+    stop: &Stop,
+) -> Result<Assigned, Stopped> {
+    let components = Components::of(pairs);
+    stop.check()?;
+    let greedy_components = components.all.iter().filter(|size| size.is_too_large()).count();
+    let of_large = pairs
+        .walk()
+        .filter(|pair| components.all[components.of_pair(pair)].is_too_large());
+    let mut links = take_greedily(of_large);
+    let mut first = 0;
+    while first < components.all.len() {
         stop.check()?;
-        let number = |persons: &mut Vec<u32>| {
-            persons.sort_unstable();
-            persons.dedup();
-        };
-        let mut left: Vec<u32> = component.iter().map(|pair| pair.left_person).collect();
-        let mut right: Vec<u32> = component.iter().map(|pair| pair.right_person).collect();
-        number(&mut left);
-        number(&mut right);
-        let (fewer, more) = (left.len().min(right.len()), left.len().max(right.len()));
-        if fewer > MOST_EXACT || fewer * fewer > MOST_STEPS / more {
-            greedy_components += 1;
-            links.extend(assign_greedy(&component));
-            continue;
+        let end = components.end_of_batch(first, most_held);
+        let mut batch = vec![Vec::new(); end - first];
+        for pair in pairs.walk() {
+            let component = components.of_pair(&pair);
+            if (first..end).contains(&component) && !components.all[component].is_too_large() {
+                batch[component - first].push(pair);
+            }
         }
-        // Rows are the smaller side: the method's cost grows with their square.
-        let is_left_rows = left.len() <= right.len();
-        let position =
-            |persons: &[u32], person: u32| persons.binary_search(&person).expect("a person of the component");
-        let (rows, columns) = if is_left_rows {
-            (left.len(), right.len())
-        } else {
-            (right.len(), left.len())
-        };
-        let mut of_cell: HashMap<(usize, usize), PersonPair> = HashMap::with_capacity(component.len());
-        for pair in component {
-            let cell = (
-                position(&left, pair.left_person),
-                position(&right, pair.right_person),
-            );
-            let cell = if is_left_rows { cell } else { (cell.1, cell.0) };
-            of_cell.insert(cell, pair);
+        for component in batch {
+            stop.check()?;
+            assign_component(component, &mut links);
         }
-        let cost = |row: usize, column: usize| {
-            of_cell
-                .get(&(row, column))
-                .map(|pair| -to_weight(pair.best.similarity))
-        };
-        for cell in least_cost_assignment(rows, columns, 0, &cost) {
-            links.push(of_cell[&cell]);
-        }
+        first = end;
     }
     links.sort_unstable_by(by_similarity);
     Ok(Assigned {
         links,
         greedy_components,
     })
+}
+
+/// Adds the links of the highest total similarity of a component.
+fn assign_component(component: Vec<PersonPair>, links: &mut Vec<PersonPair>) {
+    let number = |persons: &mut Vec<u32>| {
+        persons.sort_unstable();
+        persons.dedup();
+    };
+    let mut left: Vec<u32> = component.iter().map(|pair| pair.left_person).collect();
+    let mut right: Vec<u32> = component.iter().map(|pair| pair.right_person).collect();
+    number(&mut left);
+    number(&mut right);
+    // Rows are the smaller side: the method's cost grows with their square.
+    let is_left_rows = left.len() <= right.len();
+    let position =
+        |persons: &[u32], person: u32| persons.binary_search(&person).expect("a person of the component");
+    let (rows, columns) = if is_left_rows {
+        (left.len(), right.len())
+    } else {
+        (right.len(), left.len())
+    };
+    let mut of_cell: HashMap<(usize, usize), PersonPair> = HashMap::with_capacity(component.len());
+    for pair in component {
+        let cell = (
+            position(&left, pair.left_person),
+            position(&right, pair.right_person),
+        );
+        let cell = if is_left_rows { cell } else { (cell.1, cell.0) };
+        of_cell.insert(cell, pair);
+    }
+    let cost = |row: usize, column: usize| {
+        of_cell
+            .get(&(row, column))
+            .map(|pair| -to_weight(pair.best.similarity))
+    };
+    for cell in least_cost_assignment(rows, columns, 0, &cost) {
+        links.push(of_cell[&cell]);
+    }
 }
 
 /// Similarity in units of 10⁻¹². Above zero, so that a pair is better than none.
@@ -163,61 +137,115 @@ fn to_weight(similarity: f64) -> i64 {
 }
 
 /// Pairs of persons who are each other's most similar, ties by the order of `pairs`.
-pub(crate) fn assign_mutual_best(pairs: &[PersonPair]) -> Vec<PersonPair> {
+pub(crate) fn assign_mutual_best(pairs: &dyn PersonPairs) -> Vec<PersonPair> {
     let mut best_of_left = HashMap::new();
     let mut best_of_right = HashMap::new();
-    for pair in pairs {
+    for pair in pairs.walk() {
         best_of_left.entry(pair.left_person).or_insert(pair.right_person);
         best_of_right.entry(pair.right_person).or_insert(pair.left_person);
     }
     pairs
-        .iter()
+        .walk()
         .filter(|pair| {
             best_of_left[&pair.left_person] == pair.right_person
                 && best_of_right[&pair.right_person] == pair.left_person
         })
-        .copied()
         .collect()
 }
 
-/// Pairs that are connected through persons they share, by their first pair; within a component in the order of `pairs`.
-fn components(pairs: &[PersonPair]) -> Vec<Vec<PersonPair>> {
-    // Union-find over the pairs, joined where they share a person.
-    fn root(parents: &mut [usize], mut pair: usize) -> usize {
-        while parents[pair] != pair {
-            parents[pair] = parents[parents[pair]];
-            pair = parents[pair];
-        }
-        pair
+/// Which pairs are connected through persons they share.
+struct Components {
+    /// Component of each person of the left, at even places, and of the right, at odd ones; [`NO_PAIR`] of those without pairs.
+    of_persons: Vec<usize>,
+    /// By their first pair.
+    all: Vec<ComponentSize>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct ComponentSize {
+    left: usize,
+    right: usize,
+    pairs: usize,
+}
+
+impl ComponentSize {
+    fn is_too_large(&self) -> bool {
+        let (fewer, more) = (self.left.min(self.right), self.left.max(self.right));
+        fewer > MOST_EXACT || fewer * fewer > MOST_STEPS / more
     }
-    let mut parents: Vec<usize> = (0..pairs.len()).collect();
-    let (mut first_of_left, mut first_of_right) = (HashMap::new(), HashMap::new());
-    for (position, pair) in pairs.iter().enumerate() {
-        for first in [
-            *first_of_left.entry(pair.left_person).or_insert(position),
-            *first_of_right.entry(pair.right_person).or_insert(position),
-        ] {
-            let (a, b) = (root(&mut parents, first), root(&mut parents, position));
+}
+
+const NO_PAIR: usize = usize::MAX;
+
+fn places(pair: &PersonPair) -> [usize; 2] {
+    [
+        2 * to_index(pair.left_person),
+        2 * to_index(pair.right_person) + 1,
+    ]
+}
+
+impl Components {
+    /// Union-find over the persons, in a walk over the pairs; another counts.
+    fn of(pairs: &dyn PersonPairs) -> Self {
+        fn root(parents: &mut [usize], mut place: usize) -> usize {
+            while parents[place] != place {
+                parents[place] = parents[parents[place]];
+                place = parents[place];
+            }
+            place
+        }
+        let mut parents: Vec<usize> = Vec::new();
+        for pair in pairs.walk() {
+            let [left, right] = places(&pair);
+            for place in parents.len()..=left.max(right) {
+                parents.push(place);
+            }
+            let (a, b) = (root(&mut parents, left), root(&mut parents, right));
             parents[a.max(b)] = a.min(b);
         }
+        let mut all: Vec<ComponentSize> = Vec::new();
+        let mut of_roots = vec![NO_PAIR; parents.len()];
+        let mut of_persons = vec![NO_PAIR; parents.len()];
+        for pair in pairs.walk() {
+            let places = places(&pair);
+            let top = root(&mut parents, places[0]);
+            if of_roots[top] == NO_PAIR {
+                of_roots[top] = all.len();
+                all.push(ComponentSize::default());
+            }
+            let component = of_roots[top];
+            let size = &mut all[component];
+            for (place, persons) in places.into_iter().zip([&mut size.left, &mut size.right]) {
+                if of_persons[place] == NO_PAIR {
+                    of_persons[place] = component;
+                    *persons += 1;
+                }
+            }
+            size.pairs += 1;
+        }
+        Self { of_persons, all }
     }
-    let mut components: Vec<Vec<PersonPair>> = Vec::new();
-    let mut number: HashMap<usize, usize> = HashMap::new();
-    for (position, pair) in pairs.iter().enumerate() {
-        let top = root(&mut parents, position);
-        let component = *number.entry(top).or_insert_with(|| {
-            components.push(Vec::new());
-            components.len() - 1
-        });
-        components[component].push(*pair);
+
+    fn of_pair(&self, pair: &PersonPair) -> usize {
+        self.of_persons[places(pair)[0]]
     }
-    components
+
+    /// Components from `first` on that have about so many pairs together that are to be held; one at least.
+    fn end_of_batch(&self, first: usize, most_held: usize) -> usize {
+        let mut held = 0;
+        let fits = |size: &&ComponentSize| {
+            held += if size.is_too_large() { 0 } else { size.pairs };
+            held <= most_held
+        };
+        let count = self.all[first..].iter().take_while(fits).count();
+        first + count.max(1)
+    }
 }
 
 /// Links whose best rival is less than `margin` behind: a pair with one of the same two persons, if that person has one place.
 pub(crate) fn count_ambiguous(
     links: &[PersonPair],
-    pairs: &[PersonPair],
+    pairs: &dyn PersonPairs,
     assignment: Assignment,
     margin: f64,
 ) -> usize {
@@ -229,7 +257,7 @@ pub(crate) fn count_ambiguous(
             rivals.push(entry);
         }
     };
-    for pair in pairs {
+    for pair in pairs.walk() {
         let similarity = pair.best.similarity;
         keep_two(
             left.entry(pair.left_person).or_default(),
@@ -260,10 +288,11 @@ pub(crate) fn count_ambiguous(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tile::CandidatePair;
     use proptest::prelude::*;
 
     fn pairs(cells: &[(u32, u32, u32)]) -> Vec<PersonPair> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut pairs: Vec<PersonPair> = cells
             .iter()
             .filter(|(left, right, _)| seen.insert((*left, *right)))
@@ -332,7 +361,7 @@ mod tests {
     }
 
     fn is_one_to_one(links: &[PersonPair]) -> bool {
-        let (mut left, mut right) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+        let (mut left, mut right) = (HashSet::new(), HashSet::new());
         links
             .iter()
             .all(|link| left.insert(link.left_person) && right.insert(link.right_person))
@@ -344,7 +373,7 @@ mod tests {
             cells in prop::collection::vec((0_u32..6, 0_u32..5, 1_u32..=100), 0..14),
         ) {
             let pairs = pairs(&cells);
-            let optimal = assign_optimal(&pairs, &Stop::default()).unwrap();
+            let optimal = assign_optimal(&pairs, usize::MAX, &Stop::default()).unwrap();
             prop_assert_eq!(optimal.greedy_components, 0);
             prop_assert!(is_one_to_one(&optimal.links) && is_one_to_one(&assign_greedy(&pairs)));
             prop_assert!((total(&optimal.links) - best_total(&pairs, 0, 0)).abs() < 1e-9);
@@ -361,7 +390,7 @@ mod tests {
         let size = u32::try_from(MOST_EXACT).unwrap() + 1;
         let chain: Vec<(u32, u32, u32)> = (0..size).flat_map(|i| [(i, i, 50), (i, i + 1, 60)]).collect();
         let pairs = pairs(&chain);
-        let assigned = assign_optimal(&pairs, &Stop::default()).unwrap();
+        let assigned = assign_optimal(&pairs, usize::MAX, &Stop::default()).unwrap();
         assert_eq!(assigned.greedy_components, 1);
         assert_eq!(assigned.links, assign_greedy(&pairs));
     }
@@ -376,7 +405,7 @@ mod tests {
             let rim = (fewer..more).map(|i| (i % fewer, i, 60));
             let others = (1..fewer).map(|i| (i, i, 70));
             let pairs = pairs(&spokes.chain(rim).chain(others).collect::<Vec<_>>());
-            let assigned = assign_optimal(&pairs, &Stop::default()).unwrap();
+            let assigned = assign_optimal(&pairs, usize::MAX, &Stop::default()).unwrap();
             assert_eq!(assigned.greedy_components, greedy, "{more} persons");
         }
     }

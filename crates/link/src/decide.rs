@@ -1,19 +1,16 @@
 use corridor_core::{Assignment, Entropy, Measure, Recall, SeededEntropy, Side, Threshold, ThresholdPolicy};
 
 use crate::LinkError;
-use crate::assign::{
-    PersonPair, assign_greedy, assign_mutual_best, assign_optimal, assign_to_nearest, count_ambiguous,
-    to_person_pairs,
-};
+use crate::assign::{assign_greedy, assign_mutual_best, assign_optimal, assign_to_nearest, count_ambiguous};
 use crate::blocks::Blocks;
 use crate::fields::FieldLinks;
 use crate::link_counts::{LinkCountFit, LinkCounts};
 use crate::lsh::LshTables;
 use crate::null::{NullDistribution, bin_edge, bin_of};
+use crate::pairs::{Above, Candidates, PersonPairs};
 use crate::side::LinkSide;
 use crate::strata::Looks;
-use crate::threshold::{Found, Sizes, ThresholdEstimate, estimate};
-use crate::tile::CandidatePair;
+use crate::threshold::{Found, Sizes, ThresholdEstimate, count_by_bin, estimate};
 
 /// Two records kept as one person after assignment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -248,16 +245,21 @@ pub(crate) fn floor_of(
 /// The threshold is found on greedy links, whatever the assignment.
 ///
 /// # Errors
-/// When the threshold was to be estimated and the similarities do not tell matches from chance, or the work is stopped.
+/// When the threshold was to be estimated and the similarities do not tell matches from chance, candidates that were put aside cannot
+/// be read again, or the work is stopped.
 pub fn decide(
-    left: &LinkSide<'_>,
-    right: &LinkSide<'_>,
     plan: &ComparePlan,
     assignment: Assignment,
-    candidates: Vec<CandidatePair>,
+    candidates: Candidates<'_>,
 ) -> Result<LinkSet, LinkError> {
-    let candidate_count = candidates.len();
-    let pairs = to_person_pairs(candidates, left, right);
+    let terms = Settling {
+        sides: candidates.sides(),
+        assignment,
+        candidate_count: candidates.count(),
+        most_held: candidates.memory.most,
+    };
+    terms.sides.0.stop().check()?;
+    let (pairs, _) = candidates.into_pairs()?;
     let level = match &plan.null {
         Some(null) => Level::Learnt {
             null,
@@ -268,7 +270,9 @@ pub fn decide(
             cut: plan.floor.to_f64(),
         },
     };
-    settle((left, right), &pairs, &level, assignment, candidate_count)
+    let settled = settle(&terms, &pairs, &level);
+    pairs.check()?;
+    settled
 }
 
 /// Where the level comes from at or above which pairs may be links.
@@ -282,14 +286,23 @@ pub(crate) enum Level<'n> {
     },
 }
 
-/// Links from the pairs of persons of a run, which come best first, without what fields said.
+/// Of what, and how, links are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settling<'a> {
+    pub(crate) sides: (&'a LinkSide<'a>, &'a LinkSide<'a>),
+    pub(crate) assignment: Assignment,
+    pub(crate) candidate_count: u64,
+    /// Pairs held in memory, about, where they are needed together.
+    pub(crate) most_held: usize,
+}
+
+/// Links from the pairs of persons of a run, without what fields said. Worth nothing if a walk over the pairs ended early.
 pub(crate) fn settle(
-    (left, right): (&LinkSide<'_>, &LinkSide<'_>),
-    pairs: &[PersonPair],
+    terms: &Settling<'_>,
+    pairs: &dyn PersonPairs,
     level: &Level<'_>,
-    assignment: Assignment,
-    candidate_count: usize,
 ) -> Result<LinkSet, LinkError> {
+    let ((left, right), assignment) = (terms.sides, terms.assignment);
     left.stop().check()?;
     let greedy = assign_greedy(pairs);
     left.stop().check()?;
@@ -305,6 +318,7 @@ pub(crate) fn settle(
             let (estimate, calibration, looks) = estimate(&Found {
                 links: &greedy,
                 pairs,
+                met: &count_by_bin(pairs),
                 null,
                 sizes,
                 floor_bin: *floor_bin,
@@ -315,8 +329,9 @@ pub(crate) fn settle(
         }
     };
     left.stop().check()?;
-    let above = pairs.partition_point(|pair| pair.best.similarity >= cut);
-    let counts = LinkCounts::of(&pairs[..above], (left, right), assignment);
+    let above = Above { pairs, cut };
+    let counts = LinkCounts::of(&above, (left, right), assignment);
+    left.stop().check()?;
     let mut greedy_components = 0;
     let assigned = match assignment {
         // The best come first, so that cutting after it is the same as cutting before.
@@ -325,11 +340,11 @@ pub(crate) fn settle(
             links.retain(|pair| pair.best.similarity >= cut);
             links
         }
-        Assignment::MutualBest => assign_mutual_best(&pairs[..above]),
-        Assignment::OneToMany => assign_to_nearest(&pairs[..above], Side::Destination),
-        Assignment::ManyToOne => assign_to_nearest(&pairs[..above], Side::Origin),
+        Assignment::MutualBest => assign_mutual_best(&above),
+        Assignment::OneToMany => assign_to_nearest(&above, Side::Destination),
+        Assignment::ManyToOne => assign_to_nearest(&above, Side::Origin),
         Assignment::Optimal => {
-            let assigned = assign_optimal(&pairs[..above], left.stop())?;
+            let assigned = assign_optimal(&above, terms.most_held, left.stop())?;
             greedy_components = assigned.greedy_components;
             assigned.links
         }
@@ -349,7 +364,7 @@ pub(crate) fn settle(
     let decision = Decision {
         threshold,
         estimate,
-        candidate_pairs: to_count(candidate_count),
+        candidate_pairs: terms.candidate_count,
         greedy_components: to_count(greedy_components),
         link_counts: counts.fit(),
         ambiguous_links: to_count(count_ambiguous(&assigned, pairs, assignment, AMBIGUITY_MARGIN)),

@@ -7,7 +7,7 @@ mod pattern;
 mod report;
 mod scored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decide::{FieldLinks, FieldTerms, decide_by_fields};
 pub use model::FieldModel;

@@ -3,8 +3,8 @@
 //! Two [`LinkSide`]s go in. A [`ComparePlan`] looks at each side alone to learn how alike different people are
 //! and how far down to look; [`plan_tiles`] cuts the comparison into work that can be done anywhere and
 //! again ([`Comparison`]), of all pairs or of those that share a block ([`Blocks`]) or a key of bits drawn from their filters
-//! ([`LshTables`]), whose loss is measured ([`BlockingLoss`]); [`decide`] turns all candidate pairs into a [`LinkSet`], with a
-//! threshold that no truth was needed for, or, where filters are kept field by field, [`decide_by_fields`] does, by the evidence
+//! ([`LshTables`]), whose loss is measured ([`BlockingLoss`]); [`Candidates`] are put in order, on disk where they are more than memory
+//! is to hold; [`decide`] turns them into a [`LinkSet`], with a threshold that no truth was needed for, or, where filters are kept field by field, [`decide_by_fields`] does, by the evidence
 //! of each field; [`pair_events`] finds which moves of linked persons are the same. [`LinkageQuality`]
 //! compares links with a truth, where there is one.
 //!
@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use corridor_core::{Assignment, FilterLen, Filters, Measure, Pseudonym, ThresholdPolicy};
-//! use corridor_link::{ComparePlan, Comparison, LinkSide, decide, plan_tiles};
+//! use corridor_link::{CandidateMemory, Candidates, ComparePlan, Comparison, LinkSide, decide, plan_tiles};
 //!
 //! let side = |words: &[u64]| {
 //!     let mut filters = Filters::with_capacity(FilterLen::try_from(64).unwrap(), words.len());
@@ -29,11 +29,11 @@
 //! let policy = ThresholdPolicy::Fixed("0.9".parse().unwrap());
 //! let plan = ComparePlan::new(&left, &right, Measure::Dice, policy, None, 1)?;
 //! let comparison = Comparison::new(&left, &right, Measure::Dice, plan.floor());
-//! let candidates: Vec<_> = plan_tiles(left.len(), right.len())
-//!     .iter()
-//!     .flat_map(|tile| comparison.compare(tile))
-//!     .collect();
-//! let links = decide(&left, &right, &plan, Assignment::Greedy, candidates)?.links;
+//! let mut candidates = Candidates::new(&left, &right, &CandidateMemory::unbounded(), 0);
+//! for tile in plan_tiles(left.len(), right.len()) {
+//!     candidates.add(comparison.compare(&tile))?;
+//! }
+//! let links = decide(&plan, Assignment::Greedy, candidates)?.links;
 //! let pairs: Vec<_> = links.iter().map(|link| (link.left, link.right)).collect();
 //! assert_eq!(pairs, [(0, 1), (1, 0)]);
 //! # Ok::<(), corridor_link::LinkError>(())
@@ -52,6 +52,8 @@ mod blocking_loss;
 mod blocks;
 mod budget;
 mod decide;
+#[cfg(test)]
+mod disk_tests;
 mod events;
 mod fields;
 mod forecast;
@@ -65,10 +67,12 @@ mod lsh_tests;
 mod memory;
 mod missed;
 mod null;
+mod pairs;
 mod quality;
 mod rivals;
 mod semi_join;
 mod side;
+mod sorter;
 mod strata;
 mod surplus;
 mod threshold;
@@ -92,8 +96,10 @@ pub use link_counts::LinkCountFit;
 pub use lsh::LshTables;
 pub use memory::{BlockSizes, LinkSizes};
 pub use null::NullDistribution;
+pub use pairs::Candidates;
 pub use quality::LinkageQuality;
 pub use side::{LinkSide, is_constant};
+pub use sorter::CandidateMemory;
 pub use strata::ExpectedQuality;
 pub use threshold::{AGREEMENT, Estimator, ThresholdEstimate};
 pub use tile::{CandidatePair, Comparison, Tile, plan_neighbour_tiles, plan_tiles};
@@ -122,6 +128,11 @@ pub enum LinkError {
     /// Filters no kernel compares.
     #[error(transparent)]
     Matrix(#[from] corridor_kernel::FilterMatrixError),
+    /// The disk, where more candidates were found than memory is to hold.
+    #[error(
+        "candidate pairs beyond those that memory is to hold could not be put aside on disk, or not be read again"
+    )]
+    Scratch(#[from] std::io::Error),
     /// Too many records look the same.
     #[error("the records of a side are so alike that they cannot be told apart")]
     RecordsIndistinguishable,

@@ -4,7 +4,7 @@
 use corridor_core::Assignment;
 use serde::Serialize;
 
-use crate::assign::PersonPair;
+use crate::pairs::PersonPairs;
 use crate::side::LinkSide;
 
 /// What the numbers of pairs of persons say: of the left ones, or of the right ones where a left one may have several partners.
@@ -50,7 +50,7 @@ const ROUNDS: u32 = 32;
 impl LinkCounts {
     /// Counts the `pairs` of each person of the side that has one partner at most: the left one, unless its persons may have several.
     pub(crate) fn of(
-        pairs: &[PersonPair],
+        pairs: &dyn PersonPairs,
         (left, right): (&LinkSide<'_>, &LinkSide<'_>),
         assignment: Assignment,
     ) -> Self {
@@ -61,7 +61,7 @@ impl LinkCounts {
             let first = &mut of_persons[at(side.person_of_row(record))].0;
             *first = (*first).min(u32::try_from(record).expect("an index of a matrix"));
         }
-        for pair in pairs {
+        for pair in pairs.walk() {
             let person = if is_of_right {
                 pair.right_person
             } else {

@@ -2,8 +2,8 @@
 
 use corridor_core::{Assignment, BlockKey};
 
-use crate::assign::PersonPair;
 use crate::blocks::Blocks;
+use crate::pairs::PersonPair;
 use crate::tile::{CandidatePair, right_per_sweep, rows_per_tile};
 
 /// What the memory of linking follows from.
@@ -23,6 +23,8 @@ pub struct LinkSizes {
     pub blocks: Option<BlockSizes>,
     /// Candidate pairs.
     pub candidates: u64,
+    /// Of them, those held in memory at a time.
+    pub candidates_in_memory: u64,
     /// Number of fields, where fields decide.
     pub fields: Option<u64>,
     /// Tables of keys of bits; 0 where there are none.
@@ -113,16 +115,10 @@ impl LinkSizes {
             }
         }
         .min(candidates);
-        // One pair per two persons is made of the candidates, which are dropped then, though the allocator may keep their place; those of
-        // several records that were seen are in a set.
-        let held = bytes::<CandidatePair>(candidates);
-        let several = self.persons[0] < self.records[0] || self.persons[1] < self.records[1];
-        let of_several = if several {
-            hash_bytes::<(u32, u32)>(candidates)
-        } else {
-            0
-        };
-        let pairs = bytes::<PersonPair>(candidates);
+        // Those on disk are merged from runs, of which each has a block in memory.
+        let in_memory = candidates.min(self.candidates_in_memory);
+        let held = bytes::<CandidatePair>(in_memory)
+            + RUN_BYTES * (candidates - in_memory).div_ceil(in_memory.max(1));
         // The best two rivals of every person, each in a list with room for four.
         let rivals =
             persons * (bytes::<(u32, f64)>(4) + ALLOCATION_BYTES) + hash_bytes::<(u32, [usize; 3])>(persons);
@@ -130,51 +126,52 @@ impl LinkSizes {
         let of_links = bytes::<[u32; 2]>(self.persons[0].max(self.persons[1]))
             + 3 * bytes::<PersonPair>(links)
             + 3 * hash_bytes::<(u32, f64)>(persons);
-        // Who is settled, their look-alikes, and each open pair with where it is counted.
+        // Who is settled, their look-alikes, and where open records have pairs.
         let of_surplus = if self.estimates {
-            persons * (bytes::<Option<u32>>(1) + bytes::<[f64; 5]>(1)) + bytes::<(u32, u16)>(candidates)
+            persons * (bytes::<Option<u32>>(1) + bytes::<[f64; 5]>(1))
+                + hash_bytes::<((u32, u16), u32)>(candidates.min(STRETCHES_OF_RECORD * self.records[0]))
         } else {
             0
         };
         let optimal = match self.assignment {
-            // Union-find, and the pairs once more by component: lists with room for four at first, which grow, of which there are
-            // no more than persons of a side.
+            // Union-find over the persons, and the pairs once more by component: lists with room for four at first, which grow, of
+            // which there are no more than persons of a side.
             Assignment::Optimal => {
                 let components = self.persons[0].min(self.persons[1]).min(candidates);
-                bytes::<usize>(candidates)
+                let pairs = bytes::<PersonPair>(in_memory);
+                bytes::<[usize; 3]>(2 * self.persons[0].max(self.persons[1]))
                     + pairs
                     + pairs / 4
-                    + components * (bytes::<PersonPair>(4) + ALLOCATION_BYTES + bytes::<[usize; 3]>(1))
-                    + hash_bytes::<(usize, usize)>(components)
-                    + hash_bytes::<(u32, usize)>(persons)
+                    + components * (bytes::<PersonPair>(4) + ALLOCATION_BYTES + 2 * bytes::<[usize; 3]>(1))
             }
             Assignment::MutualBest => hash_bytes::<(u32, u32)>(persons),
             Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
-        held + pairs + of_several.max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
+        held + rivals.max(optimal) + of_links + of_surplus + self.of_fields(links)
     }
 }
 
 impl LinkSizes {
-    /// What the evidence of fields takes besides: pairs of persons by whole filters, their patterns and rivals, the scores and
-    /// probabilities of all, how often each value is, and the evidence of each link.
+    /// What the evidence of fields takes besides: who is whose rival with which pattern, the odds and probabilities of all, how often each
+    /// value is, and the evidence of each link.
     fn of_fields(&self, links: u64) -> u64 {
         let Some(fields) = self.fields else {
             return 0;
         };
         let candidates = self.candidates;
-        let of_pairs = bytes::<PersonPair>(candidates)
-            + bytes::<CandidatePair>(candidates)
-            + bytes::<[u64; 2]>(candidates)
-            + bytes::<[u32; 3]>(candidates)
-            + bytes::<[f64; 2]>(candidates)
-            + hash_bytes::<((u32, u32), f64)>(candidates);
+        let of_pairs = bytes::<[u32; 3]>(candidates) + bytes::<[f64; 2]>(candidates);
         let values = self.weighed * hash_bytes::<(u64, u32)>(self.records[0] + self.records[1]);
         let evidence = links * (bytes::<f64>(fields) + bytes::<[usize; 3]>(1) + ALLOCATION_BYTES);
         of_pairs + bytes::<[f64; 2]>(self.persons[0] + self.persons[1]) + values + evidence
     }
 }
+
+/// Stretches of similarity in which a record may have pairs with open people, about.
+const STRETCHES_OF_RECORD: u64 = 16;
+
+/// A run on disk that is being read: a block, as it was written.
+const RUN_BYTES: u64 = 66 << 10;
 
 /// Pairs a tile holds before it drops those found again, and as many again while it grows.
 const MOST_REPEATED_BYTES: u64 = 16 << 20;

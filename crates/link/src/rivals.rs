@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
-use crate::assign::PersonPair;
 use crate::null::bin_of;
+use crate::pairs::{PersonPair, PersonPairs};
 
 /// What persons known to be linked rightly would have been linked to, had their partner not been there: the most alike
 /// person of the other side who was free at that level. Persons without a partner are taken to be no different,
@@ -30,7 +30,12 @@ pub(crate) enum LookAt {
 impl Rivals {
     /// Looks at the persons of `core`, links that are almost certainly right, on one side. `links` are all greedy links
     /// and `pairs` all candidate pairs they were made from, both by similarity descending.
-    pub(crate) fn of(core: &[PersonPair], links: &[PersonPair], pairs: &[PersonPair], side: LookAt) -> Self {
+    pub(crate) fn of(
+        core: &[PersonPair],
+        links: &[PersonPair],
+        pairs: &dyn PersonPairs,
+        side: LookAt,
+    ) -> Self {
         let own = |pair: &PersonPair| match side {
             LookAt::Left => pair.left_person,
             LookAt::Right => pair.right_person,
@@ -46,19 +51,19 @@ impl Rivals {
             .collect();
         let mut counts = vec![0; bin_of(1.0) + 1];
         let mut bin_of_person = HashMap::new();
-        for pair in pairs {
-            let Some(known) = partner.get(&own(pair)) else {
+        for pair in pairs.walk() {
+            let Some(known) = partner.get(&own(&pair)) else {
                 continue;
             };
-            if *known == other(pair) || bin_of_person.contains_key(&own(pair)) {
+            if *known == other(&pair) || bin_of_person.contains_key(&own(&pair)) {
                 continue;
             }
             let is_free = taken_at
-                .get(&other(pair))
+                .get(&other(&pair))
                 .is_none_or(|taken| *taken < pair.best.similarity);
             if is_free {
                 let bin = bin_of(pair.best.similarity);
-                bin_of_person.insert(own(pair), bin);
+                bin_of_person.insert(own(&pair), bin);
                 counts[bin] += 1;
             }
         }

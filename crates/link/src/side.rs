@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::blocks::{BlockJoin, Blocks};
     use crate::tile::{Comparison, plan_neighbour_tiles, plan_tiles};
-    use crate::{BlockingLoss, CandidateForecast, ComparePlan, decide};
+    use crate::{BlockingLoss, CandidateForecast, CandidateMemory, Candidates, ComparePlan, decide};
 
     #[test]
     fn whatever_is_done_with_a_stopped_side_ends() {
@@ -234,7 +234,8 @@ mod tests {
             let loss = BlockingLoss::measure(&stopped, &right, measure, level, &|_, _| true, 1);
             assert_eq!(loss.is_err(), is_asked);
             for assignment in Assignment::ALL {
-                let decided = decide(&stopped, &right, &of_given, assignment, Vec::new());
+                let candidates = Candidates::new(&stopped, &right, &CandidateMemory::unbounded(), 0);
+                let decided = decide(&of_given, assignment, candidates);
                 assert_eq!(is_stopped(decided.map(drop)), is_asked);
             }
         };

@@ -1,7 +1,8 @@
+use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::assign::PersonPair;
 use crate::null::{BIN_WIDTH, NullDistribution, bin_edge, bin_of};
+use crate::pairs::{PersonPair, PersonPairs};
 use crate::threshold::Sizes;
 
 /// Matches between people without a link that is probably right, counted among all pairs met and not among links: however many strangers
@@ -38,8 +39,8 @@ pub(crate) struct Surplus {
     is_known: bool,
     /// No more matches are there than this: the people that are open on the side with fewer.
     most: f64,
-    /// Left record and stretch of each open–open pair.
-    open_pairs: Vec<(u32, u16)>,
+    /// Open–open pairs by left record and stretch.
+    open_pairs: HashMap<(u32, u16), u32>,
 }
 
 /// Matches of open people.
@@ -92,7 +93,7 @@ impl Surplus {
     /// there to count anything.
     pub(crate) fn of(
         core: &[PersonPair],
-        pairs: &[PersonPair],
+        pairs: &dyn PersonPairs,
         sizes: Sizes,
         null: &NullDistribution,
         (floor_bin, threshold_bin): (usize, usize),
@@ -135,17 +136,13 @@ impl Surplus {
         let hidden_if_even = HIDDEN * rest / (to_f64(edge_bins.len()) * BIN_WIDTH);
         let hidden_for_each = seen.falling_off(edge_bins, hidden_if_even);
         let stretch_of = |bin: usize| stretches.iter().position(|stretch| stretch.bins.contains(&bin));
-        let open_pairs = pairs
-            .iter()
-            .filter(|pair| partners.is_open(pair))
-            .filter_map(|pair| {
-                let stretch = stretch_of(bin_of(pair.best.similarity))?;
-                Some((
-                    pair.best.left,
-                    u16::try_from(stretch).expect("stretches are fewer than bins"),
-                ))
-            })
-            .collect();
+        let mut open_pairs = HashMap::new();
+        for pair in pairs.walk().filter(|pair| partners.is_open(pair)) {
+            if let Some(stretch) = stretch_of(bin_of(pair.best.similarity)) {
+                let stretch = u16::try_from(stretch).expect("stretches are fewer than bins");
+                *open_pairs.entry((pair.best.left, stretch)).or_insert(0) += 1;
+            }
+        }
         let open_persons = sizes.left_persons.min(sizes.right_persons) - core.len();
         Some(Self {
             stretches,
@@ -174,9 +171,9 @@ impl Surplus {
     /// in that stretch.
     pub(crate) fn matches_of(&self, is_in: &dyn Fn(u32) -> bool) -> Matches {
         let mut counts = vec![0.0; self.stretches.len()];
-        for (record, stretch) in &self.open_pairs {
+        for ((record, stretch), count) in &self.open_pairs {
             if is_in(*record) {
-                counts[usize::from(*stretch)] += 1.0;
+                counts[usize::from(*stretch)] += f64::from(*count);
             }
         }
         self.matches_among(&counts)
@@ -381,15 +378,21 @@ struct Table {
 }
 
 impl Table {
-    fn of(partners: &Partners, pairs: &[PersonPair]) -> Self {
-        let others = pairs.iter().filter(|pair| !partners.are(pair));
+    fn of(partners: &Partners, pairs: &dyn PersonPairs) -> Self {
+        let others = || pairs.walk().filter(|pair| !partners.are(pair));
         let ends = |pair: &PersonPair| (index(pair.left_person), index(pair.right_person));
-        let from_left = others.clone().map(ends);
-        let from_right = from_left.clone().map(|(left, right)| (right, left));
         let Partners { of_left, of_right } = partners;
         let leanings = [
-            leanings(from_left, of_left, of_right),
-            leanings(from_right, of_right, of_left),
+            leanings(&|| others().map(|pair| ends(&pair)), of_left, of_right),
+            leanings(
+                &|| {
+                    others()
+                        .map(|pair| ends(&pair))
+                        .map(|(left, right)| (right, left))
+                },
+                of_right,
+                of_left,
+            ),
         ];
         let none = || vec![0.0; bin_of(1.0) + 1];
         let mut table = Self {
@@ -401,9 +404,9 @@ impl Table {
             leaning_right: none(),
             open_for_each: partners.open_for_each(),
         };
-        for pair in others {
+        for pair in others() {
             let bin = bin_of(pair.best.similarity);
-            let (left, right) = ends(pair);
+            let (left, right) = ends(&pair);
             match (of_left[left].is_some(), of_right[right].is_some()) {
                 (true, true) => table.settled[bin] += 1.0,
                 (false, true) => {
@@ -463,14 +466,14 @@ impl Table {
 /// gives own and other end of each pair that settles nobody; the partners are those of the people of the own and of the other side.
 ///
 /// People like them are the partners of settled look-alikes.
-fn leanings(
-    pairs: impl Iterator<Item = (usize, usize)> + Clone,
+fn leanings<I: Iterator<Item = (usize, usize)>>(
+    pairs: &dyn Fn() -> I,
     own_partners: &[Option<u32>],
     other_partners: &[Option<u32>],
 ) -> Vec<f64> {
     // Settled and open look-alikes of each person of the own side.
     let mut around = vec![(0.0, 0.0); own_partners.len()];
-    for (own, other) in pairs.clone() {
+    for (own, other) in pairs() {
         match other_partners[other] {
             Some(_) => around[own].0 += 1.0,
             None => around[own].1 += 1.0,
@@ -486,7 +489,7 @@ fn leanings(
     }
     let of_all = open / settled;
     let mut like = vec![(0.0, 0.0); own_partners.len()];
-    for (own, other) in pairs {
+    for (own, other) in pairs() {
         let Some(partner) = other_partners[other].filter(|_| own_partners[own].is_none()) else {
             continue;
         };

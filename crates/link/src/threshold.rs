@@ -2,9 +2,9 @@ use corridor_core::Threshold;
 use serde::Serialize;
 
 use crate::LinkError;
-use crate::assign::PersonPair;
 use crate::missed::{Missed, SETTLED_PROBABILITY, missed_at_most, missed_beyond};
 use crate::null::{NullDistribution, bin_edge, bin_of};
+use crate::pairs::{PersonPair, PersonPairs};
 use crate::rivals::{LookAt, Rivals};
 use crate::strata::{Beyond, Looks};
 use crate::surplus::{HiddenBelow, Surplus};
@@ -122,13 +122,24 @@ pub(crate) struct Sizes {
 }
 
 /// What a threshold is found from: greedy links made down to `floor_bin`, out of all candidate pairs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Found<'a> {
     pub(crate) links: &'a [PersonPair],
-    pub(crate) pairs: &'a [PersonPair],
+    pub(crate) pairs: &'a dyn PersonPairs,
+    /// Pairs by bin.
+    pub(crate) met: &'a [f64],
     pub(crate) null: &'a NullDistribution,
     pub(crate) sizes: Sizes,
     pub(crate) floor_bin: usize,
+}
+
+/// Counts pairs by bin.
+pub(crate) fn count_by_bin(pairs: &dyn PersonPairs) -> Vec<f64> {
+    let mut met = vec![0.0; bin_of(1.0) + 1];
+    for pair in pairs.walk() {
+        met[bin_of(pair.best.similarity)] += 1.0;
+    }
+    met
 }
 
 /// Finds the threshold and each link's probability.
@@ -311,11 +322,7 @@ impl Found<'_> {
         let chances = (to_f64(sizes.left_records) / to_f64(sizes.left_persons))
             * (to_f64(sizes.right_records) / to_f64(sizes.right_persons));
         let all = to_f64(sizes.left_persons) * to_f64(sizes.right_persons);
-        let top = bin_of(1.0);
-        let mut met = vec![0.0; top + 1];
-        for pair in self.pairs {
-            met[bin_of(pair.best.similarity)] += 1.0;
-        }
+        let (top, met) = (bin_of(1.0), self.met);
         let rates: Vec<f64> = (0..=top)
             .map(|bin| {
                 let rate = chances * self.null.share_in_bin(bin);
@@ -558,7 +565,6 @@ impl Calibration {
 mod tests {
     use super::*;
     use crate::side::LinkSide;
-    use crate::tile::CandidatePair;
     use crate::{Comparison, plan_tiles};
     use corridor_core::{FilterLen, Filters, Measure, Pseudonym, SeededEntropy, fill};
     use rand_core::Rng as _;
@@ -630,17 +636,11 @@ mod tests {
         let policy = corridor_core::ThresholdPolicy::Estimated;
         let plan = crate::ComparePlan::new(&left, &right, Measure::Rho, policy, None, 1)?;
         let comparison = Comparison::new(&left, &right, Measure::Rho, plan.floor());
-        let candidates: Vec<CandidatePair> = plan_tiles(left.len(), right.len())
-            .iter()
-            .flat_map(|tile| comparison.compare(tile))
-            .collect();
-        crate::decide(
-            &left,
-            &right,
-            &plan,
-            corridor_core::Assignment::Greedy,
-            candidates,
-        )
+        let mut candidates = crate::Candidates::new(&left, &right, &crate::CandidateMemory::unbounded(), 0);
+        for tile in plan_tiles(left.len(), right.len()) {
+            candidates.add(comparison.compare(&tile))?;
+        }
+        crate::decide(&plan, corridor_core::Assignment::Greedy, candidates)
     }
 
     /// Persons in both come first on both sides, in the same order.

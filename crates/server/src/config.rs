@@ -157,6 +157,9 @@ pub struct LimitsConfig {
     /// Candidate pairs one run may have; 100 million when not said. A run that expects more is refused, and one that finds more is
     /// stopped.
     pub max_run_candidates: u64,
+    /// Candidate pairs of one run that are held in memory at a time, 16 bytes each; 50 million when not said. Others are sorted on disk,
+    /// in the data folder.
+    pub max_run_candidates_in_memory: u64,
     /// Seconds one run may be expected to take; as long as it takes when not said.
     pub max_run_seconds: Option<u64>,
     /// Days after its seal that a dataset is kept over which no table was released; for ever when not said.
@@ -169,6 +172,7 @@ impl LimitsConfig {
         RunLimits {
             max_memory_bytes: self.max_run_memory_bytes,
             max_candidates: self.max_run_candidates,
+            candidates_in_memory: self.max_run_candidates_in_memory,
             max_seconds: self.max_run_seconds,
             set_by: SetBy::Operator,
         }
@@ -188,6 +192,7 @@ impl Default for LimitsConfig {
             max_connections_per_certificate: 256,
             max_run_memory_bytes: RunLimits::DEFAULT.max_memory_bytes,
             max_run_candidates: RunLimits::DEFAULT.max_candidates,
+            max_run_candidates_in_memory: RunLimits::DEFAULT.candidates_in_memory,
             max_run_seconds: RunLimits::DEFAULT.max_seconds,
             max_unreleased_days: None,
         }

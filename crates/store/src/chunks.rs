@@ -9,7 +9,7 @@ use chacha20poly1305::{KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
 use corridor_core::{Digest, Entropy};
 use zeroize::Zeroizing;
 
-const NONCE_BYTES: usize = 24;
+pub(crate) const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 
 /// Bytes a sealed chunk has more than what is in it: the nonce before, the tag behind.

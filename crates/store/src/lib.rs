@@ -52,6 +52,7 @@ mod random;
 mod restore;
 mod runs;
 mod s3;
+mod scratch;
 mod service_key;
 mod staging;
 mod unnamed;
@@ -76,6 +77,7 @@ pub use random::SealedFile;
 pub use restore::restore;
 pub use runs::{FailureReason, Release, RunChange};
 pub use s3::S3Options;
+pub use scratch::ScratchFolder;
 pub use service_key::ServiceKey;
 pub use staging::{FrameSealer, SealedFrame};
 
@@ -94,6 +96,7 @@ pub struct Store {
     keyring: Arc<Keyring>,
     read_agreements: ReadAgreements,
     signer: Arc<dyn CertificateSigner>,
+    scratch: ScratchFolder,
 }
 
 fn open_signer(folder: &Path) -> Result<Arc<dyn CertificateSigner>, StoreError> {
@@ -186,7 +189,13 @@ impl Store {
             read_agreements: ReadAgreements::default(),
             signer: open_signer(&options.folder)?,
             audit: AuditState::default(),
+            scratch: ScratchFolder::new(&options.folder),
         })
+    }
+
+    /// Room in the data folder for what does not fit in memory.
+    pub const fn scratch(&self) -> &ScratchFolder {
+        &self.scratch
     }
 
     /// By what deletion certificates of this service are checked.

@@ -65,9 +65,12 @@ pub(crate) struct PipelineArgs {
     /// Threads; one per core when 0.
     #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
-    /// Most candidate pairs kept in memory; more are refused, before anything is compared where that can be foreseen.
+    /// Most candidate pairs; more are refused, before anything is compared where that can be foreseen.
     #[arg(long, value_name = "COUNT", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_candidates: u64,
+    /// Candidate pairs held in memory, 16 bytes each; the others are sorted on disk, beside the results, encrypted and without a name.
+    #[arg(long, value_name = "COUNT", default_value_t = 50_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) candidates_in_memory: u64,
     /// True pairs of records (CSV: id_a, id_b) or of persons (person_a, person_b: person keys), to measure the quality of the
     /// links. Never used to make them.
     #[arg(long, value_name = "FILE")]

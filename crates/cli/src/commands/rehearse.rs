@@ -1,6 +1,6 @@
 use std::collections::HashSet;
-use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::Arc;
 
 use corridor_core::{
     AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, StatisticsTerms, Stop, Stopwatch, SystemClock,
@@ -13,7 +13,8 @@ use corridor_engine::{
     RunPlan,
 };
 use corridor_flows::{Provenance, check_lists};
-use corridor_link::LinkSet;
+use corridor_link::{CandidateMemory, LinkSet};
+use corridor_store::ScratchFolder;
 use serde_json::json;
 
 use crate::args::RehearseArgs;
@@ -52,8 +53,10 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     let encode_s = watch.elapsed_s();
 
     let watch = Stopwatch::start(&clock);
+    let limits = RunLimits::of_command(args.pipeline.max_candidates, args.pipeline.candidates_in_memory);
+    let memory = limits.candidate_memory(Arc::new(room_beside(&args.out)));
     let (links, report, flows) =
-        compute.run_blocking(|| link(&registers, &left, &right, args.pipeline.max_candidates))?;
+        compute.run_blocking(|| link(&registers, (&left, &right), limits, &memory))?;
     let link_s = watch.elapsed_s();
 
     let id = |register: &EncodedRegister, row: u32| {
@@ -271,12 +274,18 @@ fn encode_one(
 /// A flow table and the pairs of moves it was made from.
 type PairedFlows = (FlowResult, Vec<EventPair>);
 
+/// Room in the folder of the results, or in that in which it will be made.
+fn room_beside(out: &Path) -> ScratchFolder {
+    let folder = out.ancestors().find(|folder| folder.is_dir());
+    ScratchFolder::new(folder.unwrap_or(Path::new(".")))
+}
+
 /// Links and, for moves, the flow table. Runs on the current rayon pool.
 fn link(
     registers: &Registers,
-    left: &EncodedRegister,
-    right: &EncodedRegister,
-    max_candidates: u64,
+    (left, right): (&EncodedRegister, &EncodedRegister),
+    limits: RunLimits,
+    memory: &CandidateMemory,
 ) -> anyhow::Result<(LinkSet, LinkageReport, Option<PairedFlows>)> {
     let datasets = PlannedDatasets {
         origin: &left.dataset,
@@ -288,7 +297,6 @@ fn link(
     {
         check_lists(terms, left, right).map_err(EngineError::from)?;
     }
-    let limits = RunLimits::of_command(max_candidates);
     // Whoever interrupts the command ends the process.
     let stop = Stop::default();
     let plan = RunPlan::new(
@@ -320,25 +328,14 @@ fn link(
     }
     let tiles = pipeline.tiles();
     let bar = progress(u64::try_from(tiles.len()).unwrap_or(0), "comparing");
-    let candidates = Mutex::new(Vec::new());
-    let budget = CandidateBudget::new(max_candidates, 0);
-    pipeline.compare(&tiles, &budget, &|_, pairs| {
-        // The order of tiles does not matter to what follows.
-        candidates
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .extend(pairs);
-        bar.inc(1);
-        ControlFlow::Continue(())
-    });
+    let mut candidates = pipeline.candidates(memory, 0);
+    let budget = CandidateBudget::new(limits.max_candidates, 0);
+    pipeline.compare_into(&tiles, &budget, &mut candidates, &|| bar.inc(1))?;
     bar.finish_and_clear();
     if budget.is_passed() {
         let refusals = vec![plan.refusal_of_found()];
         return Err(EngineError::RunRefused { refusals }.into());
     }
-    let candidates = candidates
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let links = pipeline.decide(candidates)?;
     let report = pipeline.report(&links, registers.flows.as_ref().ok())?;
     let flows = match &registers.flows {

@@ -1,17 +1,14 @@
-use std::collections::HashMap;
-
 use corridor_core::{Assignment, Measure, SeededEntropy, Threshold, ThresholdPolicy};
 
 use crate::LinkError;
-use crate::assign::to_person_pairs;
-use crate::decide::{CANDIDATES_PER_RECORD, ComparePlan, Level, LinkSet, settle};
+use crate::decide::{CANDIDATES_PER_RECORD, ComparePlan, Level, LinkSet, Settling, settle};
 use crate::fields::model::FieldModel;
 use crate::fields::pattern::FieldParts;
 use crate::fields::report::FieldReport;
 use crate::fields::scored::{sample_scores, score, score_candidates};
 use crate::null::bin_of;
+use crate::pairs::{Candidates, PairSorter, PersonPair, PersonPairs};
 use crate::side::LinkSide;
-use crate::tile::CandidatePair;
 
 /// How fields decide.
 #[derive(Debug, Clone)]
@@ -57,39 +54,51 @@ impl FieldLinks {
 ///
 /// # Errors
 /// When the fields do not tell matches from other pairs, the threshold was to be estimated and the weights do not tell matches
-/// from chance, or the work is stopped.
+/// from chance, candidates that were put aside cannot be read again, or the work is stopped.
 ///
 /// # Panics
-/// When the filters are not of the length of the parts; an agreement fixes both.
+/// When the filters are not of the length of the parts; an agreement fixes both. When the candidates are not
+/// [for fields](Candidates::for_fields).
 pub fn decide_by_fields(
-    left: &LinkSide<'_>,
-    right: &LinkSide<'_>,
     plan: &ComparePlan,
     terms: &FieldTerms,
     assignment: Assignment,
-    mut candidates: Vec<CandidatePair>,
+    candidates: Candidates<'_>,
 ) -> Result<LinkSet, LinkError> {
+    let sides = candidates.sides();
+    let (left, right) = sides;
     assert_eq!(
         left.matrix().words_per_filter(),
         terms.parts.words(),
         "words of all parts"
     );
-    let sides = (left, right);
     left.stop().check()?;
-    let candidate_count = candidates.len();
-    let model = {
-        let pairs = to_person_pairs(candidates.clone(), left, right);
-        FieldModel::learn(sides, &terms.parts, &terms.weighed, &pairs, terms.seed)?
+    let settling = Settling {
+        sides,
+        assignment,
+        candidate_count: candidates.count(),
+        most_held: candidates.memory.most,
     };
-    score_candidates(sides, &model, &mut candidates);
-    let mut pairs = to_person_pairs(candidates, left, right);
+    let memory = candidates.memory.clone();
+    let (pairs, all) = candidates.into_pairs()?;
+    let all = all.expect("candidates for fields");
+    let model = FieldModel::learn(sides, &terms.parts, &terms.weighed, &pairs, terms.seed);
+    pairs.check()?;
+    let model = model?;
+    drop(pairs);
+    let mut scored = PairSorter::new(sides, &memory, all.len_held());
+    all.drain(|some| {
+        left.stop().check()?;
+        let mut some = some.to_vec();
+        score_candidates(sides, &model, &mut some);
+        some.into_iter()
+            .try_for_each(|pair| scored.add(pair))
+            .map_err(LinkError::from)
+    })?;
+    let mut pairs = scored.finish()?;
     let probabilities = model.probabilities(&pairs, sides);
+    pairs.check()?;
     let candidate_matches: f64 = probabilities.iter().sum();
-    let by_model: HashMap<(u32, u32), f64> = pairs
-        .iter()
-        .map(|pair| (pair.best.left, pair.best.right))
-        .zip(probabilities)
-        .collect();
     let null;
     let level = match terms.threshold {
         ThresholdPolicy::Fixed(threshold) => Level::Given {
@@ -101,17 +110,20 @@ pub fn decide_by_fields(
             null = sample_scores(sides, (terms.measure, plan.floor()), &model, &mut entropy)?;
             // As far down as whole filters are looked at; further, only more of chance is found.
             let floor_bin = pairs
-                .get(most_pairs(left, right))
+                .walk()
+                .nth(most_pairs(left, right))
                 .map_or(0.0, |pair| pair.best.similarity);
             let floor_bin = bin_of(floor_bin) + 1;
-            pairs.retain(|pair| bin_of(pair.best.similarity) >= floor_bin);
+            pairs = pairs.down_to(floor_bin);
             Level::Learnt {
                 null: &null,
                 floor_bin,
             }
         }
     };
-    let mut settled = settle(sides, &pairs, &level, assignment, candidate_count)?;
+    let settled = settle(&settling, &pairs, &level);
+    pairs.check()?;
+    let mut settled = settled?;
     let cut = match level {
         Level::Given { cut, .. } => cut,
         Level::Learnt { .. } => settled.decision.threshold.to_f64(),
@@ -121,12 +133,20 @@ pub fn decide_by_fields(
         .iter()
         .map(|link| model.evidence(left.row_of(link.left), right.row_of(link.right)))
         .collect();
+    // Links are among the pairs, and come in their order under every rule of assignment.
+    let mut by_model = pairs.walk().zip(probabilities);
     let mut link_matches = 0.0;
     for link in &mut settled.links {
-        let probability = by_model[&(link.left, link.right)];
+        let is_of_link =
+            |(pair, _): &(PersonPair, f64)| (pair.best.left, pair.best.right) == (link.left, link.right);
+        let Some((_, probability)) = by_model.find(is_of_link) else {
+            break;
+        };
         link_matches += probability;
         link.probability.get_or_insert(probability);
     }
+    drop(by_model);
+    pairs.check()?;
     let report = FieldReport::new(&model, &evidence, (link_matches, candidate_matches), cut);
     Ok(LinkSet {
         fields: Some(FieldLinks {

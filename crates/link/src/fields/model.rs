@@ -6,13 +6,14 @@ use corridor_core::{Entropy, SeededEntropy};
 use rayon::prelude::*;
 
 use crate::LinkError;
-use crate::assign::PersonPair;
 use crate::fields::em::{
     Fit, Levels, PatternCounts, RivalPair, Rivalry, Start, Unmatched, bits, fit, odds, total_bits,
 };
 use crate::fields::pattern::{FieldParts, LEVELS, MISSING, Pattern};
 use crate::null::sample_rows;
+use crate::pairs::{PersonPair, PersonPairs};
 use crate::side::LinkSide;
+use crate::tile::to_index;
 
 /// What agreement in each field is worth, learnt from the run itself without truth.
 ///
@@ -69,7 +70,7 @@ impl FieldModel {
         (left, right): (&LinkSide<'_>, &LinkSide<'_>),
         parts: &FieldParts,
         weighed: &[usize],
-        pairs: &[PersonPair],
+        pairs: &dyn PersonPairs,
         seed: u64,
     ) -> Result<Self, LinkError> {
         let data = count_patterns(left, right, parts, pairs);
@@ -171,14 +172,14 @@ impl FieldModel {
     /// Probability of each pair of persons by the model, set against its rivals.
     pub(crate) fn probabilities(
         &self,
-        pairs: &[PersonPair],
+        pairs: &dyn PersonPairs,
         (left, right): (&LinkSide<'_>, &LinkSide<'_>),
     ) -> Vec<f64> {
         let odds: Vec<f64> = pairs
-            .iter()
+            .walk()
             .map(|pair| odds(self.prior_odds, self.weight_of(pair.best.similarity)))
             .collect();
-        let rival_pairs = pairs.iter().zip(0..).map(|(pair, position)| RivalPair {
+        let rival_pairs = pairs.walk().zip(0..).map(|(pair, position)| RivalPair {
             left: pair.left_person,
             right: pair.right_person,
             pattern: position,
@@ -188,7 +189,7 @@ impl FieldModel {
             left_persons: left.person_count(),
             right_persons: right.person_count(),
         };
-        let mut probabilities = Vec::with_capacity(pairs.len());
+        let mut probabilities = Vec::with_capacity(odds.len());
         rivalry.probabilities(&odds, |_, probability| probabilities.push(probability));
         probabilities
     }
@@ -236,33 +237,52 @@ const STARTS: [(f64, Levels); 2] = [
     (0.05, [0.25, 0.2, 0.15, 0.1, 0.1, 0.08, 0.06, 0.06]),
 ];
 
+/// Pairs whose fields are compared at a time, on all threads.
+const PAIRS_AT_ONCE: usize = 1 << 16;
+
 fn count_patterns(
     left: &LinkSide<'_>,
     right: &LinkSide<'_>,
     parts: &FieldParts,
-    pairs: &[PersonPair],
+    pairs: &dyn PersonPairs,
 ) -> PatternCounts {
-    let of_pairs: Vec<Pattern> = pairs
-        .par_iter()
-        .map(|pair| parts.compare(left.row_of(pair.best.left), right.row_of(pair.best.right)))
-        .collect();
-    let mut sorted = of_pairs.clone();
-    sorted.par_sort_unstable();
-    let patterns: Vec<(Pattern, f64)> = sorted
-        .chunk_by(|a, b| a == b)
-        .map(|same| (same[0], to_f64(same.len())))
-        .collect();
-    let position = |pattern: &Pattern| {
-        let found = patterns.binary_search_by_key(pattern, |(known, _)| *known);
-        u32::try_from(found.expect("a pattern of these pairs")).expect("no more patterns than pairs")
-    };
-    let rival_pairs = pairs.iter().zip(&of_pairs).map(|(pair, pattern)| RivalPair {
-        left: pair.left_person,
-        right: pair.right_person,
-        pattern: position(pattern),
-    });
+    let mut walk = pairs.walk();
+    let mut some: Vec<PersonPair> = Vec::with_capacity(PAIRS_AT_ONCE);
+    // Numbered as they are met, until all are known.
+    let mut number_of: HashMap<Pattern, u32> = HashMap::new();
+    let mut rival_pairs = Vec::new();
+    loop {
+        some.clear();
+        some.extend(walk.by_ref().take(PAIRS_AT_ONCE));
+        if some.is_empty() {
+            break;
+        }
+        let compare =
+            |pair: &PersonPair| parts.compare(left.row_of(pair.best.left), right.row_of(pair.best.right));
+        let patterns: Vec<Pattern> = some.par_iter().map(compare).collect();
+        for (pair, pattern) in some.iter().zip(patterns) {
+            let next = u32::try_from(number_of.len()).expect("fewer patterns than records can be named");
+            rival_pairs.push(RivalPair {
+                left: pair.left_person,
+                right: pair.right_person,
+                pattern: *number_of.entry(pattern).or_insert(next),
+            });
+        }
+    }
+    let mut in_order: Vec<(Pattern, u32)> = number_of.into_iter().collect();
+    in_order.sort_unstable();
+    let mut patterns: Vec<(Pattern, f64)> = in_order.iter().map(|(pattern, _)| (*pattern, 0.0)).collect();
+    let mut place_of = vec![0; patterns.len()];
+    for ((_, number), place) in in_order.iter().zip(0..) {
+        place_of[to_index(*number)] = place;
+    }
+    for pair in &mut rival_pairs {
+        pair.pattern = place_of[to_index(pair.pattern)];
+        patterns[to_index(pair.pattern)].1 += 1.0;
+    }
+    let pair_count = rival_pairs.len();
     let rivalry = Rivalry {
-        pairs: rival_pairs.collect(),
+        pairs: rival_pairs,
         left_persons: left.person_count(),
         right_persons: right.person_count(),
     };
@@ -270,7 +290,7 @@ fn count_patterns(
     PatternCounts {
         fields: parts.names().len(),
         patterns,
-        unlike: (all_pairs - to_f64(pairs.len())).max(0.0),
+        unlike: (all_pairs - to_f64(pair_count)).max(0.0),
         rivalry: Some(rivalry),
     }
 }

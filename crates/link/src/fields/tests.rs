@@ -3,8 +3,8 @@ use corridor_core::{
 };
 
 use crate::{
-    ComparePlan, Comparison, FieldParts, FieldTerms, LinkError, LinkSet, LinkSide, decide_by_fields,
-    plan_tiles,
+    CandidateMemory, Candidates, ComparePlan, Comparison, FieldParts, FieldTerms, LinkError, LinkSet,
+    LinkSide, decide_by_fields, plan_tiles,
 };
 
 /// Share of matches that agree in each field, and how many values it has: a full name, a birth date, a place, a sex.
@@ -14,7 +14,7 @@ const FIELDS: [(&str, f64, u64); 4] = [
     ("place", 0.85, 40),
     ("sex", 0.98, 2),
 ];
-const SHARED: usize = 900;
+pub(crate) const SHARED: usize = 900;
 const ALONE: usize = 500;
 /// Share of records in which the place is missing.
 const MISSING_PLACE: f64 = 0.1;
@@ -35,7 +35,7 @@ fn part(field: usize, value: u64) -> u64 {
 }
 
 /// Two registers; the first `shared` persons are in both, in the same order.
-fn registers(shared: usize, seed: u64) -> [(Filters, Vec<Pseudonym>); 2] {
+pub(crate) fn registers(shared: usize, seed: u64) -> [(Filters, Vec<Pseudonym>); 2] {
     let people: &mut dyn Entropy = &mut SeededEntropy::new(seed, "people");
     let notes: &mut dyn Entropy = &mut SeededEntropy::new(seed, "notes");
     let filter_len = FilterLen::try_from(256).unwrap();
@@ -77,7 +77,7 @@ fn registers(shared: usize, seed: u64) -> [(Filters, Vec<Pseudonym>); 2] {
     sides
 }
 
-fn terms(threshold: ThresholdPolicy, weighed: Vec<usize>) -> FieldTerms {
+pub(crate) fn terms(threshold: ThresholdPolicy, weighed: Vec<usize>) -> FieldTerms {
     FieldTerms {
         parts: FieldParts::new(FIELDS.map(|(name, _, _)| name.to_owned()).to_vec(), 64),
         measure: Measure::Dice,
@@ -88,15 +88,23 @@ fn terms(threshold: ThresholdPolicy, weighed: Vec<usize>) -> FieldTerms {
 }
 
 fn linked(registers: &[(Filters, Vec<Pseudonym>); 2], terms: &FieldTerms) -> Result<LinkSet, LinkError> {
+    linked_within(registers, terms, &CandidateMemory::unbounded())
+}
+
+pub(crate) fn linked_within(
+    registers: &[(Filters, Vec<Pseudonym>); 2],
+    terms: &FieldTerms,
+    memory: &CandidateMemory,
+) -> Result<LinkSet, LinkError> {
     let left = LinkSide::from_parts(&registers[0].0, &registers[0].1)?;
     let right = LinkSide::from_parts(&registers[1].0, &registers[1].1)?;
     let plan = ComparePlan::for_fields(&left, &right, Measure::Dice, None, 1)?;
     let comparison = Comparison::new(&left, &right, Measure::Dice, plan.floor());
-    let candidates: Vec<_> = plan_tiles(left.len(), right.len())
-        .iter()
-        .flat_map(|tile| comparison.compare(tile))
-        .collect();
-    decide_by_fields(&left, &right, &plan, terms, Assignment::Greedy, candidates)
+    let mut candidates = Candidates::for_fields(&left, &right, memory, 0);
+    for tile in plan_tiles(left.len(), right.len()) {
+        candidates.add(comparison.compare(&tile))?;
+    }
+    decide_by_fields(&plan, terms, Assignment::Greedy, candidates)
 }
 
 fn precision_and_recall(links: &LinkSet) -> (f64, f64) {
