@@ -44,22 +44,29 @@ pub(crate) fn encode_candidates(pairs: &[CandidatePair]) -> Vec<u8> {
     ])
 }
 
-pub(crate) fn decode_candidates(bytes: Bytes) -> Result<Vec<CandidatePair>, EngineError> {
-    let mut pairs = Vec::new();
-    for batch in read(bytes)? {
+/// Some candidate pairs at a time, in their order.
+pub(crate) fn decode_candidates(
+    bytes: Bytes,
+) -> Result<impl Iterator<Item = Result<Vec<CandidatePair>, EngineError>>, EngineError> {
+    let decode = |batch: RecordBatch| {
         let index = |name| primitive::<UInt32Type>(&batch, name);
         let (left, right) = (index("left")?, index("right")?);
         let similarity = primitive::<Float64Type>(&batch, "similarity")?;
-        for row in 0..batch.num_rows() {
-            pairs.push(CandidatePair {
-                left: left.value(row),
-                right: right.value(row),
-                similarity: similarity.value(row),
-            });
-        }
-    }
-    Ok(pairs)
+        let pairs = (0..batch.num_rows()).map(|row| CandidatePair {
+            left: left.value(row),
+            right: right.value(row),
+            similarity: similarity.value(row),
+        });
+        Ok(pairs.collect())
+    };
+    let batches = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(|builder| builder.with_batch_size(PAIRS_AT_ONCE).build())
+        .map_err(|_| EngineError::StoredResult)?;
+    Ok(batches.map(move |batch| batch.map_err(|_| EngineError::StoredResult).and_then(decode)))
 }
+
+/// Candidate pairs decoded at a time: a megabyte.
+const PAIRS_AT_ONCE: usize = 1 << 16;
 
 pub(crate) fn encode_links(set: &LinkSet, origin: &EncodedDataset, destination: &EncodedDataset) -> Vec<u8> {
     let links = &set.links;
@@ -208,14 +215,6 @@ fn write(columns: Vec<(&str, DataType, ArrayRef)>) -> Vec<u8> {
     bytes
 }
 
-fn read(bytes: Bytes) -> Result<Vec<RecordBatch>, EngineError> {
-    ParquetRecordBatchReaderBuilder::try_new(bytes)
-        .and_then(ParquetRecordBatchReaderBuilder::build)
-        .map_err(|_| EngineError::StoredResult)?
-        .collect::<Result<_, _>>()
-        .map_err(|_| EngineError::StoredResult)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,11 +233,19 @@ mod tests {
                 similarity: 1.0,
             },
         ];
-        assert_eq!(
-            decode_candidates(encode_candidates(&pairs).into()).unwrap(),
-            pairs
-        );
-        assert_eq!(decode_candidates(encode_candidates(&[]).into()).unwrap(), []);
+        let decode = |pairs: &[CandidatePair]| -> Vec<CandidatePair> {
+            let decoded = decode_candidates(encode_candidates(pairs).into()).unwrap();
+            decoded.flat_map(Result::unwrap).collect()
+        };
+        assert_eq!(decode(&pairs), pairs);
+        assert_eq!(decode(&[]), []);
+        let many: Vec<CandidatePair> = pairs
+            .iter()
+            .copied()
+            .cycle()
+            .take(2 * PAIRS_AT_ONCE + 1)
+            .collect();
+        assert_eq!(decode(&many), many);
         assert!(decode_candidates(Bytes::from_static(b"PAR1")).is_err());
     }
 }

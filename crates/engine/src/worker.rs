@@ -373,16 +373,11 @@ impl Engine {
         tile_count: usize,
         sender: mpsc::Sender<Gathered>,
     ) -> Result<(), EngineError> {
-        let run = lease.run();
         for tile in (0..tile_count).map(to_count) {
-            let read = self.store.read_run_object(run, RunObject::Tile(tile)).await;
-            match read.map_err(EngineError::from).and_then(decode_candidates) {
-                Ok(pairs) => {
-                    // Whoever takes them knows why no more are wanted.
-                    if sender.send(Gathered::Some(pairs)).await.is_err() {
-                        return Ok(());
-                    }
-                }
+            match self.send_tile(lease.run(), tile, &sender).await {
+                Ok(true) => {}
+                // Whoever takes them knows why no more are wanted.
+                Ok(false) => return Ok(()),
                 Err(error) => {
                     if matches!(
                         error,
@@ -396,6 +391,22 @@ impl Engine {
         }
         drop(sender.send(Gathered::All).await);
         Ok(())
+    }
+
+    /// Sends the candidate pairs of a tile. Says whether more are wanted.
+    async fn send_tile(
+        &self,
+        run: Digest,
+        tile: u64,
+        sender: &mpsc::Sender<Gathered>,
+    ) -> Result<bool, EngineError> {
+        let stored = self.store.read_run_object(run, RunObject::Tile(tile)).await?;
+        for pairs in decode_candidates(stored)? {
+            if sender.send(Gathered::Some(pairs?)).await.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Candidates in memory within the limits of a run, and on disk beyond.
@@ -415,7 +426,7 @@ impl Engine {
         let released = self.released_before(&job.agreement, status.id).await?;
         let held_against = released.iter().map(ManifestTable::from).collect();
         let expected = self.store.candidates_stored(status.id).await?;
-        // A few tiles at a time are read from the store.
+        // A tile at a time is read from the store, and a megabyte of it decoded.
         let (sender, mut receiver) = mpsc::channel(2);
         let making = {
             let (job, memory) = (Arc::clone(&job), self.candidate_memory());

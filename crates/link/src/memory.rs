@@ -84,12 +84,9 @@ impl LinkSizes {
         let gathered = self.blocks.map_or(0, |blocks| blocks.gathered);
         let candidate = bytes::<CandidatePair>(self.candidates);
         // Each thread has a tile, as much again waits, and one is being written: of most runs a small part of all.
-        let most_of_tile = match (self.blocks, self.lsh_tables) {
-            (None, 0) => {
-                let records = usize::try_from(self.records[1]).unwrap_or(usize::MAX);
-                bytes::<CandidatePair>(to_u64(rows_per_tile(records)).saturating_mul(self.records[1]))
-            }
-            _ => MOST_TILE_BYTES,
+        let most_of_tile = match self.rows_of_tile() {
+            Some(rows) => bytes::<CandidatePair>(rows.saturating_mul(self.records[1])),
+            None => MOST_TILE_BYTES,
         };
         let under_way = candidate.min((3 * self.threads + 2).saturating_mul(most_of_tile));
         // Of keys of bits, each table holds a number and a byte for each record of the right and a number for every four; while they
@@ -101,6 +98,12 @@ impl LinkSizes {
             0
         };
         self.threads * 2 * gathered * self.filter_bytes + under_way + tables + making
+    }
+
+    /// Records of the left in a tile, where all pairs are compared.
+    fn rows_of_tile(&self) -> Option<u64> {
+        let records = usize::try_from(self.records[1]).unwrap_or(usize::MAX);
+        (self.blocks.is_none() && self.lsh_tables == 0).then(|| to_u64(rows_per_tile(records)))
     }
 
     /// Candidates, and what [`decide`](crate::decide()) makes of them.
@@ -119,6 +122,11 @@ impl LinkSizes {
         let in_memory = candidates.min(self.candidates_in_memory);
         let held = bytes::<CandidatePair>(in_memory)
             + RUN_BYTES * (candidates - in_memory).div_ceil(in_memory.max(1));
+        // A tile as it was stored, and as it is unsealed.
+        let of_tile = match self.rows_of_tile() {
+            Some(rows) => bytes::<CandidatePair>(candidates / self.records[0].div_ceil(rows).max(1)),
+            None => bytes::<CandidatePair>(candidates).min(MOST_TILE_BYTES),
+        };
         // The best two rivals of every person, each in a list with room for four.
         let rivals =
             persons * (bytes::<(u32, f64)>(4) + ALLOCATION_BYTES) + hash_bytes::<(u32, [usize; 3])>(persons);
@@ -148,7 +156,7 @@ impl LinkSizes {
             Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
-        held + rivals.max(optimal) + of_links + of_surplus + self.of_fields(links)
+        held + (2 * of_tile).max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
     }
 }
 
