@@ -72,7 +72,7 @@ fn sweep<const WORDS: usize>(
     on_hit: &mut dyn FnMut(Hit),
 ) -> usize {
     let mut passing = 0;
-    let mut open = OpenTiles::new();
+    let (mut open, mut open_count) = (OpenTiles::new(), 0);
     let Blocks { left, right } = first;
     let words = if WORDS == ANY_LENGTH {
         left.row_words
@@ -101,30 +101,34 @@ fn sweep<const WORDS: usize>(
             _mm512_set1_epi64(left.starts[row2]),
             _mm512_set1_epi64(left.starts[row3]),
         ];
-        let (mut first_group, mut open_count) = (0, 0);
+        let mut first_group = 0;
         // Exact chunks: their lengths are known, and no index is checked from tile to tile.
         let pairs_of_groups = right.lanes.chunks_exact(RIGHT_GROUPS * words);
         for (lanes, starts) in pairs_of_groups.zip(right.starts.chunks_exact(RIGHT_GROUPS)) {
             let groups = [&lanes[..words], &lanes[words..]];
             let counts = count(rows, left_starts, groups, [&starts[0], &starts[1]]);
-            open_count = open.note(open_count, first_group, counts);
-            first_group += RIGHT_GROUPS;
-            if open_count == OPEN_TILES {
-                passing += open.hand_over(open_count, first_row, first, then, on_hit);
-                open_count = 0;
+            // Without a screen open tiles are few: a branch takes less than writing all tiles down.
+            if then.is_some() || any_below_zero(counts) {
+                open_count = open.note(open_count, (first_row, first_group), counts);
+                if open_count == OPEN_TILES {
+                    passing += open.hand_over(open_count, first, then, on_hit);
+                    open_count = 0;
+                }
             }
+            first_group += RIGHT_GROUPS;
         }
         if first_group < right.len() {
             let group = first_group;
             let (lanes, starts) = (&right.group(group)[..words], &right.starts[group]);
             let counts = count(rows, left_starts, [lanes, lanes], [starts, starts]);
-            open_count = open.note(open_count, group, counts);
-        }
-        if open_count > 0 {
-            passing += open.hand_over(open_count, first_row, first, then, on_hit);
+            open_count = open.note(open_count, (first_row, group), counts);
+            if open_count == OPEN_TILES {
+                passing += open.hand_over(open_count, first, then, on_hit);
+                open_count = 0;
+            }
         }
     }
-    passing
+    passing + open.hand_over(open_count, first, then, on_hit)
 }
 
 /// The counts of a tile.
@@ -157,32 +161,34 @@ fn count(
     counts
 }
 
-/// Tiles of some rows of which some pair may be in: written down without a branch, for nothing foretells which they are, and
-/// looked at together.
+/// Tiles of which some pair may be in: written down without a branch, for nothing foretells which they are, and looked at together.
 struct OpenTiles {
     counts: [Registers; OPEN_TILES],
-    first_groups: [usize; OPEN_TILES],
+    /// First row and first group of each.
+    places: [(usize, usize); OPEN_TILES],
 }
 
 /// At most so many are written down; a power of two.
 const OPEN_TILES: usize = 16;
+/// Rows and groups of a tile.
+const OF_TILE: usize = LEFT_ROWS * RIGHT_GROUPS;
 
 impl OpenTiles {
     #[target_feature(enable = "avx512f")]
     fn new() -> Self {
         Self {
             counts: [[[_mm512_setzero_si512(); RIGHT_GROUPS]; LEFT_ROWS]; OPEN_TILES],
-            first_groups: [0; OPEN_TILES],
+            places: [(0, 0); OPEN_TILES],
         }
     }
 
     /// Writes a tile down behind `len` others. Gives how many there are then: no more, if no count of it is below zero.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn note(&mut self, len: usize, first_group: usize, counts: Registers) -> usize {
-        let place = len % OPEN_TILES;
-        self.counts[place] = counts;
-        self.first_groups[place] = first_group;
+    fn note(&mut self, len: usize, place: (usize, usize), counts: Registers) -> usize {
+        let free = len % OPEN_TILES;
+        self.counts[free] = counts;
+        self.places[free] = place;
         len + usize::from(any_below_zero(counts))
     }
 
@@ -192,32 +198,38 @@ impl OpenTiles {
     fn hand_over(
         &self,
         len: usize,
-        first_row: usize,
         Blocks { left, right }: &Blocks<'_>,
         then: Option<&Blocks<'_>>,
         on_hit: &mut dyn FnMut(Hit),
     ) -> usize {
-        let mut passing = 0;
-        let row_count = LEFT_ROWS.min(left.len() - first_row);
-        for (counts, &first_group) in self.counts[..len].iter().zip(&self.first_groups) {
-            let group_count = RIGHT_GROUPS.min(right.len() - first_group);
-            let (mut masks, mut shift) = (0_u64, 0);
-            for count in counts.as_flattened() {
-                masks |= u64::from(below_zero(*count)) << shift;
-                shift += 8;
-            }
-            while masks != 0 {
-                let index = usize::try_from(masks.trailing_zeros() / 8).expect("below eight");
-                masks &= !(0xff << (index * 8));
-                let (position, offset) = (index / RIGHT_GROUPS, index % RIGHT_GROUPS);
-                if position < row_count && offset < group_count {
-                    passing += 1;
-                    let count = counts.as_flattened()[index];
-                    hand_over(then, (first_row + position, first_group + offset), count, on_hit);
-                }
+        // Which of a tile it is: again without a branch.
+        let (mut passing, mut passing_count) = ([0; OPEN_TILES * OF_TILE], 0);
+        for (tile, counts) in self.counts[..len].iter().enumerate() {
+            for (index, count) in counts.as_flattened().iter().enumerate() {
+                passing[passing_count % passing.len()] = tile * OF_TILE + index;
+                passing_count += usize::from(below_zero(*count) != 0);
             }
         }
-        passing
+        let mut handed_over = 0;
+        for place in &passing[..passing_count] {
+            let (tile, index) = (place / OF_TILE, place % OF_TILE);
+            let (first_row, first_group) = self.places[tile];
+            let (row, group) = (
+                first_row + index / RIGHT_GROUPS,
+                first_group + index % RIGHT_GROUPS,
+            );
+            // The last ones may stand again.
+            if row < left.len() && group < right.len() {
+                handed_over += 1;
+                hand_over(
+                    then,
+                    (row, group),
+                    self.counts[tile].as_flattened()[index],
+                    on_hit,
+                );
+            }
+        }
+        handed_over
     }
 }
 
@@ -253,12 +265,23 @@ fn hand_over(
 #[inline]
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
 fn distance(row: &[u64], group: &[Lanes]) -> __m512i {
-    let mut count = _mm512_setzero_si512();
-    for (&word, lanes) in row.iter().zip(group) {
-        let differ = _mm512_xor_si512(_mm512_set1_epi64(word.cast_signed()), load(lanes));
-        count = _mm512_add_epi64(count, _mm512_popcnt_epi64(differ));
+    let mut sums = [_mm512_setzero_si512(); 4];
+    let (rows, rest) = row.as_chunks::<4>();
+    let (groups, rest_of_group) = group.as_chunks::<4>();
+    for (words, lanes) in rows.iter().zip(groups) {
+        for ((&word, lanes), sum) in words.iter().zip(lanes).zip(&mut sums) {
+            let differ = _mm512_xor_si512(_mm512_set1_epi64(word.cast_signed()), load(lanes));
+            *sum = _mm512_add_epi64(*sum, _mm512_popcnt_epi64(differ));
+        }
     }
-    count
+    for (&word, lanes) in rest.iter().zip(rest_of_group) {
+        let differ = _mm512_xor_si512(_mm512_set1_epi64(word.cast_signed()), load(lanes));
+        sums[0] = _mm512_add_epi64(sums[0], _mm512_popcnt_epi64(differ));
+    }
+    _mm512_add_epi64(
+        _mm512_add_epi64(sums[0], sums[1]),
+        _mm512_add_epi64(sums[2], sums[3]),
+    )
 }
 
 #[inline]
