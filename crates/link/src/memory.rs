@@ -122,7 +122,7 @@ impl LinkSizes {
         let in_memory = candidates.min(self.candidates_in_memory);
         let held = bytes::<CandidatePair>(in_memory)
             + RUN_BYTES * (candidates - in_memory).div_ceil(in_memory.max(1));
-        // A tile as it was stored, and as it is unsealed.
+        // A tile as it was stored, as it is unsealed, and what is decoded of it.
         let of_tile = match self.rows_of_tile() {
             Some(rows) => bytes::<CandidatePair>(candidates / self.records[0].div_ceil(rows).max(1)),
             None => bytes::<CandidatePair>(candidates).min(MOST_TILE_BYTES),
@@ -156,7 +156,7 @@ impl LinkSizes {
             Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
-        held + (2 * of_tile).max(rivals.max(optimal) + of_links + of_surplus) + self.of_fields(links)
+        held + 3 * of_tile + rivals.max(optimal) + of_links + of_surplus + self.of_fields(links)
     }
 }
 
