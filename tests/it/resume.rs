@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use corridor_core::{Assignment, Caller, Digest, RunState, RunStatus, SystemClock, ThresholdPolicy};
-use corridor_engine::{Compute, Engine, Frame, Limits, RunLimits, Store};
+use corridor_engine::{CandidateMemory, Compute, Engine, Frame, Limits, RunLimits, Store};
 use corridor_store::RunObject;
 use corridor_tests::sample::{self, Sample, SampleFilters, SampleTerms};
 use tokio_util::sync::CancellationToken;
@@ -151,10 +151,10 @@ async fn a_run_stopped_at_any_tile_gives_the_same_bytes_on_any_number_of_threads
 #[tokio::test]
 async fn candidates_that_go_to_the_disk_give_the_same_bytes() {
     for assignment in [Assignment::Greedy, Assignment::Optimal] {
-        // 80,000 candidates.
+        // 150,000 candidates.
         let sample = Sample::of(&SampleTerms {
-            records: 2000,
-            filters: SampleFilters::Groups(40),
+            records: 3000,
+            filters: SampleFilters::Groups(50),
             threshold: ThresholdPolicy::Fixed("0.5".parse().unwrap()),
             assignment,
             ..SampleTerms::default()
@@ -162,8 +162,8 @@ async fn candidates_that_go_to_the_disk_give_the_same_bytes() {
         let mut made = Vec::new();
         for (candidates_in_memory, threads) in [
             (RunLimits::DEFAULT.candidates_in_memory, 2),
-            (5000, 1),
-            (40_000, 8),
+            (CandidateMemory::LEAST, 1),
+            (100_000, 8),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let limits = RunLimits {

@@ -25,7 +25,7 @@ pub(crate) use extracts::{InspectArgs, MappingCommand};
 pub(crate) use figures::{DurationsArg, EstimateArgs, MirrorArgs};
 pub(crate) use manifest::ManifestCommand;
 pub(crate) use pictures::{FormatArg, LanguageArg, PlotArgs};
-pub(crate) use pipeline::{AttackArgs, DemoArgs, PipelineArgs, RehearseArgs};
+pub(crate) use pipeline::{AttackArgs, CandidatesArgs, DemoArgs, PipelineArgs, RehearseArgs};
 pub(crate) use run::{RunArgs, RunCommand};
 pub(crate) use schema::{SchemaCommand, SchemaFileArgs};
 pub(crate) use statistics::{DisclosureArg, StatisticsArgs};

@@ -319,9 +319,7 @@ fn link_hint(error: &LinkError) -> &'static str {
         LinkError::LshNeedsBloomFilters => {
             "take a Bloom profile, such as clk-1024, or leave --lsh-recall out"
         }
-        LinkError::Scratch(_) => {
-            "make room on the disk, or hold more in memory with --candidates-in-memory, or find fewer with a higher --threshold"
-        }
+        LinkError::Scratch(_) => "make room on the disk, or hold more in memory with --candidates-in-memory",
         LinkError::Stopped(_) => "start it again",
         LinkError::RecordsIndistinguishable => "encode more match fields: these say too little of a person",
         LinkError::EmptySide | LinkError::FilterLengthMismatch { .. } | LinkError::Matrix(_) => {

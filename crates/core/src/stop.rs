@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Says that work is no longer wanted: set by whoever asked for it, looked at by whoever does it, every few tenths of a second where pairs
-/// are compared, and between other steps, of which the longest sort the candidates of a run.
+/// are compared and candidates walked, and between other steps, of which the longest sort the candidates that are held in memory.
 ///
 /// Clones are of the same request. Work that ends with [`Stopped`] gives nothing, so whether and when it is set changes no result.
 #[derive(Debug, Clone, Default)]

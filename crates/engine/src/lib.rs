@@ -57,7 +57,9 @@ pub use audit::{AuditLog, VisibleEntry};
 pub use codec::{LinkedPair, StoredLinks};
 pub use compute::{Compute, ComputeError};
 pub use corridor_flows::{CarriedError, Estimate, FlowCounts, FlowRow, FlowTerms, Measure, PublishedTable};
-pub use corridor_link::{CandidateBudget, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError};
+pub use corridor_link::{
+    CandidateBudget, CandidateMemory, EventPair, FieldEvidence, FieldReport, LevelReport, LinkError,
+};
 pub use corridor_store::{
     AuditKey, BulkOptions, DatasetFileError, EncryptionOptions, Frame, MasterKey, MasterKeyError, Orphan,
     S3Options, SealedFrame, Store, StoreError,

@@ -99,6 +99,12 @@ impl RunSizes {
         self
     }
 
+    /// The same with so many of them in memory.
+    pub(crate) const fn with_candidates_in_memory(mut self, candidates: u64) -> Self {
+        self.link.candidates_in_memory = candidates;
+        self
+    }
+
     /// The same with filters of other length.
     pub(crate) fn with_filter_bytes(mut self, filter_bytes: u64) -> Self {
         let saved = |file: u64, records: u64, before: u64, after: u64| {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use corridor_link::LinkError;
@@ -197,11 +198,8 @@ impl FailureKind {
             return Self::StorageFull;
         }
         if let EngineError::Link(LinkError::Scratch(error)) = error {
-            return if error.kind() == std::io::ErrorKind::StorageFull {
-                Self::StorageFull
-            } else {
-                Self::Service
-            };
+            let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            return if is_full { Self::StorageFull } else { Self::Service };
         }
         let is_linkage = matches!(error, EngineError::Link(_) | EngineError::MeasureMismatch);
         let is_statistics = matches!(

@@ -1,6 +1,7 @@
 //! Why a run is not taken, in words, and what would help. A proposal is made only where the plan says that it helps.
 
 use corridor_core::{Threshold, ThresholdPolicy};
+use corridor_link::CandidateMemory;
 
 use crate::limits::{Refusal, RunLimit, RunLimits, SetBy};
 use crate::plan::{RunPlan, to_whole};
@@ -102,12 +103,30 @@ fn of_memory(plan: &RunPlan) -> Option<Refusal> {
     if let Some(candidates) = candidates_within(plan, most) {
         proposals.extend(fewer_candidates(plan, candidates));
     }
+    if let Some(held) = held_within(plan, most) {
+        proposals.push(format!(
+            "Or the operator of the service lowers limits.max_run_candidates_in_memory to {}: the other candidate pairs are sorted on \
+             disk.",
+            count_in_words(held)
+        ));
+    }
     proposals.push(raise(&plan.limits, RunLimit::Memory, &bytes_in_words(up(needed))));
     Some(Refusal {
         limit: RunLimit::Memory,
         reason,
         proposals,
     })
+}
+
+/// Candidates that can be held in so much memory if the others go to the disk, rounded down; `None` where that is not enough.
+fn held_within(plan: &RunPlan, memory: u64) -> Option<u64> {
+    let fits = |held: u64| plan.sizes.with_candidates_in_memory(held).peak() <= memory;
+    let (least, now) = (CandidateMemory::LEAST, plan.limits.candidates_in_memory);
+    std::iter::successors(Some(1_000_000_000_u64), |held| Some(held / 10))
+        .flat_map(|held| [5 * held, 2 * held, held])
+        .skip_while(|held| *held >= now)
+        .take_while(|held| *held >= least)
+        .find(|held| fits(*held))
 }
 
 /// The most candidates that fit in so much memory, where that is more than those of which no number is told.
@@ -247,7 +266,9 @@ fn raise(limits: &RunLimits, limit: RunLimit, to: &str) -> String {
             format!("Or the operator of the service raises limits.{key} to {to}, where the machine has it.")
         }
         SetBy::Command => {
-            format!("Or give --max-candidates for {to}, where the machine has the memory for it.")
+            format!(
+                "Or give --max-candidates for {to}, where the machine has the memory and the disk for it."
+            )
         }
     }
 }

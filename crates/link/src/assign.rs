@@ -72,8 +72,9 @@ pub(crate) fn assign_optimal(
     while first < components.all.len() {
         stop.check()?;
         let end = components.end_of_batch(first, most_held);
+        let is_wanted = components.all[first..end].iter().any(|size| !size.is_too_large());
         let mut batch = vec![Vec::new(); end - first];
-        for pair in pairs.walk() {
+        for pair in pairs.walk().take_while(|_| is_wanted) {
             let component = components.of_pair(&pair);
             if (first..end).contains(&component) && !components.all[component].is_too_large() {
                 batch[component - first].push(pair);

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use corridor_core::{
-    Assignment, Entropy, Filters, Measure, Pseudonym, Scratch, ScratchRoom, SeededEntropy, ThresholdPolicy,
+    Assignment, Entropy, Filters, Measure, Pseudonym, Scratch, ScratchRoom, SeededEntropy, Stop,
+    ThresholdPolicy,
 };
 
 use crate::fields::tests::{SHARED, linked_within, registers, terms};
+use crate::pairs::PersonPairs as _;
 use crate::{
     CandidateMemory, CandidatePair, Candidates, ComparePlan, Comparison, LinkError, LinkSet, LinkSide,
     decide, plan_tiles,
@@ -156,24 +158,36 @@ fn candidates_on_disk_give_the_links_of_those_in_memory() {
 
 #[test]
 fn fields_decide_on_disk_as_they_do_in_memory() {
-    for policy in [
-        ThresholdPolicy::Estimated,
-        ThresholdPolicy::Fixed("0.8".parse().unwrap()),
-    ] {
-        let registers = registers_of_moves(SHARED, 3);
-        let terms = terms(policy, vec![1]);
-        let in_memory = linked_within(&registers, &terms, &CandidateMemory::unbounded()).unwrap();
+    let registers = registers_of_moves(SHARED, 3);
+    let (mut known, mut by_model) = (0, 0);
+    for (policy, assignment) in policies() {
+        let what = format!("{policy:?} {assignment:?}");
+        let terms = (&terms(policy, vec![1]), assignment);
+        let in_memory = linked_within(&registers, terms, &CandidateMemory::unbounded()).unwrap();
         let room = Room::new(ENDLESS, ENDLESS);
-        let on_disk = linked_within(&registers, &terms, &CandidateMemory::tiny(200, room.clone())).unwrap();
-        assert_same(&in_memory, &on_disk, &format!("{policy:?}"));
+        let on_disk = linked_within(&registers, terms, &CandidateMemory::tiny(200, room.clone())).unwrap();
+        assert_same(&in_memory, &on_disk, &what);
         let [a, b] = [&in_memory, &on_disk].map(|links| links.fields.as_ref().unwrap());
-        assert_eq!(a.report, b.report);
-        assert_eq!(a.evidence, b.evidence);
-        assert!(room.taken() > 2, "on disk");
+        assert_eq!(a.report, b.report, "{what}");
+        assert_eq!(a.evidence, b.evidence, "{what}");
+        assert!(room.taken() > 2, "{what}: on disk");
+        // Of the same two records the model says the same, however links are made.
+        if let ThresholdPolicy::Fixed(_) = policy {
+            let greedy = (terms.0, Assignment::Greedy);
+            let greedy = linked_within(&registers, greedy, &CandidateMemory::unbounded()).unwrap();
+            for link in &in_memory.links {
+                assert!(link.probability.is_some(), "{what}");
+                let same = |other: &&crate::Link| (other.left, other.right) == (link.left, link.right);
+                if let Some(other) = greedy.links.iter().find(same) {
+                    assert_eq!(link.probability, other.probability, "{what}");
+                    known += 1;
+                }
+                by_model += 1;
+            }
+        }
     }
+    assert!(known > 1000 && by_model >= known, "{known} of {by_model}");
 }
-
-type Linking<'a> = Box<dyn Fn(&CandidateMemory) -> Result<LinkSet, LinkError> + 'a>;
 
 /// Two dozen numbers below `end`, from the first to the last.
 fn some_of(end: usize) -> impl Iterator<Item = usize> {
@@ -181,16 +195,18 @@ fn some_of(end: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |position| position * (end - 1) / (count - 1).max(1))
 }
 
+type Linking<'a> = Box<dyn Fn(&CandidateMemory) -> Result<LinkSet, LinkError> + 'a>;
+
 #[test]
 fn a_disk_that_fails_gives_an_error_whenever_it_does() {
-    let registers = registers_of_moves(400, 4);
+    let registers = &registers_of_moves(400, 4);
     let terms = terms(ThresholdPolicy::Estimated, Vec::new());
     let mut runs: Vec<Linking<'_>> = Vec::new();
     for policy in policies() {
-        let registers = &registers;
         runs.push(Box::new(move |memory| linked(registers, policy, memory)));
     }
-    runs.push(Box::new(|memory| linked_within(&registers, &terms, memory)));
+    let terms = (&terms, Assignment::Greedy);
+    runs.push(Box::new(move |memory| linked_within(registers, terms, memory)));
     for (number, run) in runs.iter().enumerate() {
         let room = Room::new(ENDLESS, ENDLESS);
         let whole = run(&CandidateMemory::tiny(700, room.clone())).unwrap();
@@ -276,4 +292,37 @@ fn pairs_of_the_same_two_persons_are_one_in_memory_and_on_disk() {
     assert!(in_memory.links.iter().all(|link| link.left == last));
     let on_disk = pairs(&CandidateMemory::tiny(50, Room::new(ENDLESS, ENDLESS)));
     assert_same(&in_memory, &on_disk, "persons");
+}
+
+#[test]
+fn a_walk_ends_soon_after_the_work_is_stopped() {
+    let (filters, persons) = &registers(SHARED, 7)[0];
+    for memory in [
+        CandidateMemory::unbounded(),
+        CandidateMemory::tiny(100_000, Room::new(ENDLESS, ENDLESS)),
+    ] {
+        let stop = Stop::default();
+        let side = LinkSide::from_parts(filters, persons).unwrap().stopped_by(&stop);
+        let records = u32::try_from(side.len()).unwrap();
+        let pair = |(left, right)| CandidatePair {
+            left,
+            right,
+            similarity: 0.5,
+        };
+        let all = (0..records).flat_map(|left| (0..records).map(move |right| (left, right)));
+        let mut candidates = Candidates::new(&side, &side, &memory, 0);
+        candidates.add(all.take(300_000).map(pair)).unwrap();
+        let mut more = Candidates::new(&side, &side, &memory, 0);
+        let (pairs, _) = candidates.into_pairs().unwrap();
+        assert_eq!(pairs.walk().count(), 300_000);
+        assert!(pairs.check().is_ok());
+
+        let mut walk = pairs.walk();
+        assert!(walk.next().is_some());
+        stop.set();
+        assert!(walk.count() < 100_000);
+        assert_eq!(pairs.walk().count(), 0, "nor does another begin");
+        assert!(matches!(pairs.check(), Err(LinkError::Stopped(_))));
+        assert!(matches!(more.add([pair((0, 0))]), Err(LinkError::Stopped(_))));
+    }
 }

@@ -4,6 +4,7 @@ use corridor_core::{Assignment, BlockKey};
 
 use crate::blocks::Blocks;
 use crate::pairs::PersonPair;
+use crate::sorter::CandidateMemory;
 use crate::tile::{CandidatePair, right_per_sweep, rows_per_tile};
 
 /// What the memory of linking follows from.
@@ -118,10 +119,18 @@ impl LinkSizes {
             }
         }
         .min(candidates);
-        // Those on disk are merged from runs, of which each has a block in memory.
-        let in_memory = candidates.min(self.candidates_in_memory);
-        let held = bytes::<CandidatePair>(in_memory)
-            + RUN_BYTES * (candidates - in_memory).div_ceil(in_memory.max(1));
+        // Those on disk are merged from runs, of which each has a block in memory, and which may be a quarter as long as what is held.
+        let most_held = self.candidates_in_memory.max(CandidateMemory::LEAST);
+        let in_memory = candidates.min(most_held);
+        let runs = (candidates - in_memory).div_ceil(most_held / 4);
+        let held = bytes::<CandidatePair>(in_memory) + RUN_BYTES * runs;
+        // Those of persons with several records are sorted by themselves first.
+        let several = self.persons[0] < self.records[0] || self.persons[1] < self.records[1];
+        let of_several = if several {
+            bytes::<CandidatePair>(candidates.min(most_held / 4))
+        } else {
+            0
+        };
         // A tile as it was stored, as it is unsealed, and what is decoded of it.
         let of_tile = match self.rows_of_tile() {
             Some(rows) => bytes::<CandidatePair>(candidates / self.records[0].div_ceil(rows).max(1)),
@@ -156,7 +165,8 @@ impl LinkSizes {
             Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
             Assignment::Greedy => 0,
         };
-        held + 3 * of_tile + rivals.max(optimal) + of_links + of_surplus + self.of_fields(links)
+        held + (3 * of_tile + of_several).max(rivals.max(optimal) + of_links + of_surplus)
+            + self.of_fields(links)
     }
 }
 

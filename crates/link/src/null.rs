@@ -108,6 +108,8 @@ impl NullDistribution {
         blocks: &Blocks<'_>,
     ) -> Result<Self, Stopped> {
         let every = sampled_every(blocks);
+        let cut = Cut::new(to_kernel(measure), left.matrix().words_per_filter(), 0, 1);
+        let kernel = Kernel::best();
         let counts = blocks
             .all_pieces()
             .par_iter()
@@ -117,8 +119,6 @@ impl NullDistribution {
                 |mut counts, piece| {
                     left.stop().check()?;
                     let (left_records, right_records) = blocks.records(piece);
-                    let cut = Cut::new(to_kernel(measure), left.matrix().words_per_filter(), 0, 1);
-                    let kernel = Kernel::best();
                     let mut distances = Vec::new();
                     // A block may be as large as its side, which is not to be copied for each thread.
                     for right_records in right_records.chunks(right_per_sweep(left_records.len())) {

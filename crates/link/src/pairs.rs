@@ -1,5 +1,4 @@
 use std::cmp::Ordering;
-use std::io;
 
 use crate::LinkError;
 use crate::null::bin_of;
@@ -98,9 +97,15 @@ impl<'a> Candidates<'a> {
     /// Adds some, each of which comes once. Works on this thread alone.
     ///
     /// # Errors
-    /// When those that are more than memory is to hold could not be put aside.
+    /// When those that are more than memory is to hold could not be put aside, or the work is stopped.
+    ///
+    /// # Panics
+    /// When a record is not of its side.
     pub fn add(&mut self, pairs: impl IntoIterator<Item = CandidatePair>) -> Result<(), LinkError> {
         for pair in pairs {
+            if self.count.is_multiple_of(PAIRS_BETWEEN_LOOKS) {
+                self.pairs.sides.0.stop().check()?;
+            }
             self.pairs.add(pair)?;
             if let Some(all) = &mut self.all {
                 all.add(pair)?;
@@ -147,12 +152,12 @@ impl<'a> PairSorter<'a> {
     ) -> Self {
         Self {
             sides,
-            once: Sorter::new(BySimilarity, memory.part(3, 4), expected),
-            again: Sorter::new(ByPersons(sides), memory.part(1, 4), 0),
+            once: Sorter::new(BySimilarity, memory.part(3, 4), expected, sides.0.stop()),
+            again: Sorter::new(ByPersons(sides), memory.part(1, 4), 0, sides.0.stop()),
         }
     }
 
-    pub(crate) fn add(&mut self, pair: CandidatePair) -> io::Result<()> {
+    pub(crate) fn add(&mut self, pair: CandidatePair) -> Result<(), LinkError> {
         let (left, right) = self.sides;
         let has_one = |side: &LinkSide<'_>, record: u32| side.record_count_of(side.person_of(record)) == 1;
         if has_one(left, pair.left) && has_one(right, pair.right) {
@@ -170,7 +175,10 @@ impl<'a> PairSorter<'a> {
         } = self;
         let again = again.finish()?;
         let mut last = None;
-        for pair in again.walk() {
+        for (walked, pair) in (0_u64..).zip(again.walk()) {
+            if walked.is_multiple_of(PAIRS_BETWEEN_LOOKS) {
+                sides.0.stop().check()?;
+            }
             let persons = persons_of(sides, &pair);
             // Of the same two the most alike comes first.
             if last.replace(persons) != Some(persons) {
@@ -220,6 +228,9 @@ impl Order for ByPersons<'_> {
     }
 }
 
+/// Pairs after which a walk looks whether it is to stop: some milliseconds.
+const PAIRS_BETWEEN_LOOKS: u64 = 1 << 16;
+
 /// The pairs of persons of a run.
 #[derive(Debug)]
 pub(crate) struct Pairs<'a> {
@@ -237,8 +248,9 @@ impl Pairs<'_> {
     /// Whether every walk so far went to its end: what was learnt from one that did not is worth nothing.
     ///
     /// # Errors
-    /// When pairs could not be read again.
+    /// When pairs could not be read again, or the work is stopped.
     pub(crate) fn check(&self) -> Result<(), LinkError> {
+        self.sides.0.stop().check()?;
         Ok(self.sorted.check()?)
     }
 }
@@ -253,7 +265,16 @@ impl PersonPairs for Pairs<'_> {
                 best,
             }
         };
-        let is_wanted = |pair: &CandidatePair| bin_of(pair.similarity) >= self.least_bin;
+        let stop = self.sides.0.stop();
+        if stop.check().is_err() {
+            return Box::new(std::iter::empty());
+        }
+        let mut walked = 0_u64;
+        let is_wanted = move |pair: &CandidatePair| {
+            walked += 1;
+            let is_stopped = walked.is_multiple_of(PAIRS_BETWEEN_LOOKS) && stop.check().is_err();
+            !is_stopped && bin_of(pair.similarity) >= self.least_bin
+        };
         Box::new(self.sorted.walk().take_while(is_wanted).map(to_pair))
     }
 }

@@ -8,9 +8,10 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use corridor_core::{Scratch, ScratchRoom};
+use corridor_core::{Scratch, ScratchRoom, Stop};
 use rayon::slice::ParallelSliceMut as _;
 
+use crate::LinkError;
 use crate::tile::CandidatePair;
 
 /// How many of the candidate pairs of a run are held in memory at a time, and where the others go.
@@ -22,6 +23,8 @@ pub struct CandidateMemory {
 
 /// What one block on disk holds: 64 KiB of pairs.
 const PAIRS_PER_BLOCK: usize = 1 << 12;
+/// Pairs of a run at most, so that whoever stops the work waits for no longer than it takes to sort them.
+const PAIRS_PER_RUN: usize = 1 << 22;
 const PAIR_BYTES: usize = 16;
 
 impl CandidateMemory {
@@ -33,10 +36,13 @@ impl CandidateMemory {
         }
     }
 
-    /// About so many, of 16 bytes each, but a few thousand in any case; the others go to `room`.
+    /// Fewer are not held: with runs that short, what is read of all of them at once would be as much.
+    pub const LEAST: u64 = 1 << 16;
+
+    /// About so many, of 16 bytes each, but [`CandidateMemory::LEAST`] in any case; the others go to `room`.
     pub fn new(most: u64, room: Arc<dyn ScratchRoom>) -> Self {
         Self {
-            most: usize::try_from(most).unwrap_or(usize::MAX).max(PAIRS_PER_BLOCK),
+            most: usize::try_from(most.max(Self::LEAST)).unwrap_or(usize::MAX),
             room: Some(room),
         }
     }
@@ -71,20 +77,22 @@ pub(crate) struct Sorter<O> {
     held: Vec<CandidatePair>,
     memory: CandidateMemory,
     on_disk: Option<OnDisk>,
+    stop: Stop,
 }
 
 impl<O: Order> Sorter<O> {
     /// With room for so many pairs at once, as far as they are held: a list that grows takes up to three times as much meanwhile.
-    pub(crate) fn new(order: O, memory: CandidateMemory, expected: usize) -> Self {
+    pub(crate) fn new(order: O, memory: CandidateMemory, expected: usize, stop: &Stop) -> Self {
         Self {
             order,
             held: Vec::with_capacity(expected.min(memory.most)),
             memory,
             on_disk: None,
+            stop: stop.clone(),
         }
     }
 
-    pub(crate) fn add(&mut self, pair: CandidatePair) -> io::Result<()> {
+    pub(crate) fn add(&mut self, pair: CandidatePair) -> Result<(), LinkError> {
         if self.held.len() >= self.memory.most && self.memory.room.is_some() {
             self.put_aside()?;
         }
@@ -94,20 +102,23 @@ impl<O: Order> Sorter<O> {
 
     /// Sorts on this thread alone: it may be one of a pool that holds a lock, and would, waiting for the others, begin with work that
     /// wants the same lock.
-    fn put_aside(&mut self) -> io::Result<()> {
+    fn put_aside(&mut self) -> Result<(), LinkError> {
         let order = &self.order;
-        self.held.sort_unstable_by(|a, b| order.compare(a, b));
         let on_disk = match &mut self.on_disk {
             Some(on_disk) => on_disk,
             none => none.insert(OnDisk::open(&self.memory)?),
         };
-        on_disk.write_run(&self.held)?;
+        for run in self.held.chunks_mut(PAIRS_PER_RUN) {
+            self.stop.check()?;
+            run.sort_unstable_by(|a, b| order.compare(a, b));
+            on_disk.write_run(run)?;
+        }
         self.held.clear();
         Ok(())
     }
 
     /// All pairs, in order. Sorts on the current rayon pool; the order is the same whatever its size.
-    pub(crate) fn finish(mut self) -> io::Result<Sorted<O>> {
+    pub(crate) fn finish(mut self) -> Result<Sorted<O>, LinkError> {
         if self.on_disk.is_some() {
             self.put_aside()?;
             self.held = Vec::new();
@@ -321,6 +332,7 @@ impl Iterator for RunReader<'_> {
 struct Merge<'d, O> {
     /// The next pair of every run that has one.
     heads: BinaryHeap<Head<'d, O>>,
+    on_disk: &'d OnDisk,
 }
 
 impl<'d, O: Order> Merge<'d, O> {
@@ -331,6 +343,7 @@ impl<'d, O: Order> Merge<'d, O> {
             .filter_map(|run| Head::of(on_disk.read_run(run.clone()), order));
         Self {
             heads: heads.collect(),
+            on_disk,
         }
     }
 }
@@ -343,7 +356,12 @@ impl<O: Order> Iterator for Merge<'_, O> {
         let pair = first.pair;
         match first.rest.next() {
             Some(next) => first.pair = next,
-            None => drop(PeekMut::pop(first)),
+            None => {
+                PeekMut::pop(first);
+                if self.on_disk.has_failed() {
+                    self.heads.clear();
+                }
+            }
         }
         Some(pair)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use corridor_core::audit::LogOrigin;
 use corridor_core::{Entropy, OfficeId, Role};
-use corridor_engine::{AuditKey, RunLimits, SetBy, StoreError};
+use corridor_engine::{AuditKey, CandidateMemory, RunLimits, SetBy, StoreError};
 use serde::Deserialize;
 
 use crate::database::DatabaseConfig;
@@ -157,8 +157,8 @@ pub struct LimitsConfig {
     /// Candidate pairs one run may have; 100 million when not said. A run that expects more is refused, and one that finds more is
     /// stopped.
     pub max_run_candidates: u64,
-    /// Candidate pairs of one run that are held in memory at a time, 16 bytes each; 50 million when not said. Others are sorted on disk,
-    /// in the data folder.
+    /// Candidate pairs of one run that are held in memory at a time, about, 16 bytes each; 50 million when not said. Others are sorted on
+    /// disk, in the data folder.
     pub max_run_candidates_in_memory: u64,
     /// Seconds one run may be expected to take; as long as it takes when not said.
     pub max_run_seconds: Option<u64>,
@@ -376,6 +376,13 @@ impl Config {
         }
         if self.limits.max_run_candidates == 0 {
             return fail("limits.max_run_candidates", "must be above 0");
+        }
+        // Pairs are numbered in 32 bits where fields decide.
+        if self.limits.max_run_candidates > u64::from(u32::MAX) {
+            return fail("limits.max_run_candidates", "must be at most 4294967295");
+        }
+        if self.limits.max_run_candidates_in_memory < CandidateMemory::LEAST {
+            return fail("limits.max_run_candidates_in_memory", "must be at least 65536");
         }
         if self.limits.max_run_seconds == Some(0) {
             return fail("limits.max_run_seconds", "must be above 0, or left out");

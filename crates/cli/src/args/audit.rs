@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use corridor_core::Digest;
 use corridor_core::audit::LogKey;
 
-use super::{PassphraseArgs, ServiceArgs};
+use super::{CandidatesArgs, PassphraseArgs, ServiceArgs};
 use crate::failure::parse_digest;
 
 /// Reads the key of a log.
@@ -106,6 +106,8 @@ pub(crate) struct ReplayArgs {
     /// each.
     #[arg(long, value_name = "FILE")]
     pub(crate) released: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) candidates: CandidatesArgs,
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,7 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use corridor_core::{Assignment, Profile, Recall, Threshold};
+use corridor_engine::{CandidateMemory, RunLimits};
+use corridor_store::ScratchFolder;
 
 use super::{DisclosureArg, StatisticsArgs, parse_share, parse_threads};
 
@@ -66,15 +69,39 @@ pub(crate) struct PipelineArgs {
     #[arg(long, default_value = "0", value_parser = parse_threads)]
     pub(crate) threads: usize,
     /// Most candidate pairs; more are refused, before anything is compared where that can be foreseen.
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
     pub(crate) max_candidates: u64,
-    /// Candidate pairs held in memory, 16 bytes each; the others are sorted on disk, beside the results, encrypted and without a name.
-    #[arg(long, value_name = "COUNT", default_value_t = 50_000_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) candidates_in_memory: u64,
+    #[command(flatten)]
+    pub(crate) candidates: CandidatesArgs,
     /// True pairs of records (CSV: id_a, id_b) or of persons (person_a, person_b: person keys), to measure the quality of the
     /// links. Never used to make them.
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CandidatesArgs {
+    /// Candidate pairs held in memory, about, 16 bytes each; the others are sorted on disk, beside the results or the manifest, encrypted
+    /// and without a name.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = RunLimits::DEFAULT.candidates_in_memory,
+        value_parser = clap::value_parser!(u64).range(CandidateMemory::LEAST..)
+    )]
+    candidates_in_memory: u64,
+}
+
+impl CandidatesArgs {
+    /// Memory for so many, and room in the folder for the others.
+    pub(crate) fn memory(&self, folder: &Path) -> CandidateMemory {
+        CandidateMemory::new(self.candidates_in_memory, Arc::new(ScratchFolder::new(folder)))
+    }
+
+    /// With a bound on all candidates.
+    pub(crate) const fn limits(&self, max_candidates: u64) -> RunLimits {
+        RunLimits::of_command(max_candidates, self.candidates_in_memory)
+    }
 }
 
 #[derive(Debug, Args)]

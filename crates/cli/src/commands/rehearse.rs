@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use corridor_core::{
     AgeBands, CountryCode, Digest, OfficeId, SeededEntropy, StatisticsTerms, Stop, Stopwatch, SystemClock,
@@ -14,7 +13,6 @@ use corridor_engine::{
 };
 use corridor_flows::{Provenance, check_lists};
 use corridor_link::{CandidateMemory, LinkSet};
-use corridor_store::ScratchFolder;
 use serde_json::json;
 
 use crate::args::RehearseArgs;
@@ -53,8 +51,8 @@ pub(crate) fn run(args: &RehearseArgs) -> anyhow::Result<()> {
     let encode_s = watch.elapsed_s();
 
     let watch = Stopwatch::start(&clock);
-    let limits = RunLimits::of_command(args.pipeline.max_candidates, args.pipeline.candidates_in_memory);
-    let memory = limits.candidate_memory(Arc::new(room_beside(&args.out)));
+    let limits = args.pipeline.candidates.limits(args.pipeline.max_candidates);
+    let memory = args.pipeline.candidates.memory(folder_of(&args.out));
     let (links, report, flows) =
         compute.run_blocking(|| link(&registers, (&left, &right), limits, &memory))?;
     let link_s = watch.elapsed_s();
@@ -274,10 +272,10 @@ fn encode_one(
 /// A flow table and the pairs of moves it was made from.
 type PairedFlows = (FlowResult, Vec<EventPair>);
 
-/// Room in the folder of the results, or in that in which it will be made.
-fn room_beside(out: &Path) -> ScratchFolder {
+/// The folder of the results, or that in which it will be made.
+fn folder_of(out: &Path) -> &Path {
     let folder = out.ancestors().find(|folder| folder.is_dir());
-    ScratchFolder::new(folder.unwrap_or(Path::new(".")))
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Links and, for moves, the flow table. Runs on the current rayon pool.

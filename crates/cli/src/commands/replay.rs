@@ -1,10 +1,8 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use corridor_core::Stop;
-use corridor_engine::{ReplayInputs, RunLimits, RunManifest, replay};
+use corridor_engine::{ReplayInputs, RunManifest, replay};
 use corridor_flows::PublishedTable;
-use corridor_store::ScratchFolder;
 use serde_json::json;
 
 use crate::args::ReplayArgs;
@@ -32,8 +30,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
             .map(|path| read_table(path))
             .collect::<anyhow::Result<_>>()?,
     };
-    // Within the limits of a service that was not set otherwise.
-    let memory = RunLimits::DEFAULT.candidate_memory(Arc::new(ScratchFolder::new(&std::env::temp_dir())));
+    let folder = args.manifest.parent().filter(|folder| folder.is_dir());
+    let memory = args.candidates.memory(folder.unwrap_or(Path::new(".")));
     let replayed = replay(&manifest, inputs, &memory, &Stop::default())?;
     let differences: Vec<String> = replayed.differences.iter().map(ToString::to_string).collect();
     if args.json {

@@ -99,7 +99,6 @@ fn a_threshold_that_is_proposed_is_taken() {
     let sides = [dataset(2500, 60, 1024, 1), dataset(2300, 60, 1024, 2)];
     let limits = RunLimits {
         max_candidates: 50_000,
-        candidates_in_memory: 50_000_000,
         ..RunLimits::DEFAULT
     };
     let refused = plan(&sides, &fixed("0.3"), limits, None).refusals();
@@ -143,7 +142,6 @@ fn equal_filters_have_no_threshold_to_propose() {
     }
     let limits = RunLimits {
         max_candidates: 10_000,
-        candidates_in_memory: 50_000_000,
         ..RunLimits::DEFAULT
     };
     let refused = plan(&sides, &fixed("0.3"), limits, None).refusals();

@@ -91,9 +91,7 @@ pub fn decide_by_fields(
         left.stop().check()?;
         let mut some = some.to_vec();
         score_candidates(sides, &model, &mut some);
-        some.into_iter()
-            .try_for_each(|pair| scored.add(pair))
-            .map_err(LinkError::from)
+        some.into_iter().try_for_each(|pair| scored.add(pair))
     })?;
     let mut pairs = scored.finish()?;
     let probabilities = model.probabilities(&pairs, sides);
@@ -140,7 +138,9 @@ pub fn decide_by_fields(
         let is_of_link =
             |(pair, _): &(PersonPair, f64)| (pair.best.left, pair.best.right) == (link.left, link.right);
         let Some((_, probability)) = by_model.find(is_of_link) else {
-            break;
+            // A walk that ended early says why.
+            pairs.check()?;
+            panic!("a link that is no pair, or not in their order");
         };
         link_matches += probability;
         link.probability.get_or_insert(probability);

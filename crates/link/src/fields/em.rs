@@ -1,3 +1,5 @@
+use corridor_core::{Stop, Stopped};
+
 use crate::fields::pattern::{LEVELS, MISSING, Pattern};
 use crate::tile::to_index;
 
@@ -117,7 +119,15 @@ const LEAST_LEFT: f64 = 0.05;
 ///
 /// Pairs that were not looked at count as non-matches in λ. They tell nothing of m; nor need they of u, which comes from pairs
 /// drawn at random.
-pub(crate) fn fit(data: &PatternCounts, unmatched: &Unmatched, start: &Start) -> Fit {
+///
+/// # Errors
+/// When `stop` is set.
+pub(crate) fn fit(
+    data: &PatternCounts,
+    unmatched: &Unmatched,
+    start: &Start,
+    stop: &Stop,
+) -> Result<Fit, Stopped> {
     let pairs = data.unlike + data.patterns.iter().map(|(_, count)| count).sum::<f64>();
     let mut fit = Fit {
         lambda: start.lambda,
@@ -129,6 +139,7 @@ pub(crate) fn fit(data: &PatternCounts, unmatched: &Unmatched, start: &Start) ->
         converged: false,
     };
     while fit.rounds < MOST_ROUNDS && !fit.converged {
+        stop.check()?;
         let next = round(data, unmatched, pairs, &fit);
         let change = |from: &[Levels], to: &[Levels]| {
             let from = from.iter().flatten();
@@ -144,7 +155,7 @@ pub(crate) fn fit(data: &PatternCounts, unmatched: &Unmatched, start: &Start) ->
             ..next
         };
     }
-    fit
+    Ok(fit)
 }
 
 impl PatternCounts {
@@ -301,7 +312,8 @@ mod tests {
             lambda: 0.3,
             m: two_levels(0.8),
         };
-        let fit = fit(&data, &Unmatched::Patterns(vec![two_levels(0.3); 3]), &start);
+        let unmatched = Unmatched::Patterns(vec![two_levels(0.3); 3]);
+        let fit = fit(&data, &unmatched, &start, &Stop::default()).unwrap();
         assert!(fit.converged, "{} rounds", fit.rounds);
         assert!((fit.lambda - 0.5).abs() < 0.01, "λ {}", fit.lambda);
         for field in 0..3 {
@@ -332,7 +344,8 @@ mod tests {
             data.patterns = patterns;
             data.unlike = unlike[0].1;
             let start = Start { lambda: 3.0 * lambda, m: two_levels(0.7) };
-            let fit = fit(&data, &Unmatched::Random { shares, pairs: 1e8 }, &start);
+            let unmatched = Unmatched::Random { shares, pairs: 1e8 };
+            let fit = fit(&data, &unmatched, &start, &Stop::default()).unwrap();
             prop_assert!(fit.converged);
             // The matches put aside, which agree on nothing, are missing of λ and m.
             prop_assert!((fit.lambda / lambda - 1.0).abs() < 0.03, "{} for {}", fit.lambda, lambda);

@@ -65,7 +65,7 @@ impl FieldModel {
     /// frequency. Runs on the current rayon pool; the same for the same `seed`, whatever its size.
     ///
     /// # Errors
-    /// When the fields do not tell matches from others.
+    /// When the fields do not tell matches from others, or the work is stopped.
     pub(crate) fn learn(
         (left, right): (&LinkSide<'_>, &LinkSide<'_>),
         parts: &FieldParts,
@@ -83,9 +83,10 @@ impl FieldModel {
                 lambda: (share * most).min(0.5),
                 m,
             };
-            fit(&data, &random, &start)
+            fit(&data, &random, &start, left.stop())
         });
         let [first, second] = fits;
+        let (first, second) = (first?, second?);
         let starts_agree = (first.lambda / second.lambda - 1.0).abs() <= STARTS_AGREE;
         let prior_odds = data
             .rivalry

@@ -88,12 +88,16 @@ pub(crate) fn terms(threshold: ThresholdPolicy, weighed: Vec<usize>) -> FieldTer
 }
 
 fn linked(registers: &[(Filters, Vec<Pseudonym>); 2], terms: &FieldTerms) -> Result<LinkSet, LinkError> {
-    linked_within(registers, terms, &CandidateMemory::unbounded())
+    linked_within(
+        registers,
+        (terms, Assignment::Greedy),
+        &CandidateMemory::unbounded(),
+    )
 }
 
 pub(crate) fn linked_within(
     registers: &[(Filters, Vec<Pseudonym>); 2],
-    terms: &FieldTerms,
+    (terms, assignment): (&FieldTerms, Assignment),
     memory: &CandidateMemory,
 ) -> Result<LinkSet, LinkError> {
     let left = LinkSide::from_parts(&registers[0].0, &registers[0].1)?;
@@ -104,7 +108,7 @@ pub(crate) fn linked_within(
     for tile in plan_tiles(left.len(), right.len()) {
         candidates.add(comparison.compare(&tile))?;
     }
-    decide_by_fields(&plan, terms, Assignment::Greedy, candidates)
+    decide_by_fields(&plan, terms, assignment, candidates)
 }
 
 fn precision_and_recall(links: &LinkSet) -> (f64, f64) {
