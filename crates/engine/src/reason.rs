@@ -74,3 +74,29 @@ fn to_words(error: &EngineError) -> String {
     };
     reason.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::observer::FailureKind;
+
+    #[test]
+    fn candidates_the_disk_has_no_room_for_are_told_of_as_such() {
+        for (kind, expected) in [
+            (ErrorKind::StorageFull, FailureKind::StorageFull),
+            (ErrorKind::QuotaExceeded, FailureKind::StorageFull),
+            (ErrorKind::InvalidData, FailureKind::Service),
+        ] {
+            let error = EngineError::Link(LinkError::Scratch(kind.into()));
+            assert_eq!((FailureKind::of(&error), error.to_word()), (expected, "scratch"));
+            let reason = to_reason(&error);
+            for what in ["makes room", "limits.max_run_candidates_in_memory", "is kept"] {
+                assert!(reason.as_str().contains(what), "{reason:?}");
+            }
+        }
+        let undecided = EngineError::Link(LinkError::ThresholdIndeterminate);
+        assert_eq!(FailureKind::of(&undecided), FailureKind::Linkage);
+    }
+}
