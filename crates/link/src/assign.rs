@@ -1,7 +1,8 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use corridor_core::{Assignment, Side, Stop, Stopped};
 
+use crate::by_person::ByPerson;
 use crate::hungarian::least_cost_assignment;
 use crate::pairs::{PersonPair, PersonPairs, by_similarity};
 use crate::tile::to_index;
@@ -12,27 +13,28 @@ pub(crate) fn assign_greedy(pairs: &dyn PersonPairs) -> Vec<PersonPair> {
 }
 
 fn take_greedily(pairs: impl Iterator<Item = PersonPair>) -> Vec<PersonPair> {
-    let (mut taken_left, mut taken_right) = (HashSet::new(), HashSet::new());
+    let (mut left, mut right) = (ByPerson::new(false), ByPerson::new(false));
     pairs
         .filter(|pair| {
-            let free = !taken_left.contains(&pair.left_person) && !taken_right.contains(&pair.right_person);
-            if free {
-                taken_left.insert(pair.left_person);
-                taken_right.insert(pair.right_person);
+            let is_free = !left.get(pair.left_person) && !right.get(pair.right_person);
+            if is_free {
+                *left.get_mut(pair.left_person) = true;
+                *right.get_mut(pair.right_person) = true;
             }
-            free
+            is_free
         })
         .collect()
 }
 
 /// The most similar partner of each person of `side`, whose partners may have several. The result keeps the order of `pairs`.
 pub(crate) fn assign_to_nearest(pairs: &dyn PersonPairs, side: Side) -> Vec<PersonPair> {
-    let mut taken = HashSet::new();
+    let mut taken = ByPerson::new(false);
     let is_first = |pair: &PersonPair| {
-        taken.insert(match side {
+        let person = match side {
             Side::Origin => pair.left_person,
             Side::Destination => pair.right_person,
-        })
+        };
+        !std::mem::replace(taken.get_mut(person), true)
     };
     pairs.walk().filter(is_first).collect()
 }
@@ -139,17 +141,18 @@ fn to_weight(similarity: f64) -> i64 {
 
 /// Pairs of persons who are each other's most similar, ties by the order of `pairs`.
 pub(crate) fn assign_mutual_best(pairs: &dyn PersonPairs) -> Vec<PersonPair> {
-    let mut best_of_left = HashMap::new();
-    let mut best_of_right = HashMap::new();
+    let (mut of_left, mut of_right) = (ByPerson::new(None), ByPerson::new(None));
     for pair in pairs.walk() {
-        best_of_left.entry(pair.left_person).or_insert(pair.right_person);
-        best_of_right.entry(pair.right_person).or_insert(pair.left_person);
+        of_left.get_mut(pair.left_person).get_or_insert(pair.right_person);
+        of_right
+            .get_mut(pair.right_person)
+            .get_or_insert(pair.left_person);
     }
     pairs
         .walk()
         .filter(|pair| {
-            best_of_left[&pair.left_person] == pair.right_person
-                && best_of_right[&pair.right_person] == pair.left_person
+            of_left.get(pair.left_person) == Some(pair.right_person)
+                && of_right.get(pair.right_person) == Some(pair.left_person)
         })
         .collect()
 }
@@ -250,44 +253,37 @@ pub(crate) fn count_ambiguous(
     assignment: Assignment,
     margin: f64,
 ) -> usize {
-    let mut left: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
-    let mut right: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
-    let keep_two = |rivals: &mut Vec<(u32, f64)>, entry| {
-        // Pairs come best first, so the first two are the best two.
-        if rivals.len() < 2 {
-            rivals.push(entry);
+    const NOBODY: (u32, f64) = (u32::MAX, f64::NEG_INFINITY);
+    let (mut left, mut right) = (ByPerson::new([NOBODY; 2]), ByPerson::new([NOBODY; 2]));
+    // Pairs come best first, so the first two are the best two.
+    let keep_two = |best: &mut [(u32, f64); 2], partner| {
+        if let Some(free) = best.iter_mut().find(|best| **best == NOBODY) {
+            *free = partner;
         }
     };
     for pair in pairs.walk() {
         let similarity = pair.best.similarity;
-        keep_two(
-            left.entry(pair.left_person).or_default(),
-            (pair.right_person, similarity),
-        );
-        keep_two(
-            right.entry(pair.right_person).or_default(),
-            (pair.left_person, similarity),
-        );
+        keep_two(left.get_mut(pair.left_person), (pair.right_person, similarity));
+        keep_two(right.get_mut(pair.right_person), (pair.left_person, similarity));
     }
     links
         .iter()
         .filter(|link| {
-            let close = |rivals: Option<&Vec<(u32, f64)>>, partner: u32| {
-                rivals.is_some_and(|rivals| {
-                    rivals
-                        .iter()
-                        .any(|&(other, s)| other != partner && s > link.best.similarity - margin)
-                })
+            let close = |best: [(u32, f64); 2], partner: u32| {
+                best.into_iter()
+                    .any(|(other, s)| other != partner && s > link.best.similarity - margin)
             };
-            (assignment != Assignment::OneToMany && close(left.get(&link.left_person), link.right_person))
+            (assignment != Assignment::OneToMany && close(left.get(link.left_person), link.right_person))
                 || (assignment != Assignment::ManyToOne
-                    && close(right.get(&link.right_person), link.left_person))
+                    && close(right.get(link.right_person), link.left_person))
         })
         .count()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::tile::CandidatePair;
     use proptest::prelude::*;

@@ -51,6 +51,7 @@ mod assign;
 mod blocking_loss;
 mod blocks;
 mod budget;
+mod by_person;
 mod decide;
 #[cfg(test)]
 mod disk_tests;

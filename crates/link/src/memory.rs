@@ -131,18 +131,25 @@ impl LinkSizes {
         } else {
             0
         };
-        // A tile as it was stored, as it is unsealed, and what is decoded of it.
-        let of_tile = match self.rows_of_tile() {
-            Some(rows) => bytes::<CandidatePair>(candidates / self.records[0].div_ceil(rows).max(1)),
-            None => bytes::<CandidatePair>(candidates).min(MOST_TILE_BYTES),
+        // A tile as it was stored, as it is unsealed, and what is decoded of it; and what the allocator keeps of those that were under
+        // way while they were compared, where each may be a large part of all.
+        let of_tiles = match self.rows_of_tile() {
+            Some(rows) => {
+                let average = bytes::<CandidatePair>(candidates / self.records[0].div_ceil(rows).max(1));
+                (3 * self.threads + 5) * average
+            }
+            None => 3 * bytes::<CandidatePair>(candidates).min(MOST_TILE_BYTES),
         };
-        // The best two rivals of every person, each in a list with room for four.
-        let rivals =
-            persons * (bytes::<(u32, f64)>(4) + ALLOCATION_BYTES) + hash_bytes::<(u32, [usize; 3])>(persons);
-        // Links, who is taken, and what an estimate looks up.
-        let of_links = bytes::<[u32; 2]>(self.persons[0].max(self.persons[1]))
-            + 3 * bytes::<PersonPair>(links)
-            + 3 * hash_bytes::<(u32, f64)>(persons);
+        // Lists of all persons, which are doubled as they grow: the best two rivals of each; who is taken, and in an estimate at what level,
+        // by whom, and at what level somebody else would have been.
+        let all_persons = 2 * (self.persons[0] + self.persons[1]);
+        let rivals = bytes::<[(u32, f64); 2]>(all_persons);
+        let looked_up = if self.estimates {
+            bytes::<(Option<u32>, Option<f64>, Option<u16>)>(all_persons)
+        } else {
+            0
+        };
+        let of_links = bytes::<bool>(all_persons) + 3 * bytes::<PersonPair>(links) + looked_up;
         // Who is settled, their look-alikes, and where open records have pairs.
         let of_surplus = if self.estimates {
             persons * (bytes::<Option<u32>>(1) + bytes::<[f64; 5]>(1))
@@ -161,12 +168,11 @@ impl LinkSizes {
                     + pairs / 4
                     + components * (bytes::<PersonPair>(4) + ALLOCATION_BYTES + 2 * bytes::<[usize; 3]>(1))
             }
-            Assignment::MutualBest => hash_bytes::<(u32, u32)>(persons),
-            Assignment::OneToMany | Assignment::ManyToOne => hash_bytes::<u32>(persons),
+            Assignment::MutualBest => bytes::<Option<u32>>(all_persons),
+            Assignment::OneToMany | Assignment::ManyToOne => bytes::<bool>(all_persons),
             Assignment::Greedy => 0,
         };
-        held + (3 * of_tile + of_several).max(rivals.max(optimal) + of_links + of_surplus)
-            + self.of_fields(links)
+        held + of_several.max(rivals.max(optimal) + of_links + of_surplus) + of_tiles + self.of_fields(links)
     }
 }
 

@@ -1,5 +1,4 @@
-use std::collections::HashMap;
-
+use crate::by_person::ByPerson;
 use crate::null::bin_of;
 use crate::pairs::{PersonPair, PersonPairs};
 
@@ -17,7 +16,7 @@ pub(crate) struct Rivals {
     /// Rivals by bin of similarity.
     counts: Vec<u32>,
     /// Bin of the rival of each person who has one.
-    bin_of_person: HashMap<u32, usize>,
+    bin_of_person: ByPerson<Option<u16>>,
 }
 
 /// Which side's persons are looked at.
@@ -44,31 +43,36 @@ impl Rivals {
             LookAt::Left => pair.right_person,
             LookAt::Right => pair.left_person,
         };
-        let partner: HashMap<u32, u32> = core.iter().map(|link| (own(link), other(link))).collect();
-        let taken_at: HashMap<u32, f64> = links
-            .iter()
-            .map(|link| (other(link), link.best.similarity))
-            .collect();
+        let mut partner = ByPerson::new(None);
+        for link in core {
+            *partner.get_mut(own(link)) = Some(other(link));
+        }
+        let mut taken_at = ByPerson::new(None);
+        for link in links {
+            *taken_at.get_mut(other(link)) = Some(link.best.similarity);
+        }
         let mut counts = vec![0; bin_of(1.0) + 1];
-        let mut bin_of_person = HashMap::new();
+        let mut bin_of_person = ByPerson::new(None);
         for pair in pairs.walk() {
-            let Some(known) = partner.get(&own(&pair)) else {
+            let (own, other) = (own(&pair), other(&pair));
+            let Some(known) = partner.get(own) else {
                 continue;
             };
-            if *known == other(&pair) || bin_of_person.contains_key(&own(&pair)) {
+            if known == other || bin_of_person.get(own).is_some() {
                 continue;
             }
-            let is_free = taken_at
-                .get(&other(&pair))
-                .is_none_or(|taken| *taken < pair.best.similarity);
-            if is_free {
+            if taken_at
+                .get(other)
+                .is_none_or(|taken| taken < pair.best.similarity)
+            {
                 let bin = bin_of(pair.best.similarity);
-                bin_of_person.insert(own(&pair), bin);
+                *bin_of_person.get_mut(own) = Some(u16::try_from(bin).expect("bins are few"));
                 counts[bin] += 1;
             }
         }
         Self {
-            persons: partner.len(),
+            // One link of each.
+            persons: core.len(),
             counts,
             bin_of_person,
         }
@@ -76,7 +80,8 @@ impl Rivals {
 
     /// Whether `person` has a rival in `bin` or above.
     pub(crate) fn has_from(&self, person: u32, bin: usize) -> bool {
-        self.bin_of_person.get(&person).is_some_and(|rival| *rival >= bin)
+        let rival = self.bin_of_person.get(person);
+        rival.is_some_and(|rival| usize::from(rival) >= bin)
     }
 
     /// Rivals in `bin` and above.
