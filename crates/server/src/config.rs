@@ -491,6 +491,16 @@ mod tests {
                 "limits.max_run_candidates",
             ),
             (
+                "max_run_candidates = 100000000",
+                "max_run_candidates = 4294967296",
+                "limits.max_run_candidates",
+            ),
+            (
+                "max_run_candidates_in_memory = 50000000",
+                "max_run_candidates_in_memory = 65535",
+                "limits.max_run_candidates_in_memory",
+            ),
+            (
                 "max_run_memory_bytes = 17179869184",
                 "max_run_memory_bytes = 0",
                 "limits.max_run_memory_bytes",
