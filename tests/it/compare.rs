@@ -97,6 +97,39 @@ fn the_most_similar_of_each_row_are_the_best_of_all_its_pairs() {
 }
 
 #[test]
+fn a_filter_of_ones_alone_takes_nobodys_place_and_counts_for_no_pair() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, filters: &[&str]| {
+        let document = serde_json::json!({ "clks": filters });
+        fs::write(folder.path().join(name), document.to_string()).unwrap();
+    };
+    // Half of the left's bits are the second's, all are among the first's: Dice 0.5 and 0.67.
+    write("left.json", &["/////wAAAAA="]);
+    write("right.json", &["//////////8=", "AAD/////AAA="]);
+    for more in [&["--top-k", "1"][..], &["--max-pairs", "1"][..]] {
+        let arguments = [
+            "compare",
+            "left.json",
+            "right.json",
+            "--threshold",
+            "0.4",
+            "-o",
+            "pairs.csv",
+        ];
+        let said = corridor(folder.path(), &[&arguments, more].concat())
+            .succeeded()
+            .stderr;
+        assert!(
+            said.contains("1 filters of the right side have no bit set, or all"),
+            "{said}"
+        );
+        let pairs = fs::read_to_string(folder.path().join("pairs.csv")).unwrap();
+        assert_eq!(to_pairs(&pairs), [(0, 1, 0.5)], "{more:?}");
+        fs::remove_file(folder.path().join("pairs.csv")).unwrap();
+    }
+}
+
+#[test]
 fn a_stated_miss_bound_finds_the_same_pairs_here_whatever_the_order_of_bits() {
     let folder = tempfile::tempdir().unwrap();
     let exact = compare(folder.path(), &["--threshold", "0.85"]).1;
@@ -148,6 +181,9 @@ fn too_many_pairs_are_refused_with_their_number_and_a_threshold_that_has_fewer()
     // A number of pairs no memory holds is no more than there are.
     fs::remove_file(folder.path().join("pairs.csv")).unwrap();
     call("0.5", &["--top-k", "4294967295"]).succeeded();
+    // A file that is there is noticed before anything is compared.
+    call("0.5", &["--top-k", "9", "--max-pairs", "10"]).failed(3, &["exists already"]);
+    fs::remove_file(folder.path().join("pairs.csv")).unwrap();
     call("0.5", &["--top-k", "9", "--max-pairs", "10"])
         .failed(3, &["up to 9 pairs for each", "smaller --top-k"]);
 }

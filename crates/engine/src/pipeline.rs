@@ -11,7 +11,7 @@ use corridor_flows::{
 use corridor_link::{
     BlockingLoss, Blocks, CandidateBudget, CandidateMemory, CandidatePair, Candidates, ComparePlan,
     Comparison, EventPair, FieldParts, FieldTerms, LEAST_PARTNERS, LinkError, LinkSet, LinkSide, LshTables,
-    Tile, decide, decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
+    PartnerLevel, Tile, decide, decide_by_fields, pair_events, plan_neighbour_tiles, plan_tiles,
 };
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -271,8 +271,16 @@ impl<'a> Pipeline<'a> {
         };
         let measure = self.left.manifest.measure;
         let level = match &links.fields {
-            Some(fields) => (self.plan.floor(), Some(fields)),
-            None => (links.decision.threshold, None),
+            Some(fields) => PartnerLevel {
+                threshold: self.plan.floor(),
+                fields: Some(fields),
+                sure: None,
+            },
+            None => PartnerLevel {
+                threshold: links.decision.threshold,
+                fields: None,
+                sure: self.plan.few_strangers(left, right),
+            },
         };
         let loss = BlockingLoss::measure(left, right, measure, level, &meet, self.terms.seed)?;
         let to_count = |len: usize| u64::try_from(len).expect("a length fits in 64 bits");

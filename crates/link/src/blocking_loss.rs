@@ -1,4 +1,4 @@
-use corridor_core::{Measure, SeededEntropy, Stopped, Threshold};
+use corridor_core::{Measure, SeededEntropy, Stop, Stopped, Threshold};
 use corridor_kernel::{FilterMatrix, Kernel, Search};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -9,7 +9,13 @@ use crate::side::LinkSide;
 use crate::tile::{to_cut, to_index, to_record};
 
 /// What blocks cost, measured: some records of the left are compared with all of the right, and of those with a partner at
-/// or above the threshold it is looked up whether the most alike one shares a block with them.
+/// or above the threshold it is looked up whether the most alike one shares a block with them. A partner is one of whom nobody else on
+/// the left is more alike: a threshold that tells matches from the strangers who share a block may be far too low for all strangers there
+/// are, and whoever has no match finds somebody above it, who mostly has a match of his own.
+///
+/// Some of these partners are strangers all the same, and hardly any of those share a block: they make the share too low. Among the
+/// partners who are as alike as few strangers are it is too high, for what is wrong in a record parts blocks, too. The mean of both is
+/// told, from the lower end of the one's interval to the upper end of the other's.
 ///
 /// Pairs completeness of the field, over the pairs that would be linked.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -20,6 +26,21 @@ pub struct BlockingLoss {
     pub with_partner: u64,
     /// Of these, records that share a block with their most alike partner (one of them, where several are as alike).
     pub in_a_block: u64,
+    /// Records with a partner as alike as few strangers are; 0 where it is not known how alike these are.
+    pub with_sure_partner: u64,
+    /// Of these, records that share a block.
+    pub sure_in_a_block: u64,
+}
+
+/// Who counts as a partner.
+#[derive(Debug, Clone, Copy)]
+pub struct PartnerLevel<'l> {
+    /// At least this alike by the whole filter.
+    pub threshold: Threshold,
+    /// With a match weight that a link may have, where fields decided.
+    pub fields: Option<&'l FieldLinks>,
+    /// From where on few strangers are that alike, where that is known ([`ComparePlan::few_strangers`](crate::ComparePlan::few_strangers)).
+    pub sure: Option<f64>,
 }
 
 /// Pairs compared to measure the loss, about: seconds of work.
@@ -31,14 +52,40 @@ const LEAST_RECORDS: usize = 200;
 pub const LEAST_PARTNERS: u64 = 100;
 /// A sample with fewer grows to twice its size, so many times at most.
 const MOST_DOUBLINGS: u32 = 3;
-/// Below every similarity.
-const NO_PARTNER: f64 = -2.0;
+/// The most alike record on the other side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Best {
+    similarity: f64,
+    record: u32,
+    meets: bool,
+}
+
+impl Best {
+    /// Below every similarity.
+    const NONE: Self = Self {
+        similarity: -2.0,
+        record: u32::MAX,
+        meets: false,
+    };
+
+    fn is_some(&self) -> bool {
+        self.record != u32::MAX
+    }
+
+    /// Of several as alike, one that meets, and of these the first.
+    fn take(&mut self, other: Self) {
+        let key = |best: &Self| (best.meets, std::cmp::Reverse(best.record));
+        if other.similarity > self.similarity
+            || (other.similarity >= self.similarity && key(&other) > key(self))
+        {
+            *self = other;
+        }
+    }
+}
 
 impl BlockingLoss {
     /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,
-    /// on the current rayon pool; the same whatever its size. A partner is a record at or
-    /// above `threshold` by its whole filter and, where fields decided, with a match weight that a link may have. Where fewer than
-    /// [`LEAST_PARTNERS`] have one, more records are sampled, within eight times the work.
+    /// on the current rayon pool; the same whatever its size. Where fewer than [`LEAST_PARTNERS`] have a partner, more records are sampled, within eight times the work.
     ///
     /// # Errors
     /// When the left side's work is stopped.
@@ -46,7 +93,7 @@ impl BlockingLoss {
         left: &LinkSide<'_>,
         right: &LinkSide<'_>,
         measure: Measure,
-        level: (Threshold, Option<&FieldLinks>),
+        level: PartnerLevel<'_>,
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
         seed: u64,
     ) -> Result<Self, Stopped> {
@@ -67,6 +114,8 @@ impl BlockingLoss {
             records_sampled: 0,
             with_partner: 0,
             in_a_block: 0,
+            with_sure_partner: 0,
+            sure_in_a_block: 0,
         };
         let (mut from, mut until) = (0, wanted.min(rows.len()));
         while from < until {
@@ -74,6 +123,8 @@ impl BlockingLoss {
             loss.records_sampled += more.records_sampled;
             loss.with_partner += more.with_partner;
             loss.in_a_block += more.in_a_block;
+            loss.with_sure_partner += more.with_sure_partner;
+            loss.sure_in_a_block += more.sure_in_a_block;
             if loss.with_partner >= LEAST_PARTNERS {
                 break;
             }
@@ -85,24 +136,16 @@ impl BlockingLoss {
     fn measure_among(
         (left, right): (&LinkSide<'_>, &LinkSide<'_>),
         measure: Measure,
-        (threshold, fields): (Threshold, Option<&FieldLinks>),
+        level: PartnerLevel<'_>,
         meet: &(dyn Fn(u32, u32) -> bool + Sync),
         rows: &[usize],
     ) -> Result<Self, Stopped> {
-        let kernel = Kernel::best();
+        let PartnerLevel {
+            threshold,
+            fields,
+            sure,
+        } = level;
         let search = Search::full(to_cut(left, measure, threshold));
-        let words: Vec<u64> = rows.iter().flat_map(|&row| left.row(row)).copied().collect();
-        let matrix =
-            FilterMatrix::try_new(&words, left.matrix().words_per_filter()).expect("whole filters of a side");
-        // Of each row, how alike its best partner is so far, and whether one that is as alike shares a block with it.
-        let none = || vec![(NO_PARTNER, false); rows.len()];
-        let better = |into: &mut (f64, bool), (similarity, meets): (f64, bool)| {
-            if similarity > into.0 {
-                *into = (similarity, meets);
-            } else if similarity >= into.0 {
-                into.1 |= meets;
-            }
-        };
         let similarity_of = |row: usize, other: usize, distance: u32| match fields {
             _ if left.is_constant(row) || right.is_constant(other) => None,
             Some(fields) => fields.score_of_link((left, row), (right, other)),
@@ -111,75 +154,145 @@ impl BlockingLoss {
                 search.cut().similarity(distance, ones)
             }
         };
-        let starts: Vec<usize> = (0..right.len()).step_by(RIGHT_IN_CACHE).collect();
-        let partners = starts
-            .par_iter()
-            .try_fold(none, |mut partners, &start| {
-                left.stop().check()?;
-                let packed = right.pack_some(start..(start + RIGHT_IN_CACHE).min(right.len()));
-                let mut pairs = Vec::new();
-                kernel.pairs_reaching(
-                    (&matrix, 0..rows.len()),
-                    (&packed, 0..packed.len()),
-                    &search,
-                    &mut pairs,
-                );
-                for pair in pairs {
-                    let at = to_index(pair.left);
-                    let (row, other) = (rows[at], start + to_index(pair.right));
-                    let Some(similarity) = similarity_of(row, other, pair.distance) else {
-                        continue;
-                    };
-                    if similarity >= partners[at].0 {
-                        let meets = meet(to_record(row), to_record(other));
-                        better(&mut partners[at], (similarity, meets));
-                    }
-                }
-                Ok(partners)
-            })
-            .try_reduce(none, |mut into, from| {
-                into.iter_mut()
-                    .zip(from)
-                    .for_each(|(into, from)| better(into, from));
-                Ok(into)
-            })?;
-        let count = |is_counted: &dyn Fn(&(f64, bool)) -> bool| {
-            u64::try_from(partners.iter().filter(|partner| is_counted(partner)).count())
-                .expect("a length fits")
+        let meets = |row: usize, other: usize| meet(to_record(row), to_record(other));
+        let partners = best_among((left, rows), right, &search, left.stop(), &similarity_of, &meets)?;
+        let found: Vec<(usize, Best)> = rows
+            .iter()
+            .copied()
+            .zip(partners)
+            .filter(|(_, best)| best.is_some())
+            .collect();
+        // The same the other way round, among other people than the one who found the partner.
+        let of_partners: Vec<usize> = found.iter().map(|(_, best)| to_index(best.record)).collect();
+        let turned = |partner: usize, row: usize, distance: u32| similarity_of(row, partner, distance);
+        let rivals = best_among(
+            (right, &of_partners),
+            left,
+            &search,
+            left.stop(),
+            &turned,
+            &|_, _| false,
+        )?;
+        let is_partner = |((row, best), rival): &(&(usize, Best), Best)| {
+            rival.similarity <= best.similarity || left.person_of(rival.record) == left.person_of_row(*row)
         };
+        let partners: Vec<&Best> = found
+            .iter()
+            .zip(rivals)
+            .filter(is_partner)
+            .map(|((_, best), _)| best)
+            .collect();
+        let to_count = |count: usize| u64::try_from(count).expect("a length fits");
+        let is_sure = |best: &&&Best| sure.is_some_and(|sure| best.similarity >= sure);
+        let sure_ones = || partners.iter().filter(is_sure);
         Ok(Self {
-            records_sampled: u64::try_from(rows.len()).expect("a length fits"),
-            with_partner: count(&|partner| partner.0 > NO_PARTNER),
-            in_a_block: count(&|partner| partner.1),
+            records_sampled: to_count(rows.len()),
+            with_partner: to_count(partners.len()),
+            in_a_block: to_count(partners.iter().filter(|best| best.meets).count()),
+            with_sure_partner: to_count(sure_ones().count()),
+            sure_in_a_block: to_count(sure_ones().filter(|best| best.meets).count()),
         })
     }
 
-    /// Pairs that are compared to measure it, for so many records of the left and of the right, where the first sample has partners
-    /// enough.
+    /// Pairs that are compared to measure it at most, for so many records of the left and of the right, where the first sample has
+    /// partners enough.
     pub fn pairs_compared(left_len: usize, right_len: usize) -> u64 {
-        let pairs = left_len.min(records_wanted(right_len)) * right_len;
+        let pairs = left_len.min(records_wanted(right_len)) * (left_len + right_len);
         u64::try_from(pairs).expect("a count of pairs")
     }
 
     /// Share of the partners that share a block; `None` when no record of the sample has a partner.
-    #[expect(clippy::cast_precision_loss, reason = "a sample of thousands")]
     pub fn completeness(&self) -> Option<f64> {
-        (self.with_partner > 0).then(|| self.in_a_block as f64 / self.with_partner as f64)
+        let all = share(self.in_a_block, self.with_partner)?;
+        Some(
+            self.sure()
+                .map_or(all, |(count, of)| f64::midpoint(all, (count / of).max(all))),
+        )
     }
 
-    /// 95 % interval of it (Wilson 1927).
-    #[expect(clippy::cast_precision_loss, reason = "a sample of thousands")]
+    /// 95 % interval of it: of each of both shares (Wilson 1927), the lower end of the lower and the upper end of the higher.
     pub fn interval(&self) -> Option<(f64, f64)> {
-        let share = self.completeness()?;
-        let (count, z) = (self.with_partner as f64, 1.959_964);
-        let centre = share + z * z / (2.0 * count);
-        let half = z * (share * (1.0 - share) / count + z * z / (4.0 * count * count)).sqrt();
-        let scale = 1.0 + z * z / count;
-        Some((
-            ((centre - half) / scale).max(0.0),
-            ((centre + half) / scale).min(1.0),
-        ))
+        let (low, high) = wilson(to_f64(self.in_a_block), to_f64(self.with_partner))?;
+        let sure = self.sure().and_then(|(count, of)| wilson(count, of));
+        Some((low, sure.map_or(high, |(_, sure)| sure.max(high))))
     }
+
+    /// Those who share a block, and all, of the partners who are as alike as few strangers are, where these are enough to tell of.
+    fn sure(&self) -> Option<(f64, f64)> {
+        (self.with_sure_partner >= LEAST_PARTNERS)
+            .then(|| (to_f64(self.sure_in_a_block), to_f64(self.with_sure_partner)))
+    }
+}
+
+fn share(count: u64, of: u64) -> Option<f64> {
+    (of > 0).then(|| to_f64(count) / to_f64(of))
+}
+
+fn wilson(count: f64, of: f64) -> Option<(f64, f64)> {
+    if of <= 0.0 {
+        return None;
+    }
+    let (share, z) = (count / of, 1.959_964);
+    let centre = share + z * z / (2.0 * of);
+    let half = z * (share * (1.0 - share) / of + z * z / (4.0 * of * of)).sqrt();
+    let scale = 1.0 + z * z / of;
+    Some((
+        ((centre - half) / scale).max(0.0),
+        ((centre + half) / scale).min(1.0),
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a sample of thousands")]
+const fn to_f64(count: u64) -> f64 {
+    count as f64
+}
+
+/// The best of `other` for some rows of `side`, by their order. `similarity_of` is asked with a row, a record of the other side and how
+/// many bits they differ in, and gives `None` where they are no pair; `meets` with both.
+fn best_among(
+    (side, rows): (&LinkSide<'_>, &[usize]),
+    other: &LinkSide<'_>,
+    search: &Search,
+    stop: &Stop,
+    similarity_of: &(dyn Fn(usize, usize, u32) -> Option<f64> + Sync),
+    meets: &(dyn Fn(usize, usize) -> bool + Sync),
+) -> Result<Vec<Best>, Stopped> {
+    let kernel = Kernel::best();
+    let words: Vec<u64> = rows.iter().flat_map(|&row| side.row(row)).copied().collect();
+    let matrix =
+        FilterMatrix::try_new(&words, side.matrix().words_per_filter()).expect("whole filters of a side");
+    let none = || vec![Best::NONE; rows.len()];
+    let starts: Vec<usize> = (0..other.len()).step_by(RIGHT_IN_CACHE).collect();
+    starts
+        .par_iter()
+        .try_fold(none, |mut best, &start| {
+            stop.check()?;
+            let packed = other.pack_some(start..(start + RIGHT_IN_CACHE).min(other.len()));
+            let mut pairs = Vec::new();
+            kernel.pairs_reaching(
+                (&matrix, 0..rows.len()),
+                (&packed, 0..packed.len()),
+                search,
+                &mut pairs,
+            );
+            for pair in pairs {
+                let at = to_index(pair.left);
+                let (row, record) = (rows[at], start + to_index(pair.right));
+                let similarity = similarity_of(row, record, pair.distance);
+                if let Some(similarity) = similarity.filter(|similarity| *similarity >= best[at].similarity) {
+                    best[at].take(Best {
+                        similarity,
+                        record: to_record(record),
+                        meets: meets(row, record),
+                    });
+                }
+            }
+            Ok(best)
+        })
+        .try_reduce(none, |mut into, from| {
+            into.iter_mut().zip(from).for_each(|(into, from)| into.take(from));
+            Ok(into)
+        })
 }
 
 /// Records of the left to sample.
@@ -203,6 +316,8 @@ mod tests {
                 records_sampled: 1000,
                 with_partner,
                 in_a_block,
+                with_sure_partner: 0,
+                sure_in_a_block: 0,
             };
             let (low, high) = loss.interval().unwrap();
             assert!(
@@ -214,6 +329,8 @@ mod tests {
             records_sampled: 5,
             with_partner: 0,
             in_a_block: 0,
+            with_sure_partner: 0,
+            sure_in_a_block: 0,
         };
         assert_eq!((none.completeness(), none.interval()), (None, None));
     }

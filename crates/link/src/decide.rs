@@ -69,10 +69,17 @@ pub const CANDIDATES_FOR_FIELDS: f64 = 8.0;
 /// Pairs of different people for each record of the smaller side, from where on downwards links are no longer plausible.
 const CHANCE_PER_RECORD: f64 = 1.0;
 
-/// The level from which on different people are expected to make that many pairs.
+/// Strangers of each record, so few that who is more alike is hardly one of them.
+const STRANGERS_PER_RECORD: f64 = 0.02;
+
 #[expect(clippy::cast_precision_loss, reason = "counts of records")]
+const fn to_f64(records: usize) -> f64 {
+    records as f64
+}
+
+/// The level from which on different people are expected to make that many pairs.
 fn plausible_level(null: &NullDistribution, left: usize, right: usize) -> Threshold {
-    let share = CHANCE_PER_RECORD / left.max(right) as f64;
+    let share = CHANCE_PER_RECORD / to_f64(left.max(right));
     let bin = null.bin_with_tail(share).max(bin_of(0.0) + 1);
     Threshold::try_floor(bin_edge(bin)).expect("a bin edge in (0, 1]")
 }
@@ -199,6 +206,14 @@ impl ComparePlan {
             seed,
         )?);
         Ok(self)
+    }
+
+    /// How alike a record and somebody else's have to be for no more than [`STRANGERS_PER_RECORD`] of the larger register to be expected to
+    /// be that alike, if different people are as alike between the registers as within each. `None` under a given threshold.
+    pub fn few_strangers(&self, left: &LinkSide<'_>, right: &LinkSide<'_>) -> Option<f64> {
+        let share = STRANGERS_PER_RECORD / to_f64(left.len().max(right.len()));
+        let null = self.null.as_ref()?;
+        Some(bin_edge(null.bin_with_tail(share)))
     }
 
     /// The keys of bits, where they were asked for.

@@ -80,7 +80,7 @@ mod threshold;
 mod tile;
 mod within;
 
-pub use blocking_loss::{BlockingLoss, LEAST_PARTNERS};
+pub use blocking_loss::{BlockingLoss, LEAST_PARTNERS, PartnerLevel};
 pub use blocks::{BlockJoin, Blocks};
 pub use budget::CandidateBudget;
 pub use decide::{

@@ -165,7 +165,9 @@ mod tests {
     use super::*;
     use crate::blocks::{BlockJoin, Blocks};
     use crate::tile::{Comparison, plan_neighbour_tiles, plan_tiles};
-    use crate::{BlockingLoss, CandidateForecast, CandidateMemory, Candidates, ComparePlan, decide};
+    use crate::{
+        BlockingLoss, CandidateForecast, CandidateMemory, Candidates, ComparePlan, PartnerLevel, decide,
+    };
 
     #[test]
     fn whatever_is_done_with_a_stopped_side_ends() {
@@ -230,7 +232,11 @@ mod tests {
                 let tile = &plan_neighbour_tiles(None, 300)[0];
                 assert_eq!(neighbours.compare_within(tile, &budget).is_none(), is_asked);
             }
-            let level = (of_given.floor(), None);
+            let level = PartnerLevel {
+                threshold: of_given.floor(),
+                fields: None,
+                sure: None,
+            };
             let loss = BlockingLoss::measure(&stopped, &right, measure, level, &|_, _| true, 1);
             assert_eq!(loss.is_err(), is_asked);
             for assignment in Assignment::ALL {

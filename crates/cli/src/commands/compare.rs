@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::args::CompareArgs;
 use crate::failure::input_error;
-use crate::output::{json, talk, write_file};
+use crate::output::{json, refuse_existing, talk, write_file};
 
 /// Left rows compared at a time.
 const ROWS_PER_TASK: usize = 256;
@@ -37,6 +37,7 @@ struct SimilarPair {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
+    refuse_existing(&args.output)?;
     let (left, left_measure) = read_filters(&args.left)?;
     let (right, right_measure) = read_filters(&args.right)?;
     if left_measure != right_measure || left.filter_len() != right.filter_len() {
@@ -64,13 +65,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
         Err(error)
     })?;
     let seconds = watch.elapsed_s();
-    let constant = [&left, &right].map(constant_rows);
-    pairs.retain(|pair| !constant[0].contains(&pair.left) && !constant[1].contains(&pair.right));
-    for (rows, side) in constant.iter().zip(["left", "right"]) {
-        if !rows.is_empty() {
+    let constant = [&left, &right].map(constant_count);
+    for (count, side) in constant.iter().zip(["left", "right"]) {
+        if *count > 0 {
             talk(&format!(
-                "caution: {} filters of the {side} side have no bit set, or all: no pair of them is given",
-                rows.len()
+                "caution: {count} filters of the {side} side have no bit set, or all: no pair of them is given"
             ));
         }
     }
@@ -112,7 +111,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
             "filter_bits": left.filter_len().to_bits(),
             "measure": left_measure.as_str(),
             "threshold": args.threshold,
-            "constant_filters": constant.map(|rows| rows.len()),
+            "constant_filters": constant,
             "one_to_one": args.one_to_one,
             "top_k": args.top_k,
             "miss_bound": args.miss_bound,
@@ -129,12 +128,12 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
 }
 
 /// Rows without a bit set, or with all: they say nothing of anybody, and under ρ are as alike as can be.
-fn constant_rows(filters: &Filters) -> HashSet<u32> {
+fn constant_count(filters: &Filters) -> usize {
     let words = filters.filter_len().to_words();
-    let rows = (0_u32..).zip(filters.as_words().chunks_exact(words));
-    rows.filter(|(_, row)| is_constant(row.iter().map(|word| word.count_ones()).sum(), words))
-        .map(|(row, _)| row)
-        .collect()
+    let ones = |row: usize| filters.row(row).iter().map(|word| word.count_ones()).sum();
+    (0..filters.len())
+        .filter(|&row| is_constant(ones(row), words))
+        .count()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
@@ -248,6 +247,18 @@ fn bit_order(bits: usize, seed: Option<u64>) -> Vec<u32> {
     order
 }
 
+/// The first `k` of the pairs of each row, which stand together.
+fn keep_of_each_row(pairs: &mut Vec<Pair>, k: usize) {
+    let (mut row, mut kept) = (None, 0);
+    pairs.retain(|pair| {
+        if row.replace(pair.left) != Some(pair.left) {
+            kept = 0;
+        }
+        kept += 1;
+        kept <= k
+    });
+}
+
 fn search_pairs(
     left: &FilterMatrix<'_>,
     right: &PackedMatrix,
@@ -256,9 +267,17 @@ fn search_pairs(
 ) -> anyhow::Result<(Vec<SimilarPair>, Option<usize>)> {
     let kernel = Kernel::best();
     let budget = CandidateBudget::new(args.max_pairs, 0);
+    // Filters without a bit, or with all, are as like any other such one as can be. They take nobody's place.
+    let words = left.words_per_filter();
+    let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
+    let is_pair = |pair: &Pair| {
+        !is_constant(left.ones(at(pair.left)), words) && !is_constant(right.ones(at(pair.right)), words)
+    };
+    let constant_right = (0..right.len())
+        .filter(|&row| is_constant(right.ones(row), words))
+        .count();
     let starts: Vec<usize> = (0..left.len()).step_by(ROWS_PER_TASK).collect();
     let to_similar = |pair: &Pair| {
-        let at = |row: u32| usize::try_from(row).expect("an index of a matrix");
         let ones = left.ones(at(pair.left)) + right.ones(at(pair.right));
         Some(SimilarPair {
             left: pair.left,
@@ -283,10 +302,22 @@ fn search_pairs(
                 pairs.clear();
                 match args.top_k {
                     Some(k) => {
-                        let k = usize::try_from(k).unwrap_or(usize::MAX).min(right.len());
-                        kernel.top_k((left, rows.clone()), right, search.cut(), k, &mut pairs);
+                        let k = usize::try_from(k).unwrap_or(usize::MAX);
+                        let with_constant = k.saturating_add(constant_right).min(right.len());
+                        kernel.top_k(
+                            (left, rows.clone()),
+                            right,
+                            search.cut(),
+                            with_constant,
+                            &mut pairs,
+                        );
+                        pairs.retain(is_pair);
+                        keep_of_each_row(&mut pairs, k);
                     }
-                    None => kernel.pairs_reaching((left, rows.clone()), (right, block), search, &mut pairs),
+                    None => {
+                        kernel.pairs_reaching((left, rows.clone()), (right, block), search, &mut pairs);
+                        pairs.retain(is_pair);
+                    }
                 }
                 if !budget.take(pairs.len()) {
                     return Err(TooManyPairs.into());

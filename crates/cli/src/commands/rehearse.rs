@@ -386,9 +386,19 @@ fn tell(
     if let Some(fields) = &report.fields {
         talk(&to_field_lines(fields));
     }
-    if let (Some(precision), Some(recall)) = (report.expected_precision, report.expected_recall) {
+    if let Some(components @ 1..) = report.greedy_components {
         talk(&format!(
-            "expected without truth: precision {precision:.4}, recall {recall:.4}"
+            "{components} groups of pairs were too large to be assigned optimally, and were assigned greedily"
+        ));
+    }
+    if let (Some(precision), Some(recall)) = (report.expected_precision, report.expected_recall) {
+        let among = if report.blocking.is_some() {
+            " among those who met"
+        } else {
+            ""
+        };
+        talk(&format!(
+            "expected without truth: precision {precision:.4}, recall {recall:.4}{among}"
         ));
     }
     match report.estimators.as_ref().map(|estimators| estimators.agree) {
