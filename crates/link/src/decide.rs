@@ -208,8 +208,8 @@ impl ComparePlan {
         Ok(self)
     }
 
-    /// How alike a record and somebody else's have to be for no more than [`STRANGERS_PER_RECORD`] of the larger register to be expected to
-    /// be that alike, if different people are as alike between the registers as within each. `None` under a given threshold.
+    /// From how alike on one stranger in fifty records of the larger register is expected to be, if different people are as alike between
+    /// the registers as within each. `None` under a given threshold.
     pub fn few_strangers(&self, left: &LinkSide<'_>, right: &LinkSide<'_>) -> Option<f64> {
         let share = STRANGERS_PER_RECORD / to_f64(left.len().max(right.len()));
         let null = self.null.as_ref()?;
