@@ -52,6 +52,7 @@ const LEAST_RECORDS: usize = 200;
 pub const LEAST_PARTNERS: u64 = 100;
 /// A sample with fewer grows to twice its size, so many times at most.
 const MOST_DOUBLINGS: u32 = 3;
+
 /// The most alike record on the other side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Best {
@@ -85,7 +86,8 @@ impl Best {
 
 impl BlockingLoss {
     /// Measures on a sample drawn from `seed`, where `meet` says whether a record of the left and one of the right are compared,
-    /// on the current rayon pool; the same whatever its size. Where fewer than [`LEAST_PARTNERS`] have a partner, more records are sampled, within eight times the work.
+    /// on the current rayon pool; the same whatever its size. Where fewer than [`LEAST_PARTNERS`] have a partner, more records are
+    /// sampled, within eight times the work.
     ///
     /// # Errors
     /// When the left side's work is stopped.
